@@ -1,0 +1,1 @@
+"""Attacks on images, batched, on any device; knows nothing of watermarks."""

@@ -1,0 +1,89 @@
+"""What every attack promises: one call, batched, in range, reproducible, and honest about what it is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+Generators = list[torch.Generator]  # one CPU generator per image
+"""What ``Attack.apply`` draws from: entry ``i`` belongs to image ``i`` and to nothing else."""
+
+
+class Attack(nn.Module, ABC):
+    """Something that happens to an image: ``forward(images, generator) -> images``.
+
+    Images are float tensors ``(N, 3, H, W)``, RGB in ``[0, 1]``; the result lives on the same device, is never the
+    input changed in place, and may have another ``H, W`` (the same for the whole batch) only if ``geometric``.
+
+    A subclass sets the class facts, validates its one strength in ``__init__`` (``ValueError`` with expected and
+    given) and writes ``apply``. Everything random comes from ``generators[i]`` for image ``i``, so that the draw of an
+    image depends neither on its neighbours in the batch nor on the device.
+    """
+
+    differentiable: ClassVar[bool]
+    """Gradients flow from the output to the input and are those of the operation itself."""
+    geometric: ClassVar[bool]
+    """Pixels move, so PSNR between input and output says nothing and is not reported."""
+    harder: ClassVar[Literal["higher", "lower", "away"]]
+    """Which way the strength gets worse: up, down, or away from ``identity`` on both sides."""
+    unit: ClassVar[str]
+    """The unit of the strength in words, for example ``"quality 1..100"``."""
+    reproduces: ClassVar[str]
+    """One line: the published attack or the everyday event that this stands for."""
+    version: ClassVar[int] = 1
+    """Raised whenever the same parameters start to give another picture."""
+    identity: ClassVar[float | None] = None
+    """The strength that changes nothing, bit for bit; None if there is none."""
+
+    def __init__(self, strength: float) -> None:
+        super().__init__()
+        self.strength = strength
+
+    def forward(self, images: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None = None) -> Tensor:
+        """Attack a batch.
+
+        Args:
+            images: ``(N, 3, H, W)`` float, ``[0, 1]``.
+            generator: one CPU generator per image, or one from which a generator per image is seeded in order, or
+                None for a fixed seed (an attack without a generator is the same attack every time).
+
+        Raises:
+            ValueError: if the images are not a float ``(N, 3, H, W)`` batch in ``[0, 1]``, or the generators are not one per image.
+        """
+        _check_images(images)
+        if self.identity is not None and self.strength == self.identity:
+            return images.clone()
+        return self.apply(images, per_image(generator, len(images))).clamp(0, 1)
+
+    @abstractmethod
+    def apply(self, images: Tensor, generators: Generators) -> Tensor:
+        """Do it; the input is checked, the output will be clamped."""
+
+    def extra_repr(self) -> str:
+        """Show the strength in ``repr``."""
+        return f"{self.strength}"
+
+
+def per_image(generator: torch.Generator | Sequence[torch.Generator] | None, count: int) -> Generators:
+    """One independent CPU generator per image, however the caller gave randomness."""
+    if isinstance(generator, Sequence):
+        if len(generator) != count:
+            raise ValueError(f"expected one generator per image ({count}), got {len(generator)}")
+        return list(generator)
+    if generator is None:
+        generator = torch.Generator().manual_seed(0)
+    return [torch.Generator().manual_seed(_draw_seed(generator)) for _ in range(count)]
+
+
+def _draw_seed(generator: torch.Generator) -> int:
+    return int(torch.randint(2**62, (), generator=generator, device=generator.device))
+
+
+def _check_images(images: Tensor) -> None:
+    if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point() or 0 in images.shape:
+        raise ValueError(f"expected float images (N, 3, H, W), got {images.dtype} {tuple(images.shape)}")
+    low, high = torch.aminmax(images.detach())
+    if not (low >= 0 and high <= 1):  # written so that NaN fails too
+        raise ValueError(f"expected images in [0, 1], got values from {float(low):.4g} to {float(high):.4g}")

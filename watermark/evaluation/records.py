@@ -1,0 +1,74 @@
+"""One row of an evaluation: one image, one scheme, one attack at one strength, marked or not."""
+
+from dataclasses import dataclass, fields
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was measured in one cell for one image; flat, so that any table tool can group it.
+
+    Rows hold only what a second run reproduces byte for byte; times are kept apart (``costs``).
+    """
+
+    image: str
+    """Identity of the image inside its data set, for example its file name."""
+    image_class: str
+    """Content class: photo, text, flat, dark, ... as the data set says."""
+    width: int
+    height: int
+    scheme: str
+    attack: str
+    """Name of the attack's configuration; ``identity`` for no attack."""
+    parameter: str | None
+    """Name of the attack's strength, for example ``quality``."""
+    strength: float | None
+    """Its value in the attack's native unit."""
+    attack_version: int
+    seed: int
+    """Seed of the attack's generator: hash of run seed, image, attack and rung; the same for every scheme."""
+    marked: bool
+    """False: the attacked picture never carried a mark (a negative)."""
+    provider_id: int
+    content_id: int
+    """The embedded IDs; for a negative the IDs that it is scored against in ``log10_p_expected``."""
+    message_bits: int
+    bit_errors: int | None
+    """Channel bits that disagree with the expected message; None if decoding failed."""
+    log10_p: float | None
+    """Blind detection: p-value after paying for every code word and hypothesis tried."""
+    is_marked: bool
+    """``log10_p`` at or below the deployed rate."""
+    log10_p_expected: float | None
+    """Verification against the expected IDs only (no search over code words): what the null diagnostics use."""
+    decoded_provider_id: int | None
+    decoded_content_id: int | None
+    """What detection answered; None where it answered "no mark"."""
+    payload_ok: bool | None
+    """Detected with exactly the embedded IDs; None for a negative."""
+    hypotheses: int | None
+    psnr: float | None
+    """Marked against original, dB; None for a negative."""
+    ssim: float | None
+    worst_tile_psnr: float | None
+    """PSNR of the worst 64-px tile, dB: a mark that hides its energy in one corner shows here."""
+    attack_psnr: float | None
+    """Attacked against what was attacked, dB; None after a geometric attack (not defined)."""
+    attack_ssim: float | None
+    logits: bytes | None
+    """The soft decisions as little-endian float16, scaled to unit RMS; None where the run does not keep them."""
+    error: str | None
+    """Why this cell failed, in one line; None if it did not."""
+
+
+_ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(), bytes: pa.binary()}
+
+
+def arrow_schema() -> pa.Schema:
+    """The parquet schema of the rows: the fields of ``Record``, nullable where they say ``| None``."""
+    columns = []
+    for field in fields(Record):
+        kind = next(t for t in _ARROW if t is field.type or getattr(field.type, "__args__", (None,))[0] is t)
+        columns.append(pa.field(field.name, _ARROW[kind], nullable=field.type is not kind))
+    return pa.schema(columns)

@@ -1,0 +1,97 @@
+"""What every scheme promises: a message goes into pixels, and soft decisions come out of pixels."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from watermark.images import check_images, to_8bit
+from watermark.metrics.psnr import psnr
+
+
+@dataclass(frozen=True)
+class Readout:
+    """What a scheme read from a batch of images.
+
+    Attributes:
+        logits: ``(N, K)`` float, one soft decision per message bit; ``> 0`` means 1, the size means confidence.
+        hypotheses: ``(N,)`` int64, how many alignments (shifts, scales, angles, ...) a synchronisation search tried
+            before these logits were chosen; 1 for a scheme that does not search. The p-value pays for it.
+    """
+
+    logits: Tensor
+    hypotheses: Tensor
+
+
+class Scheme(nn.Module, ABC):
+    """Two verbs, ``embed`` and ``decode``, and no opinion about attacks, files or payloads.
+
+    A subclass writes ``residual`` (what to add to the picture) and ``read`` (what the picture says). Images are float
+    ``(N, 3, H, W)``, RGB in ``[0, 1]``, any size from ``min_size`` px a side, on any device.
+
+    Args:
+        message_bits: K, the channel bits that one image carries (an error-correcting code fills them).
+        key: secret integer of the scheme's own keyed choices (positions, dithers, pilots). A scheme never sees the
+            key of the codec, which is what makes the false-positive rate provable.
+        target_psnr: dB after rounding to 8 bits; every image is embedded at this quality. None: the scheme's own
+            ``strength`` alone decides.
+    """
+
+    min_size: int = 32
+
+    def __init__(self, message_bits: int, key: int = 0, target_psnr: float | None = None) -> None:
+        super().__init__()
+        if message_bits < 1:
+            raise ValueError(f"message_bits must be at least 1, got {message_bits}")
+        if target_psnr is not None and not 20 <= target_psnr <= 60:
+            raise ValueError(f"target_psnr must be between 20 and 60 dB, got {target_psnr}")
+        self.message_bits, self.key, self.target_psnr = message_bits, key, target_psnr
+
+    def embed(self, images: Tensor, message: Tensor) -> Tensor:
+        """Mark a batch.
+
+        Args:
+            images: ``(N, 3, H, W)`` float in ``[0, 1]``.
+            message: ``(N, K)`` bool.
+
+        Returns:
+            ``(N, 3, H, W)`` in ``[0, 1]``, not yet rounded to 8 bits.
+        """
+        check_images(images, self.min_size)
+        if message.shape != (len(images), self.message_bits) or message.dtype != torch.bool:
+            wanted = (len(images), self.message_bits)
+            raise ValueError(f"expected a bool message {wanted}, got {message.dtype} {tuple(message.shape)}")
+        residual = self.residual(images, message.to(images.device))
+        if self.target_psnr is not None:
+            residual = scale_to_psnr(images, residual, self.target_psnr)
+        return (images + residual).clamp(0, 1)
+
+    def decode(self, images: Tensor) -> Readout:
+        """Read a batch: ``(N, 3, H, W)`` in, one ``Readout`` for the batch out, always, marked or not."""
+        check_images(images, self.min_size)
+        return self.read(images)
+
+    @abstractmethod
+    def residual(self, images: Tensor, message: Tensor) -> Tensor:
+        """What to add to each image, ``(N, 3, H, W)``; ``embed`` scales it to ``target_psnr`` and clamps."""
+
+    @abstractmethod
+    def read(self, images: Tensor) -> Readout:
+        """Soft decisions for each image; must not need the original, its size or anything but the key."""
+
+
+def scale_to_psnr(images: Tensor, residual: Tensor, target: float, rounds: int = 4) -> Tensor:
+    """Scale each residual so that the marked, clamped and 8-bit rounded image lies at ``target`` dB.
+
+    Clipping at black and white takes energy away and rounding adds some, so the scale is found by a short fixed-point
+    iteration instead of a formula. A picture that clips almost everywhere may stay above the target.
+    """
+    rms = residual.double().square().mean(dim=(1, 2, 3)).sqrt().clamp_min(1e-12)  # (N,)
+    scale = 10 ** (-target / 20) / rms
+    limit = 4 * scale
+    for _ in range(rounds):
+        marked = to_8bit((images + residual * scale.to(images.dtype)[:, None, None, None]).clamp(0, 1))
+        error = psnr(marked, images).clamp(max=target + 12) - target  # dB too clean
+        scale = torch.minimum(scale * 10 ** (error / 20), limit)
+    return residual * scale.to(images.dtype)[:, None, None, None]
