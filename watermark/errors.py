@@ -1,5 +1,9 @@
-"""The error that a person sees."""
+"""The error that a person should read: one clear line, no traceback."""
 
 
 class UserError(Exception):
-    """Something the user can mend; its text is the one line they read: what was expected and what was given."""
+    """Something the person who called can put right: a file, an option, a key or a setting.
+
+    The message is one line that says what was expected and what was given; the command line prints it and exits
+    with status 2. It never contains a key.
+    """
