@@ -1,13 +1,18 @@
 """What every scheme promises: a message goes into pixels, and soft decisions come out of pixels."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from watermark.images import check_images, to_8bit
 from watermark.metrics.psnr import psnr
+
+
+PSNR_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,9 @@ class Scheme(nn.Module, ABC):
             ``strength`` alone decides.
     """
 
-    min_size: int = 32
+    min_size: ClassVar[int] = 32
+    gain_limits: ClassVar[tuple[float, float]] = (0.0, math.inf)
+    """How far ``target_psnr`` may scale the residual that the scheme proposed; a quantiser sets it close to 1."""
 
     def __init__(self, message_bits: int, key: int = 0, target_psnr: float | None = None) -> None:
         super().__init__()
@@ -64,7 +71,7 @@ class Scheme(nn.Module, ABC):
             raise ValueError(f"expected a bool message {wanted}, got {message.dtype} {tuple(message.shape)}")
         residual = self.residual(images, message.to(images.device))
         if self.target_psnr is not None:
-            residual = scale_to_psnr(images, residual, self.target_psnr)
+            residual = scale_to_psnr(images, residual, self.target_psnr, self.gain_limits)
         return (images + residual).clamp(0, 1)
 
     def decode(self, images: Tensor) -> Readout:
@@ -81,17 +88,18 @@ class Scheme(nn.Module, ABC):
         """Soft decisions for each image; must not need the original, its size or anything but the key."""
 
 
-def scale_to_psnr(images: Tensor, residual: Tensor, target: float, rounds: int = 4) -> Tensor:
+def scale_to_psnr(images: Tensor, residual: Tensor, target: float, limits: tuple[float, float] = (0.0, math.inf)) -> Tensor:
     """Scale each residual so that the marked, clamped and 8-bit rounded image lies at ``target`` dB.
 
     Clipping at black and white takes energy away and rounding adds some, so the scale is found by a short fixed-point
-    iteration instead of a formula. A picture that clips almost everywhere may stay above the target.
+    iteration instead of a formula. It stays within ``limits`` and within four times what the formula without clipping
+    says: a picture that clips almost everywhere stays above the target rather than being ruined where it does not clip.
     """
     rms = residual.double().square().mean(dim=(1, 2, 3)).sqrt().clamp_min(1e-12)  # (N,)
-    scale = 10 ** (-target / 20) / rms
-    limit = 4 * scale
-    for _ in range(rounds):
+    ideal = 10 ** (-target / 20) / rms
+    scale = ideal.clamp(*limits)
+    for _ in range(PSNR_ROUNDS):
         marked = to_8bit((images + residual * scale.to(images.dtype)[:, None, None, None]).clamp(0, 1))
-        error = psnr(marked, images).clamp(max=target + 12) - target  # dB too clean
-        scale = torch.minimum(scale * 10 ** (error / 20), limit)
+        too_clean = psnr(marked, images).clamp(max=target + 12) - target  # dB
+        scale = torch.minimum(scale * 10 ** (too_clean / 20), 4 * ideal).clamp(*limits)
     return residual * scale.to(images.dtype)[:, None, None, None]
