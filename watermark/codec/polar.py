@@ -1,0 +1,168 @@
+"""Polar codes for any pair of lengths, with batched soft successive-cancellation list decoding.
+
+The decoder walks the code tree once for a whole batch, and carries a list of candidate words per batch entry as one
+more array axis. Nodes whose inputs are all frozen, all but one frozen, or all free are decided at once. Log-likelihoods
+and path metrics are exact (not min-sum), because at the rates of a watermark every channel bit is nearly noise.
+
+NumPy on the CPU, on purpose: a tree walk is hundreds of tiny steps, which a GPU only waits for. We looked at
+``sionna-no-rt`` 2.2.0 (Apache-2.0), which decodes a 512-bit word with list 32 in 11 ms (8 ms in a batch of 32) on one
+core, but needs 6.5 s to import, matplotlib, h5py, NumPy >= 2.2 and torch >= 2.9, and matches rates only up to 1088
+channel bits; hence our own.
+
+Source: Arikan 2009; Tal and Vardy, IEEE Trans. Inf. Theory 61 (2015) for lists; Hashemi, Condo and Gross, IEEE Trans.
+Signal Process. 65 (2017) for the one-shot nodes.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from watermark.codec.construction import construct
+
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+CERTAIN = 1e4
+"""Log-likelihood ratio of a position that is known."""
+
+
+def transform(bits: Bools) -> Bools:
+    """The polar transform of the last axis (a power of two), its own inverse."""
+    shape, size = bits.shape, bits.shape[-1]
+    x, half = bits.copy(), 1
+    while half < size:
+        pairs = x.reshape(*shape[:-1], size // (2 * half), 2, half)
+        pairs[..., 0, :] ^= pairs[..., 1, :]
+        half *= 2
+    return x
+
+
+class PolarCode:
+    """``information_bits`` in ``channel_bits``, encoded and list-decoded in batches.
+
+    Args:
+        information_bits: K, check bits included.
+        channel_bits: N >= K, any number.
+        list_size: candidates kept while decoding; 8 to 32 is usual, 1 is plain successive cancellation.
+    """
+
+    def __init__(self, information_bits: int, channel_bits: int, list_size: int = 32) -> None:
+        if list_size < 1:
+            raise ValueError(f"list_size must be at least 1, got {list_size}")
+        self.construction = construct(information_bits, channel_bits)
+        self.information_bits, self.channel_bits, self.list_size = information_bits, channel_bits, list_size
+
+    def encode(self, bits: Bools) -> Bools:
+        """``(..., K)`` bool to ``(..., N)`` bool."""
+        inputs = np.zeros((*bits.shape[:-1], len(self.construction.information)), dtype=bool)
+        inputs[..., self.construction.information] = bits
+        return transform(inputs)[..., self.construction.sends]
+
+    def decode(self, llr: Floats) -> tuple[Bools, Floats]:
+        """The likeliest words of each batch entry.
+
+        Args:
+            llr: ``(B, N)`` float, log P(0)/P(1) of each channel bit.
+
+        Returns:
+            Candidates ``(B, L, K)`` bool, likeliest first, L at most ``list_size``; and their path metrics ``(B, L)``,
+            the smaller the likelier.
+        """
+        known = self.construction
+        alpha = np.zeros((len(llr), len(known.information)), dtype=np.float32)
+        for start in range(0, self.channel_bits, len(known.information)):  # copies of one position add up
+            part = known.sends[start : start + len(known.information)]
+            alpha[:, part] += llr[:, start : start + len(part)]
+        alpha[:, known.certain] = CERTAIN
+        search = _Search(len(llr), self.list_size)
+        beta, _ = search.node(alpha[:, None], known.information)
+        order = np.argsort(search.metric, axis=1, kind="stable")
+        words = np.take_along_axis(beta < 0, order[..., None], axis=1)
+        return transform(words)[..., known.information], np.take_along_axis(search.metric, order, axis=1)
+
+
+class _Search:
+    """Paths of one batch: their metrics live here, their values travel through the recursion.
+
+    ``node`` returns what each surviving path decided (``beta``, +1 for 0 and -1 for 1) and which path at entry it grew
+    from (``origin``, None where nothing was permuted), so that callers reorder their own arrays only when they must.
+    """
+
+    def __init__(self, batch: int, list_size: int) -> None:
+        self.list_size = list_size
+        self.metric = np.zeros((batch, 1), dtype=np.float32)  # (B, L), L grows up to list_size
+
+    def node(self, alpha: Floats, free: Bools) -> tuple[Floats, NDArray[np.intp] | None]:
+        """Decode one subtree: ``alpha (B, L, n)``, ``free (n,)`` True where an input carries information."""
+        count = int(np.count_nonzero(free))
+        if count == 0:
+            self.metric += _log1p_exp(-alpha).sum(-1)
+            return np.ones_like(alpha), None
+        if count == 1 and free[-1]:
+            return self._repetition(alpha)
+        if count == len(free):
+            return self._free(alpha)
+        half = len(free) // 2
+        left, origin = self.node(_check(alpha[..., :half], alpha[..., half:]), free[:half])
+        alpha = _pick(alpha, origin)
+        right, later = self.node(alpha[..., half:] + left * alpha[..., :half], free[half:])
+        left = _pick(left, later)
+        return np.concatenate([left * right, right], axis=-1), _compose(origin, later)
+
+    def _repetition(self, alpha: Floats) -> tuple[Floats, NDArray[np.intp]]:
+        """All n bits are equal: each path goes on as both."""
+        zero = self.metric + _log1p_exp(-alpha).sum(-1)
+        origin, flipped = self._fork(zero, zero + alpha.sum(-1))  # log1p(exp(a)) = log1p(exp(-a)) + a
+        sign = np.where(flipped, np.float32(-1), np.float32(1))
+        return np.repeat(sign[..., None], alpha.shape[-1], axis=-1), origin
+
+    def _free(self, alpha: Floats) -> tuple[Floats, NDArray[np.intp]]:
+        """No bit is frozen: flip the least certain ones, one after the other; more than L - 1 can never survive."""
+        n = alpha.shape[-1]
+        size, depth = np.abs(alpha), min(n, max(self.list_size - 1, 1))
+        weakest = np.argsort(size, axis=-1)[..., :depth]  # (B, L, depth)
+        cost = np.take_along_axis(size, weakest, axis=-1)
+        self.metric = self.metric + _log1p_exp(-size).sum(-1)
+        flips = np.zeros((*self.metric.shape, depth), dtype=bool)
+        origin: NDArray[np.intp] | None = None
+        for i in range(depth):
+            step, flipped = self._fork(self.metric, self.metric + cost[..., i])
+            cost, flips, origin = _pick(cost, step), _pick(flips, step), _compose(origin, step)
+            flips[..., i] = flipped
+        assert origin is not None
+        beta = np.where(_pick(alpha, origin) < 0, np.float32(-1), np.float32(1))
+        weakest = _pick(weakest, origin)
+        turned = np.take_along_axis(beta, weakest, axis=-1) * np.where(flips, np.float32(-1), np.float32(1))
+        np.put_along_axis(beta, weakest, turned, axis=-1)
+        return beta, origin
+
+    def _fork(self, stay: Floats, flip: Floats) -> tuple[NDArray[np.intp], Bools]:
+        """Keep the best of all paths that went on one way or the other; sets ``metric``."""
+        paths = stay.shape[1]
+        both = np.concatenate([stay, flip], axis=1)  # (B, 2L)
+        if 2 * paths > self.list_size:
+            kept = np.argpartition(both, self.list_size - 1, axis=1)[:, : self.list_size]
+        else:
+            kept = np.broadcast_to(np.arange(2 * paths), both.shape)
+        self.metric = np.take_along_axis(both, kept, axis=1)
+        return kept % paths, kept >= paths
+
+
+def _pick(values: NDArray, origin: NDArray[np.intp] | None) -> NDArray:
+    """Reorder the path axis of ``(B, L, n)``."""
+    return values if origin is None else values[np.arange(len(values))[:, None], origin]
+
+
+def _compose(first: NDArray[np.intp] | None, later: NDArray[np.intp] | None) -> NDArray[np.intp] | None:
+    if first is None or later is None:
+        return first if later is None else later
+    return np.take_along_axis(first, later, axis=1)
+
+
+def _check(a: Floats, b: Floats) -> Floats:
+    """Log-likelihood ratio of the exclusive or of two bits, exact."""
+    together, apart = np.abs(a + b), np.abs(a - b)  # min(|a|, |b|) sign(a b) = (together - apart) / 2
+    return (together - apart) * np.float32(0.5) + np.log1p(np.exp(-together)) - np.log1p(np.exp(-apart))
+
+
+def _log1p_exp(x: Floats) -> Floats:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))

@@ -1,0 +1,157 @@
+"""The decision: is this picture marked, by whom, and how sure is that after paying for everything that was tried."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from watermark.codec.codec import Codec
+from watermark.codec.payload import Payload
+from watermark.detection.null import correlation_score, log10_p_value, log10_tail, pay_for
+
+_CHUNK = 16_384  # registry words encoded at a time
+
+
+class SoftRead(Protocol):
+    """What a scheme hands over (``watermark.schemes.base.Readout``): logits ``(N, K)`` and hypotheses ``(N,)``."""
+
+    @property
+    def logits(self) -> Tensor:
+        """``(N, K)`` float."""
+        ...
+
+    @property
+    def hypotheses(self) -> Tensor:
+        """``(N,)`` int64, alignments tried."""
+        ...
+
+
+@dataclass(frozen=True)
+class Detection:
+    """The answer for one image.
+
+    Attributes:
+        is_marked: ``log10_p`` is at or below the promised false-positive rate.
+        log10_p: p-value after paying for code words, alignments and keys; 0 where no valid word was found.
+        provider_id: who; None if not marked.
+        content_id: what; None if not marked.
+        version: format of the payload; None if not marked.
+        hypotheses: alignments tried.
+        corrected: channel bits that the code corrected in the word behind ``log10_p``.
+        score: normalised soft correlation ``S`` of that word (also where its check bits were wrong); for ranking only.
+        log10_p_expected: p-value of the expected payload alone (alignments and keys paid); None if none was expected.
+    """
+
+    is_marked: bool
+    log10_p: float
+    provider_id: int | None
+    content_id: int | None
+    version: int | None
+    hypotheses: int
+    corrected: int
+    score: float
+    log10_p_expected: float | None = None
+
+
+class Detector:
+    """Decide at a false-positive rate that holds by construction (see ``detection.null``).
+
+    Args:
+        codec: holds the key.
+        false_positive_rate: promised chance, over keys, that any one picture without this key's mark is called
+            marked; in ``(0, 1)``.
+    """
+
+    def __init__(self, codec: Codec, false_positive_rate: float = 1e-6) -> None:
+        if not 0 < false_positive_rate < 1:
+            raise ValueError(f"false_positive_rate must be in (0, 1), got {false_positive_rate}")
+        self.codec, self.false_positive_rate = codec, false_positive_rate
+
+    def detect(
+        self,
+        readout: SoftRead,
+        expected: Sequence[Payload] | None = None,
+        candidate_keys: int = 1,
+        registry: Sequence[Payload] | None = None,
+    ) -> list[Detection]:
+        """One answer per image.
+
+        Without a registry the code is decoded and any of its ``2 ** layout.free_bits`` valid words may be the answer:
+        check bits follow from the rest, so only the free bits are paid for, version included (any version is accepted).
+        A word with wrong check bits is not valid: then nothing was found, whatever its score, and ``log10_p`` is 0.
+        With a registry the answer is the registered word of the highest soft correlation and only those words are paid
+        for, so far weaker marks are recognised.
+
+        Args:
+            readout: what the scheme read.
+            expected: one payload per image, to verify also that one alone (``log10_p_expected``).
+            candidate_keys: how many keys the caller tries on these images; the p-value pays for all of them.
+            registry: the only payloads that can be the answer, each once.
+
+        Raises:
+            ValueError: if a length does not fit.
+        """
+        logits = readout.logits
+        if candidate_keys < 1 or (registry is not None and not registry):
+            raise ValueError("expected at least one candidate key and, if a registry is given, one payload in it")
+        if expected is not None and len(expected) != len(logits):
+            raise ValueError(f"expected one payload per image ({len(logits)}), got {len(expected)}")
+        hypotheses = readout.hypotheses.detach().cpu()
+        tries = hypotheses.double().clamp_min(1).log10() + math.log10(candidate_keys)  # (N,)
+        alone = None
+        if expected is not None:
+            alone = pay_for(log10_p_value(logits, self.codec.encode(expected)).cpu(), tries).tolist()
+        found = self._decode(logits) if registry is None else self._identify(logits, registry)
+        words = self.codec.layout.free_bits * math.log10(2) if registry is None else math.log10(len(registry))
+        p = pay_for(log10_tail(torch.tensor([score for _, score, _ in found], dtype=torch.float64)), tries + words)
+        return [
+            self._answer(payload, float(p[i]), score, corrected, int(hypotheses[i]), alone[i] if alone else None)
+            for i, (payload, score, corrected) in enumerate(found)
+        ]
+
+    def _answer(
+        self,
+        payload: Payload | None,
+        log10_p: float,
+        score: float,
+        corrected: int,
+        hypotheses: int,
+        log10_p_expected: float | None,
+    ) -> Detection:
+        log10_p = 0.0 if payload is None else log10_p
+        is_marked = log10_p <= math.log10(self.false_positive_rate)
+        named = payload if is_marked else None
+        return Detection(
+            is_marked=is_marked,
+            log10_p=log10_p,
+            provider_id=named.provider_id if named else None,
+            content_id=named.content_id if named else None,
+            version=named.version if named else None,
+            hypotheses=hypotheses,
+            corrected=corrected,
+            score=score,
+            log10_p_expected=log10_p_expected,
+        )
+
+    def _decode(self, logits: Tensor) -> list[tuple[Payload | None, float, int]]:
+        return [(decoded.payload, decoded.score, decoded.corrected) for decoded in self.codec.decode(logits)]
+
+    def _identify(self, logits: Tensor, registry: Sequence[Payload]) -> list[tuple[Payload | None, float, int]]:
+        """The registered payload of the highest soft correlation, per image."""
+        best = torch.full((len(logits),), -torch.inf, dtype=torch.float64)
+        index = torch.zeros(len(logits), dtype=torch.int64)
+        unit = logits.detach().cpu().float()
+        unit = unit / unit.norm(dim=1, keepdim=True)
+        for start in range(0, len(registry), _CHUNK):
+            signs = self.codec.encode(registry[start : start + _CHUNK]).float() * 2 - 1  # (M, K)
+            values, place = (unit @ signs.T).double().max(1)
+            index = torch.where(values > best, place + start, index)
+            best = torch.maximum(best, values)
+        payloads = [registry[i] for i in index.tolist()]
+        words = self.codec.encode(payloads)
+        scores = correlation_score(logits, words).tolist()
+        corrected = ((logits.detach().cpu() > 0) != words).sum(1).tolist()
+        return list(zip(payloads, scores, corrected, strict=True))
