@@ -1,0 +1,167 @@
+"""The hash chain: each record holds the hash of the one before, and a keyed tag holds the number of records.
+
+``hash = SHA-256(canonical JSON of previous, sequence, kind, slot, content_id, created_at, retain_until, body_sha256)``
+so that anybody can recompute the chain without a key. The chain covers the hash of the body, not the body: after its
+retention a body is emptied and the chain still holds. A random salt inside each body keeps its hash from confirming a
+guess of what was erased.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from watermark.errors import UserError
+from watermark.registry.records import canonical_json
+from watermark.registry.tables import head, records
+
+GENESIS = "0" * 64
+CHAINED = ("previous", "sequence", "kind", "slot", "content_id", "created_at", "retain_until", "body_sha256")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One record to append; ``slot`` and ``content_id`` are for look-up, ``body`` holds the whole."""
+
+    kind: str
+    body: dict[str, Any]
+    created_at: str
+    slot: int | None = None
+    content_id: int | None = None
+    retain_until: str | None = None
+
+
+@dataclass
+class Verification:
+    """What a walk along the chain found.
+
+    Attributes:
+        count: records walked.
+        purged: of those, emptied after their retention.
+        hash: of the last record. Keep ``count`` and ``hash`` elsewhere: they are the anchor of the next verification.
+        problems: one line each; empty means that nothing was found.
+        head_checked: whether the keyed tag of the head could be checked (the key was given).
+    """
+
+    count: int = 0
+    purged: int = 0
+    hash: str = GENESIS
+    problems: list[str] = field(default_factory=list)
+    head_checked: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether no problem was found."""
+        return not self.problems
+
+
+def chain_hash(row: dict[str, Any]) -> str:
+    """The hash of one record from its columns."""
+    return hashlib.sha256(canonical_json({name: row[name] for name in CHAINED}).encode()).hexdigest()
+
+
+def head_tag(key: bytes, registry_id: str, count: int, last: str) -> str:
+    """The keyed tag over the number of records and the last hash."""
+    return hmac.new(key, f"head {registry_id} {count} {last}".encode(), hashlib.sha256).hexdigest()
+
+
+def create_head(connection: Connection, key: bytes, registry_id: str) -> None:
+    """Write the head of an empty registry."""
+    tag = head_tag(key, registry_id, 0, GENESIS)
+    connection.execute(insert(head).values(id=1, registry_id=registry_id, record_count=0, hash=GENESIS, tag=tag))
+
+
+def append(connection: Connection, key: bytes, entries: Sequence[Entry]) -> int:
+    """Append records inside a writing transaction; returns the sequence number of the last.
+
+    Raises:
+        UserError: the head's tag does not fit the key: somebody without the key wrote to the database.
+    """
+    at = connection.execute(select(head).with_for_update()).one()
+    if not hmac.compare_digest(at.tag, head_tag(key, at.registry_id, at.record_count, at.hash)):
+        raise UserError("the registry's head was not written with this key; run `watermark registry verify`")
+    sequence, last, rows = at.record_count, at.hash, []
+    for entry in entries:
+        body = canonical_json({**entry.body, "salt": secrets.token_hex(16)})
+        sequence += 1
+        row = {
+            "sequence": sequence,
+            "kind": entry.kind,
+            "slot": entry.slot,
+            "content_id": None if entry.content_id is None else str(entry.content_id),
+            "created_at": entry.created_at,
+            "retain_until": entry.retain_until,
+            "body": body,
+            "body_sha256": hashlib.sha256(body.encode()).hexdigest(),
+            "previous": last,
+        }
+        last = row["hash"] = chain_hash(row)
+        rows.append(row)
+    connection.execute(insert(records), rows)
+    tag = head_tag(key, at.registry_id, sequence, last)
+    connection.execute(update(head).values(record_count=sequence, hash=last, tag=tag))
+    return sequence
+
+
+def verify(connection: Connection, key: bytes | None, anchors: Sequence[tuple[int, str]] = ()) -> Verification:
+    """Walk the whole chain and name every record that was altered, removed, reordered, emptied early or cut off.
+
+    Args:
+        connection: a reading transaction.
+        key: the registry's key; without it a cut tail is only found against an anchor.
+        anchors: ``(count, hash)`` pairs kept elsewhere from earlier verifications. They also find a whole database
+            set back to an older copy, which no content of that database can show.
+    """
+    result = Verification()
+    emptied: dict[int, tuple[str, str]] = {}  # sequence -> retain_until, body_sha256
+    allowed: dict[int, tuple[str, str]] = {}
+    expected_anchors = dict(anchors)
+    for row in connection.execute(select(records).order_by(records.c.sequence)).yield_per(1000):
+        _check_row(row, result, emptied)
+        if row.kind == "purge" and row.body is not None:
+            allowed |= {int(n): (row.created_at, digest) for n, digest in json.loads(row.body)["purged"].items()}
+        if expected_anchors.pop(row.sequence, row.hash) != row.hash:
+            result.problems.append(f"record {row.sequence}: its hash is not the one of the anchor")
+    for number, (retain_until, digest) in emptied.items():
+        if number not in allowed:
+            result.problems.append(f"record {number}: its body is missing and no purge record names it")
+        elif allowed[number][0] < retain_until or allowed[number][1] != digest:
+            result.problems.append(f"record {number}: its purge record came early or is about another body")
+    result.purged = len(emptied)
+    result.problems += [f"record {n}: missing, but an anchor was kept of it" for n in expected_anchors if n > 0]
+    _check_head(connection, key, result)
+    return result
+
+
+def _check_row(row: Row[Any], result: Verification, emptied: dict[int, tuple[str, str]]) -> None:
+    values, problems = row._asdict(), []
+    if row.sequence != result.count + 1:
+        problems.append(f"follows record {result.count}: records are missing or reordered")
+    if row.previous != result.hash:
+        problems.append("does not hold the hash of the record before it")
+    if row.hash != chain_hash(values):
+        problems.append("was altered: its hash does not fit its columns")
+    if row.body is None:
+        emptied[row.sequence] = (row.retain_until or "9999", row.body_sha256)
+    elif row.body_sha256 != hashlib.sha256(row.body.encode()).hexdigest():
+        problems.append("was altered: its body does not fit the body's hash")
+    result.problems += [f"record {row.sequence}: {text}" for text in problems]
+    result.count, result.hash = row.sequence, row.hash
+
+
+def _check_head(connection: Connection, key: bytes | None, result: Verification) -> None:
+    at = connection.execute(select(head)).one_or_none()
+    if at is None:
+        result.problems.append("head: missing")
+        return
+    if (at.record_count, at.hash) != (result.count, result.hash):
+        result.problems.append(f"head: says {at.record_count} records, the chain ends at record {result.count}")
+    if key is not None:
+        result.head_checked = True
+        if not hmac.compare_digest(at.tag, head_tag(key, at.registry_id, at.record_count, at.hash)):
+            result.problems.append("head: its tag was not made with the registry's key")

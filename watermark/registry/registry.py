@@ -1,0 +1,267 @@
+"""The registry: hand out content IDs, write down what was issued, and find it again."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy.exc import IntegrityError
+
+from watermark.errors import UserError
+from watermark.labels.provider_code import ProviderCode
+from watermark.registry import ledger, retention
+from watermark.registry.database import open_engine, transaction
+from watermark.registry.ledger import Entry, Verification
+from watermark.registry.lookup import found_in, slot_of
+from watermark.registry.permutation import KeyedPermutation
+from watermark.registry.records import RETENTION, Found, IssueRecord, Slot, time_text, utc_now
+from watermark.registry.tables import counters, head, metadata, records
+
+
+@dataclass(frozen=True)
+class Block:
+    """A range of counter values that one allocator may use alone, ``start`` to ``stop`` without ``stop``."""
+
+    slot: int
+    start: int
+    stop: int
+
+
+class Registry:
+    """Issued marks in a database.
+
+    Args:
+        location: file path (SQLite) or database URL.
+        key: the registry's secret (``KeyFile.registry_key``): shuffles the IDs and signs the head. Without it the
+            registry can be read, verified as a chain and searched, but not written.
+        clock: the present moment; tests set it.
+
+    Raises:
+        UserError: there is no registry there and no key to make one, or it was made with another key.
+    """
+
+    def __init__(self, location: str | Path, key: bytes | None = None, clock: Callable[[], datetime] = utc_now) -> None:
+        self._key, self._clock = key, clock
+        if key is None and "://" not in str(location) and not Path(location).is_file():
+            raise UserError(f"no registry at {location}; issuing with a key makes one")
+        self._engine = open_engine(location)
+        self._shuffles: dict[int, KeyedPermutation] = {}
+        registry_id = None if key is None else hmac.new(key, b"registry id", hashlib.sha256).hexdigest()[:16]
+        with transaction(self._engine, writes=key is not None) as connection:
+            if key is not None and registry_id is not None and not inspect(connection).has_table("head"):
+                metadata.create_all(connection)
+                ledger.create_head(connection, key, registry_id)
+            stored = connection.execute(select(head.c.registry_id)).scalar_one_or_none()
+        if registry_id is not None and stored != registry_id:
+            raise UserError(f"the registry at {_shown(location)} was made with another key")
+
+    def close(self) -> None:
+        """Give the database connections back."""
+        self._engine.dispose()
+
+    # ---- provider slots
+
+    def add_slot(self, slot: Slot) -> None:
+        """Define a provider slot, for ever.
+
+        Raises:
+            UserError: the slot is taken, or the provider code does not have its documented shape.
+        """
+        ProviderCode.parse(slot.content_producer)
+        if slot.slot < 0 or not 1 <= slot.content_bits <= 128:
+            raise UserError(
+                f"expected a slot of at least 0 and 1 to 128 content bits, got {slot.slot}, {slot.content_bits}"
+            )
+        with self._write() as (connection, key):
+            if self._slot(connection, slot.slot) is not None:
+                raise UserError(f"slot {slot.slot} is taken; a new provider, model or key takes a new slot")
+            entry = Entry("slot", asdict(slot), time_text(self._clock()), slot.slot)
+            ledger.append(connection, key, [entry])
+            connection.execute(insert(counters).values(slot=slot.slot, next_index=0))
+
+    def slot(self, number: int) -> Slot | None:
+        """The definition of a slot, or None."""
+        with transaction(self._engine, writes=False) as connection:
+            return self._slot(connection, number)
+
+    def slots(self) -> list[Slot]:
+        """Every slot, in the order of definition."""
+        query = select(records.c.body).where(records.c.kind == "slot").order_by(records.c.sequence)
+        with transaction(self._engine, writes=False) as connection:
+            return [slot_of(body) for body in connection.execute(query).scalars()]
+
+    # ---- content IDs
+
+    def allocate(self, slot: int) -> int:
+        """A content ID that nobody else ever gets. It is used up even if the image is never released."""
+        return self.content_ids(self.reserve(slot, 1))[0]
+
+    def reserve(self, slot: int, count: int) -> Block:
+        """Take ``count`` counter values for one allocator; what it does not use is never handed out again.
+
+        Raises:
+            UserError: the slot is unknown or has not so many numbers left.
+        """
+        if count < 1:
+            raise UserError(f"expected a block of at least 1 number, got {count}")
+        self._writable()
+        shuffle = self._shuffle(slot)
+        with transaction(self._engine, writes=True) as connection:
+            query = update(counters).where(counters.c.slot == slot).values(next_index=counters.c.next_index + count)
+            stop = connection.execute(query.returning(counters.c.next_index)).scalar_one()
+            if stop > shuffle.size:
+                raise UserError(
+                    f"slot {slot} has {shuffle.size - stop + count} content IDs left, {count} were asked for"
+                )
+        return Block(slot, stop - count, stop)
+
+    def content_ids(self, block: Block) -> list[int]:
+        """The content IDs of a block, in the keyed order. Needs the key, not the database."""
+        shuffle = self._shuffle(block.slot)
+        return [shuffle.forward(index) for index in range(block.start, block.stop)]
+
+    # ---- records
+
+    def record(self, issued: Sequence[IssueRecord], keep: timedelta = RETENTION) -> list[IssueRecord]:
+        """Append issued images, all or none, and return them with their times.
+
+        Raises:
+            UserError: retention under six months, an unknown slot, an ID recorded before, or no recipient for an
+                image without a visible label.
+        """
+        if keep < RETENTION:
+            raise UserError(f"records are kept at least {RETENTION.days} days, got {keep.days}")
+        now = self._clock()
+        stamped = [replace(r, created_at=time_text(now), retain_until=time_text(now + keep)) for r in issued]
+        for one in stamped:
+            self._shuffle(one.slot)
+            if not one.explicit_label and not one.recipient_reference:
+                raise UserError("an image without a visible label needs a recipient (Labelling Measures, Art. 9)")
+        entries = [
+            Entry("issue", asdict(one), one.created_at, one.slot, one.content_id, one.retain_until) for one in stamped
+        ]
+        self._append(entries, "one of these content IDs is already recorded")
+        return stamped
+
+    def add_propagator(self, slot: int, content_id: int, propagator: str, propagate_id: str) -> None:
+        """Append that a service spread an issued image."""
+        self._append_about(slot, content_id, "propagation", {"propagator": propagator, "propagate_id": propagate_id})
+
+    def withdraw(self, slot: int, content_id: int, reason: str) -> None:
+        """Append that a recorded image was not released after all."""
+        self._append_about(slot, content_id, "withdrawal", {"reason": reason})
+
+    def find(self, slot: int, content_id: int) -> Found | None:
+        """Everything recorded about one content ID, or None."""
+        wanted = (records.c.slot == slot) & (records.c.content_id == str(content_id))
+        query = select(records).where(wanted).order_by(records.c.sequence)
+        with transaction(self._engine, writes=False) as connection:
+            rows = connection.execute(query).all()
+        return found_in(rows)
+
+    def recipient_reference(self, recipient: str) -> str:
+        """A keyed hash of whom an image was provided to: found again with the key, not guessed without it."""
+        return hmac.new(self._writable(), b"recipient " + recipient.encode(), hashlib.sha256).hexdigest()
+
+    # ---- keeping
+
+    def verify(self, anchors: Sequence[tuple[int, str]] = ()) -> Verification:
+        """Walk the chain; with the key, also check the head's tag and that no ID lies beyond its counter."""
+        with transaction(self._engine, writes=False) as connection:
+            result = ledger.verify(connection, self._key, anchors)
+            if self._key is not None:
+                result.problems += self._beyond_counter(connection)
+        return result
+
+    def purge(self, sequences: Iterable[int] | None = None) -> int:
+        """Empty the bodies of records whose retention is over; returns how many. The chain still verifies.
+
+        Args:
+            sequences: these records only; None: every record whose time has come.
+
+        Raises:
+            UserError: a record must still be kept, is kept for ever, is purged already or does not exist.
+        """
+        with self._write() as (connection, key):
+            return retention.purge(connection, key, time_text(self._clock()), sequences)
+
+    # ---- inside
+
+    @contextmanager
+    def _write(self) -> Iterator[tuple[Connection, bytes]]:
+        key = self._writable()
+        with transaction(self._engine, writes=True) as connection:
+            yield connection, key
+
+    def _writable(self) -> bytes:
+        if self._key is None:
+            raise UserError("this registry was opened without its key: it can be read, not written")
+        return self._key
+
+    def _append(self, entries: Sequence[Entry], conflict: str) -> None:
+        try:
+            with self._write() as (connection, key):
+                if entries:
+                    ledger.append(connection, key, entries)
+        except UserError as error:
+            if isinstance(error.__cause__, IntegrityError):
+                raise UserError(f"{conflict}; nothing was recorded") from error
+            raise
+
+    def _append_about(self, slot: int, content_id: int, kind: str, body: dict[str, str]) -> None:
+        found = self.find(slot, content_id)
+        if found is None:
+            raise UserError(f"content ID {content_id} of slot {slot} is not recorded")
+        now = time_text(self._clock())
+        self._append([Entry(kind, {**body, "created_at": now}, now, slot, content_id, found.retain_until)], kind)
+
+    def _slot(self, connection: Connection, number: int) -> Slot | None:
+        query = select(records.c.body).where((records.c.kind == "slot") & (records.c.slot == number))
+        body = connection.execute(query).scalar_one_or_none()
+        return None if body is None else slot_of(body)
+
+    def _shuffle(self, number: int) -> KeyedPermutation:
+        if number not in self._shuffles:
+            slot = self.slot(number)
+            if slot is None:
+                raise UserError(f"slot {number} is not defined in this registry; see `watermark registry add-slot`")
+            self._shuffles[number] = KeyedPermutation(
+                self._writable(), f"content ids of slot {number}", slot.content_bits
+            )
+        return self._shuffles[number]
+
+    def _beyond_counter(self, connection: Connection) -> list[str]:
+        ends = {row.slot: row.next_index for row in connection.execute(select(counters))}
+        query = select(records.c.sequence, records.c.slot, records.c.content_id).where(records.c.kind == "issue")
+        rows = connection.execute(query).all()
+        late = [row for row in rows if self._shuffle(row.slot).inverse(int(row.content_id)) >= ends.get(row.slot, 0)]
+        return [
+            f"record {row.sequence}: its ID lies beyond the counter of slot {row.slot}, which was set back"
+            for row in late
+        ]
+
+
+class Allocator:
+    """Hands out content IDs from blocks, so that the database is asked once a block and not once an image.
+
+    A process that dies wastes the rest of its block; it never repeats a number.
+    """
+
+    def __init__(self, registry: Registry, slot: int, block: int = 64) -> None:
+        self._registry, self._slot, self._block = registry, slot, block
+        self._ready: list[int] = []
+
+    def allocate(self) -> int:
+        """The next content ID."""
+        if not self._ready:
+            self._ready = self._registry.content_ids(self._registry.reserve(self._slot, self._block))[::-1]
+        return self._ready.pop()
+
+
+def _shown(location: str | Path) -> str:
+    """A location for an error text: a database URL may hold a password."""
+    return str(location).split("@")[-1]
