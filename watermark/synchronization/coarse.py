@@ -1,0 +1,156 @@
+"""Find rotation and scale, or two scales, before the shift: slide the pilot over a log-polar or log-log spectrum.
+
+Rotating and scaling a picture moves every pilot line by the same vector in (angle, log radius); stretching it moves
+every line by the same vector in (log x, log y). So the power on all pilot lines, at every cell of a dense raster of
+hypotheses, is one correlation of the resampled spectrum with a picture of the pilot, done by FFT.
+"""
+
+import math
+
+import torch
+from scipy.fft import next_fast_len
+from torch import Tensor, nn
+
+from watermark.synchronization.geometry import Pilot
+from watermark.synchronization.spectrum import Spectrum
+
+
+class LogPolarSearch(nn.Module):
+    """All rotations, mirrored or not, times all scales of a range.
+
+    Args:
+        pilot: what to look for.
+        scales: least and greatest px per lattice px.
+        angle_step: degrees.
+        scale_step: ratio minus one.
+    """
+
+    template: Tensor
+    places: Tensor
+
+    def __init__(
+        self,
+        pilot: Pilot,
+        scales: tuple[float, float] = (0.35, 2.6),
+        angle_step: float = 0.375,
+        scale_step: float = 0.005,
+    ) -> None:
+        super().__init__()
+        self.turns = round(180 / angle_step)
+        self.step = math.log1p(scale_step)
+        lines = torch.from_numpy(pilot.lines).double()
+        radius, angle = lines.norm(dim=1).log() - math.log(pilot.tile), torch.atan2(lines[:, 1], lines[:, 0])
+        self.first = math.log(scales[0])
+        self.count = math.ceil((math.log(scales[1]) - self.first) / self.step) + 1
+        # at scale s a line lies at log radius - log s; the raster starts at the smallest that occurs
+        start = float(radius.min()) - self.first - self.step * (self.count - 1)
+        width = self.count + math.ceil(float(radius.max() - radius.min()) / self.step) + 1
+        self.columns = next_fast_len(width, real=True)
+        column = ((radius - radius.min()) / self.step).round().long()
+        template = torch.zeros(2, self.turns, self.columns)
+        for mirrored, sign in enumerate((1, -1)):
+            row = (sign * angle * self.turns / math.pi).round().long() % self.turns
+            template[mirrored].index_put_((row, column), torch.ones(len(lines)), accumulate=True)
+        self.register_buffer("template", torch.fft.rfft2(template).conj() / math.sqrt(len(lines)), persistent=False)
+        rows = torch.arange(self.turns) * math.pi / self.turns
+        radii = torch.exp(start + self.step * torch.arange(self.columns, dtype=torch.float64))
+        direction = torch.stack([rows.cos(), rows.sin()], -1)  # (turns, 2)
+        places = (direction[:, None] * radii[:, None]).float()
+        self.register_buffer("places", places, persistent=False)
+
+    @property
+    def hypotheses(self) -> int:
+        """How many cells one search looks at."""
+        return 2 * self.turns * self.count
+
+    def forward(self, spectrum: Spectrum, keep: int) -> tuple[Tensor, Tensor]:
+        """The ``keep`` best cells of each map: incoherent scores ``(N, keep)`` and matrices ``(N, keep, 2, 2)``."""
+        power = _excess(spectrum.power(self.places))  # (N, turns, columns)
+        product = torch.fft.rfft2(power)[:, None] * self.template
+        scores = torch.fft.irfft2(product, s=(self.turns, self.columns))[..., : self.count]  # (N, 2, turns, count)
+        values, (mirrored, turn, cell) = _peaks(scores, keep)
+        angle = -turn * (math.pi / self.turns)  # lattice angle = picture angle - turn
+        # the column offset counts from the largest scale down
+        scale = torch.exp(self.first + self.step * (self.count - 1 - cell))
+        cosine, sine = angle.cos() / scale, angle.sin() / scale
+        sign = 1 - 2 * mirrored.to(angle.dtype)
+        rows = [torch.stack([cosine, -sine], -1), torch.stack([sine, cosine], -1) * sign[..., None]]
+        return values, torch.stack(rows, -2)
+
+
+class LogLogSearch(nn.Module):
+    """All pairs of horizontal and vertical scale with a bounded ratio, for the eight flips and quarter turns.
+
+    Args:
+        pilot: what to look for; no line on an axis.
+        scales: least and greatest px per lattice px.
+        aspect: greatest ratio between the two scales.
+        scale_step: ratio minus one.
+    """
+
+    template: Tensor
+    places: Tensor
+    allowed: Tensor
+
+    def __init__(
+        self, pilot: Pilot, scales: tuple[float, float] = (0.35, 2.6), aspect: float = 1.5, scale_step: float = 0.008
+    ) -> None:
+        super().__init__()
+        self.step = math.log1p(scale_step)
+        lines = torch.from_numpy(pilot.lines).double()
+        logs = (lines.abs() / pilot.tile).log()  # (M, 2)
+        self.first = math.log(scales[0])
+        self.count = math.ceil((math.log(scales[1]) - self.first) / self.step) + 1
+        low = float(logs.min())
+        width = self.count + math.ceil(float(logs.max() - low) / self.step) + 1
+        self.side = next_fast_len(width, real=True)
+        cells = ((logs - low) / self.step).round().long()
+        quadrant = (lines[:, 0] * lines[:, 1] < 0).long()
+        # order: as embedded, mirrored, turned a quarter, turned and mirrored
+        template = torch.zeros(4, 2, self.side, self.side)  # (pose, quadrant, y, x)
+        ones = torch.ones(len(lines))
+        for pose in range(4):
+            row, column = (cells[:, 0], cells[:, 1]) if pose >= 2 else (cells[:, 1], cells[:, 0])
+            template[pose].index_put_((quadrant ^ (pose % 2), row, column), ones, accumulate=True)
+        self.register_buffer("template", torch.fft.rfft2(template).conj() / math.sqrt(len(lines)), persistent=False)
+        start = low - self.first - self.step * (self.count - 1)
+        axis = torch.exp(start + self.step * torch.arange(self.side, dtype=torch.float64))
+        x, y = axis[None, :].expand(self.side, -1), axis[:, None].expand(-1, self.side)
+        places = torch.cat([torch.stack([x, y], -1), torch.stack([x, -y], -1)])  # (2 side, side, 2)
+        self.register_buffer("places", places.clamp(-1, 1).float(), persistent=False)
+        cell = torch.arange(self.count)
+        allowed = (cell[:, None] - cell).abs() * self.step <= math.log(aspect) + 1e-9
+        self.register_buffer("allowed", allowed, persistent=False)
+        poses = torch.tensor([[[1, 0], [0, 1]], [[1, 0], [0, -1]], [[0, 1], [1, 0]], [[0, 1], [-1, 0]]])
+        self.register_buffer("poses", poses.float(), persistent=False)
+
+    poses: Tensor
+
+    @property
+    def hypotheses(self) -> int:
+        """How many cells one search looks at."""
+        return 4 * int(self.allowed.sum())
+
+    def forward(self, spectrum: Spectrum, keep: int) -> tuple[Tensor, Tensor]:
+        """The ``keep`` best cells of each map: incoherent scores ``(N, keep)`` and matrices ``(N, keep, 2, 2)``."""
+        power = _excess(spectrum.power(self.places).unflatten(1, (2, self.side)))  # (N, 2, side, side)
+        product = (torch.fft.rfft2(power)[:, None] * self.template).sum(2)
+        scores = torch.fft.irfft2(product, s=(self.side, self.side))[..., : self.count, : self.count]
+        scores = scores.masked_fill(~self.allowed, -math.inf)
+        values, (pose, row, column) = _peaks(scores, keep)
+        scale = torch.exp(self.first + self.step * (self.count - 1 - torch.stack([column, row], -1)))
+        return values, self.poses[pose] / scale[..., None, :]
+
+
+def _excess(power: Tensor) -> Tensor:
+    """Power above its expectation of 1; places beyond Nyquist, which read 0, say nothing."""
+    return torch.where(power > 0, power - 1, 0)
+
+
+def _peaks(scores: Tensor, keep: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    """The largest local maxima of ``(N, P, R, C)``: values ``(N, keep)`` and their three indices."""
+    highest = nn.functional.max_pool2d(scores, 5, 1, 2)
+    peaks = torch.where(scores == highest, scores, -math.inf).flatten(1)
+    values, index = peaks.topk(keep, dim=1)
+    rows, columns = scores.shape[-2:]
+    return values, (index // (rows * columns), index // columns % rows, index % columns)

@@ -1,0 +1,114 @@
+"""One Fourier transform of a whitened picture, in which every geometry hypothesis is a look-up."""
+
+import torch
+import torch.nn.functional as F
+from scipy.fft import next_fast_len
+from torch import Tensor
+
+_MARGIN = 2  # extra columns on the left and rows at both ends, so that the four interpolation taps never leave the grid
+NYQUIST = 0.49
+"""Frequencies (cycles per px) beyond this read as zero."""
+
+
+class Spectrum:
+    """The normalised Fourier transform of maps, read at any frequency.
+
+    Values are divided by the local RMS of the transform, so that a place without a line has unit mean power and a
+    coherent sum of lines is a number of standard deviations. Phases refer to pixel ``(W // 2, H // 2)``.
+
+    Args:
+        maps: ``(N, H, W)`` real, zero mean, as a whitening gives them.
+        smoothing: width of the neighbourhood that the local RMS is taken over, cycles per px.
+    """
+
+    def __init__(self, maps: Tensor, smoothing: float = 0.06) -> None:
+        self.size = (maps.shape[-2], maps.shape[-1])
+        """Height and width of the maps."""
+        rows, columns = (2 * next_fast_len((n + 1) // 2 * 2, real=True) for n in self.size)
+        height, width = self.size
+        padded = F.pad(maps, (0, columns - width, 0, rows - height))
+        padded = padded.roll((-(height // 2), -(width // 2)), (1, 2))
+        half = torch.fft.rfft2(padded)  # (N, rows, columns/2 + 1)
+        half = half / _local_rms(half, smoothing * rows, smoothing * columns)
+        half = torch.fft.fftshift(half, dim=1)
+        mirrored = half[:, :, 1 : _MARGIN + 1].flip(1, 2).roll(1, 1).conj()  # F(-f) = conj F(f)
+        self._grid = torch.cat([mirrored, half], dim=2)
+        self._rows, self._columns = rows, columns
+
+    def __len__(self) -> int:
+        return len(self._grid)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the maps live."""
+        return self._grid.device
+
+    def select(self, keep: Tensor) -> "Spectrum":
+        """The spectra of some of the maps; ``keep`` is a mask or a list of indices."""
+        chosen = object.__new__(Spectrum)
+        chosen.size, chosen._rows, chosen._columns = self.size, self._rows, self._columns
+        chosen._grid = self._grid[keep]
+        return chosen
+
+    def at(self, frequencies: Tensor) -> Tensor:
+        """Look lines up by cubic interpolation.
+
+        Args:
+            frequencies: ``(N, ..., 2)`` cycles per px along x and y.
+
+        Returns:
+            ``(N, ...)`` complex; zero beyond Nyquist.
+        """
+        flipped = frequencies[..., 0] < 0
+        frequencies = torch.where(flipped[..., None], -frequencies, frequencies)
+        inside = frequencies.abs().amax(-1) < NYQUIST
+        frequencies = frequencies.clamp(-NYQUIST, NYQUIST)
+        x = frequencies[..., 0] * self._columns + _MARGIN
+        y = frequencies[..., 1] * self._rows + self._rows // 2
+        left, top = x.floor(), y.floor()
+        weight_x, weight_y = _cubic(x - left), _cubic(y - top)  # (N, ..., 4)
+        taps = torch.arange(-1, 3, device=x.device)
+        column = left.long()[..., None] + taps  # (N, ..., 4)
+        row = top.long()[..., None] + taps
+        index = row[..., :, None] * self._grid.shape[2] + column[..., None, :]  # (N, ..., 4, 4)
+        values = self._grid.flatten(1).gather(1, index.flatten(1)).view(index.shape)
+        weights = weight_y[..., :, None] * weight_x[..., None, :] * inside[..., None, None]
+        found = (values * weights).sum((-2, -1))
+        return torch.where(flipped, found.conj(), found)
+
+    def power(self, frequencies: Tensor, limit: float = 10.0) -> Tensor:
+        """Limited power at frequencies ``(R, C, 2)``, bilinear: ``(N, R, C)`` of mean 1, and 0 beyond Nyquist."""
+        flipped = frequencies[..., :1] < 0
+        frequencies = torch.where(flipped, -frequencies, frequencies)
+        x = (frequencies[..., 0] * self._columns + _MARGIN) / (self._grid.shape[2] - 1)
+        y = (frequencies[..., 1] * self._rows + self._rows // 2) / (self._rows - 1)
+        places = torch.stack([x, y], -1).mul(2).sub(1).to(self._grid.real)
+        power = (self._grid.real.square() + self._grid.imag.square()).clamp(max=limit)[:, None]
+        sampled = F.grid_sample(power, places.expand(len(power), -1, -1, -1), align_corners=True)[:, 0]
+        return sampled * (frequencies.abs().amax(-1) < NYQUIST)
+
+
+def _cubic(offset: Tensor) -> Tensor:
+    """Keys' cubic convolution weights of the four taps around a point ``offset`` in [0, 1) after the second."""
+    t = offset[..., None]
+    return torch.cat(
+        [
+            ((-0.5 * t + 1) * t - 0.5) * t,
+            (1.5 * t - 2.5) * t * t + 1,
+            ((-1.5 * t + 2) * t + 0.5) * t,
+            (0.5 * t - 0.5) * t * t,
+        ],
+        -1,
+    )
+
+
+def _local_rms(half: Tensor, rows: float, columns: float) -> Tensor:
+    """Root mean power of a half spectrum over about ``rows`` x ``columns`` bins, from block means, ``(N, R, C)``."""
+    power = (half.real.square() + half.imag.square())[:, None]
+    cell = (max(1, round(rows / 3)), max(1, round(columns / 3)))
+    means = F.avg_pool2d(power, cell, ceil_mode=True, count_include_pad=False)
+    wrapped = torch.cat([means[:, :, -1:], means, means[:, :, :1]], 2)  # rows are periodic
+    smooth = F.avg_pool2d(F.pad(wrapped, (1, 1, 0, 0), mode="replicate"), 3, 1)
+    full = F.interpolate(smooth, scale_factor=cell, mode="bilinear", align_corners=False)
+    full = full[:, 0, : power.shape[2], : power.shape[3]]
+    return full.clamp_min(1e-12 * (1 + float(power.amax()))).sqrt()

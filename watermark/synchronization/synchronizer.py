@@ -1,0 +1,111 @@
+"""Blind synchronisation: which affine map took the lattice into this picture? The pilot alone answers."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from watermark.synchronization.coarse import LogLogSearch, LogPolarSearch
+from watermark.synchronization.coherent import CoherentScore, polish
+from watermark.synchronization.geometry import Alignment, Pilot, dihedral
+from watermark.synchronization.spectrum import Spectrum
+
+
+class Synchronizer(nn.Module):
+    """Find the pilot in spectra: first where it lies if nothing happened, then everywhere.
+
+    1. Fast path: the eight flips and quarter turns at the likely scales, all shifts by FFT.
+    2. Where that stays below ``accept``: all rotations x scales, and all pairs of scales, by incoherent pilot power;
+       the best cells scored with phases at all shifts.
+    3. The best few polished in six parameters.
+
+    Data lines are never looked at, so the message cannot steer the alignment, and random signs of the message keep
+    the null distribution of a detector exact whatever this search does. Any scheme can use it: it needs a ``Pilot``
+    in its mark and a ``Spectrum`` of its whitened picture.
+
+    Args:
+        pilot: the keyed lines.
+        scales: least and greatest picture px per lattice px that is searched.
+        aspect: greatest ratio of the two scales that is searched.
+        accept: pilot score (standard deviations) from which the fast path is believed.
+        candidates: cells of each coarse search that are scored coherently.
+        finalists: candidates that are polished.
+    """
+
+    poses: Tensor
+    nudges: Tensor
+
+    def __init__(
+        self,
+        pilot: Pilot,
+        scales: tuple[float, float] = (0.35, 2.6),
+        aspect: float = 1.5,
+        accept: float = 8.5,
+        candidates: int = 12,
+        finalists: int = 4,
+    ) -> None:
+        super().__init__()
+        self.pilot, self.accept, self.candidates, self.finalists = pilot, accept, candidates, finalists
+        self.score = CoherentScore(pilot)
+        self.coarse = nn.ModuleList([LogPolarSearch(pilot, scales), LogLogSearch(pilot, scales, aspect)])
+        self.grid = self.score.smallest_grid()
+        self.register_buffer("poses", torch.from_numpy(dihedral()).float(), persistent=False)
+        turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
+        nudges = [
+            sign * (torch.eye(2) * (1 + scale) + turn * angle)
+            for sign in (1, -1)  # the power spectrum does not tell a picture from its half turn
+            for scale in (-0.003, 0.0, 0.003)
+            for angle in (-0.003, 0.0, 0.003)
+        ]
+        self.register_buffer("nudges", torch.stack(nudges), persistent=False)
+
+    def forward(self, spectrum: Spectrum, likely_scales: Sequence[float] = (1.0,)) -> Alignment:
+        """Align every map of a batch.
+
+        Args:
+            spectrum: of N maps.
+            likely_scales: px per lattice px to try first.
+
+        Returns:
+            The best alignment of each map, however low its score.
+        """
+        found = self.fast(spectrum, likely_scales)
+        doubtful = found.score < self.accept
+        if not doubtful.any():
+            return found
+        searched = self.search(spectrum.select(doubtful))
+        before = found.select(doubtful)
+        tried = before.hypotheses + searched.hypotheses
+        better = searched.score > before.score
+        best = before.replaced(better, searched.select(better))
+        best = Alignment(best.matrix, best.shift, best.score, tried)
+        return found.replaced(doubtful, best)
+
+    def fast(self, spectrum: Spectrum, likely_scales: Sequence[float]) -> Alignment:
+        """Try the eight flips and quarter turns at given scales, all shifts."""
+        scales = self.poses.new_tensor(list(likely_scales))
+        matrices = (self.poses / scales[:, None, None, None]).flatten(0, 1)
+        matrices = matrices.expand(len(spectrum), -1, -1, -1)
+        return self._settle(spectrum, matrices, keep=2, step=0.5, rounds=5, tried=0)
+
+    def search(self, spectrum: Spectrum) -> Alignment:
+        """Try every rotation and scale, every pair of scales, and the shifts of the best."""
+        matrices = torch.cat([coarse(spectrum, self.candidates)[1] for coarse in self.coarse], 1)
+        matrices = (self.nudges @ matrices[:, :, None]).flatten(1, 2)
+        tried = sum(coarse.hypotheses for coarse in self.coarse)  # type: ignore[misc]
+        return self._settle(spectrum, matrices, keep=self.finalists, step=1.5, rounds=10, tried=int(tried))
+
+    def _settle(
+        self, spectrum: Spectrum, matrices: Tensor, keep: int, step: float, rounds: int, tried: int
+    ) -> Alignment:
+        """Score all shifts of candidate matrices ``(N, C, 2, 2)``, polish the best ``keep``, return the best."""
+        scores, shifts = self.score.best_shift(self.score.products(spectrum, matrices), self.grid)
+        tried += matrices.shape[1] * self.grid**2 + keep * rounds * 13
+        keep = min(keep, scores.shape[1])
+        which = scores.topk(keep, dim=1).indices
+        matrices = matrices.gather(1, which[..., None, None].expand(-1, -1, 2, 2))
+        shifts = shifts.gather(1, which[..., None].expand(-1, -1, 2))
+        scores, matrices, shifts = polish(self.score, spectrum, matrices, shifts, step, rounds)
+        best, which = scores.max(1)
+        rows = torch.arange(len(scores), device=scores.device)
+        return Alignment(matrices[rows, which], shifts[rows, which], best, torch.full_like(which, tried))
