@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 Generators = list[torch.Generator]  # one CPU generator per image
-"""What ``Attack.apply`` draws from: entry ``i`` belongs to image ``i`` and to nothing else."""
+"""What ``Attack.transform`` draws from: entry ``i`` belongs to image ``i`` and to nothing else."""
 
 
 class Attack(nn.Module, ABC):
@@ -18,8 +18,9 @@ class Attack(nn.Module, ABC):
     input changed in place, and may have another ``H, W`` (the same for the whole batch) only if ``geometric``.
 
     A subclass sets the class facts, validates its one strength in ``__init__`` (``ValueError`` with expected and
-    given) and writes ``apply``. Everything random comes from ``generators[i]`` for image ``i``, so that the draw of an
-    image depends neither on its neighbours in the batch nor on the device.
+    given) and writes ``transform`` (``apply`` already means something else to ``nn.Module``). Everything random comes
+    from ``generators[i]`` for image ``i``, so that the draw of an image depends neither on its neighbours in the batch
+    nor on the device.
     """
 
     differentiable: ClassVar[bool]
@@ -50,15 +51,16 @@ class Attack(nn.Module, ABC):
                 None for a fixed seed (an attack without a generator is the same attack every time).
 
         Raises:
-            ValueError: if the images are not a float ``(N, 3, H, W)`` batch in ``[0, 1]``, or the generators are not one per image.
+            ValueError: if the images are not a float ``(N, 3, H, W)`` batch in ``[0, 1]``, or the generators are not
+                one per image.
         """
         _check_images(images)
         if self.identity is not None and self.strength == self.identity:
             return images.clone()
-        return self.apply(images, per_image(generator, len(images))).clamp(0, 1)
+        return self.transform(images, per_image(generator, len(images))).clamp(0, 1)
 
     @abstractmethod
-    def apply(self, images: Tensor, generators: Generators) -> Tensor:
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Do it; the input is checked, the output will be clamped."""
 
     def extra_repr(self) -> str:

@@ -1,0 +1,94 @@
+"""Lossy files, through the real codecs that Pillow carries: what a picture meets on its way through the world."""
+
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from attacks.base import Attack, Generators
+from attacks.functional import codec
+
+SUBSAMPLING = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
+
+
+class _File(Attack):
+    """Save as one format and load again."""
+
+    differentiable, geometric = False, False
+    harder: ClassVar[Literal["higher", "lower", "away"]] = "lower"
+    unit = "quality 1..100"
+    settings: ClassVar[dict[str, object]]
+
+    def __init__(self, quality: int) -> None:
+        if not 1 <= quality <= 100:
+            raise ValueError(f"quality must be in 1..100, got {quality}")
+        super().__init__(quality)
+
+    def save_settings(self) -> dict[str, object]:
+        """What goes to ``Image.save``."""
+        return {**self.settings, "quality": int(self.strength)}
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - a codec draws nothing
+        """Round to 8 bits, write, read."""
+        settings = self.save_settings()
+        return codec.edit(images, lambda picture: codec.save_and_load(picture, **settings))
+
+
+class Jpeg(_File):
+    """Baseline JPEG by libjpeg-turbo.
+
+    Args:
+        quality: 1 (worst) to 100, the IJG scale.
+        subsampling: of the colour: ``4:2:0`` (what nearly everything writes), ``4:2:2`` or ``4:4:4``.
+    """
+
+    reproduces = "WAVES and W-Bench JPEG (Pillow, 4:2:0)"
+
+    def __init__(self, quality: int, subsampling: str = "4:2:0") -> None:
+        super().__init__(quality)
+        if subsampling not in SUBSAMPLING:
+            raise ValueError(f"subsampling must be one of {list(SUBSAMPLING)}, got {subsampling!r}")
+        self.subsampling = subsampling
+
+    def save_settings(self) -> dict[str, object]:
+        """What goes to ``Image.save``."""
+        return {"format": "JPEG", "quality": int(self.strength), "subsampling": SUBSAMPLING[self.subsampling]}
+
+
+class WebP(_File):
+    """Lossy WebP by libwebp, at its default effort."""
+
+    reproduces = "conversion to WebP by a web site"
+    settings: ClassVar[dict[str, object]] = {"format": "WEBP", "method": 4}
+
+
+class Avif(_File):
+    """AVIF (AV1 still picture), 4:2:0; a Pillow with libavif (11.3 or later) is needed."""
+
+    reproduces = "conversion to AVIF by a content-delivery network"
+    settings: ClassVar[dict[str, object]] = {"format": "AVIF", "subsampling": "4:2:0", "speed": 8, "max_threads": 1}
+
+
+class Jpeg2000(_File):
+    """JPEG 2000 by OpenJPEG, irreversible wavelet, aimed at a compression ratio.
+
+    Args:
+        ratio: uncompressed bytes to compressed bytes; 10 is mild, 100 severe.
+    """
+
+    harder, unit = "higher", "compression ratio"
+    reproduces = "JPEG Trust watermarking benchmark, J2K ratio 10"
+
+    def __init__(self, ratio: float) -> None:
+        if ratio < 1:
+            raise ValueError(f"ratio must be at least 1, got {ratio}")
+        Attack.__init__(self, ratio)
+
+    def save_settings(self) -> dict[str, object]:
+        """What goes to ``Image.save``."""
+        return {
+            "format": "JPEG2000",
+            "quality_mode": "rates",
+            "quality_layers": [self.strength],
+            "irreversible": True,
+            "mct": 1,
+        }

@@ -1,0 +1,53 @@
+"""Keep a rectangle of the picture: as it is, or blown up to the old size."""
+
+import torch
+from torch import Tensor
+
+from attacks.base import Attack, Generators
+from attacks.functional import draw, warp
+
+POSITIONS = ("random", "center")
+
+
+class Crop(Attack):
+    """Keep ``area`` of the picture, a rectangle of the same shape; the output is smaller.
+
+    Args:
+        area: share of the picture that survives, in (0, 1].
+        position: ``random`` (another place for every image) or ``center``.
+    """
+
+    differentiable, geometric, harder = True, True, "lower"
+    unit, identity = "area kept, 0..1", 1.0
+    reproduces = "VideoSeal and Stable Signature crop; OmniSealBench centre crop"
+
+    def __init__(self, area: float, position: str = "random") -> None:
+        if not 0 < area <= 1:
+            raise ValueError(f"area must be in (0, 1], got {area}")
+        if position not in POSITIONS:
+            raise ValueError(f"position must be one of {POSITIONS}, got {position!r}")
+        super().__init__(area)
+        self.position = position
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        """Cut at whole pixels."""
+        height, width = warp.scaled(images, self.strength**0.5)
+        room = images.shape[-2] - height, images.shape[-1] - width
+        if self.position == "center":
+            corners = [(room[0] // 2, room[1] // 2)] * len(images)
+        else:
+            tops, lefts = (draw.integers(generators, extra + 1) for extra in room)
+            corners = list(zip(tops, lefts, strict=True))
+        pieces = [image[:, t : t + height, x : x + width] for image, (t, x) in zip(images, corners, strict=True)]
+        return torch.stack(pieces)
+
+
+class CropResize(Crop):
+    """Keep ``area`` of the picture and scale it back to the old size (bicubic)."""
+
+    geometric = True
+    reproduces = "WAVES Dist-RCrop"
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        """Cut, then enlarge."""
+        return warp.resize(super().transform(images, generators), (images.shape[-2], images.shape[-1]))

@@ -1,0 +1,164 @@
+"""Regeneration without a network: smooth the picture until a mark drowns, keep what a viewer looks at."""
+
+import numpy as np
+import pywt
+import torch
+import torch.nn.functional as F
+from scipy.fft import dct
+from torch import Tensor
+
+from attacks.base import Attack, Generators
+from attacks.functional import filters, warp
+
+
+class _Denoiser(Attack):
+    """Facts that the denoisers share."""
+
+    differentiable, geometric, harder = True, False, "higher"
+    identity = 0.0
+    largest = 1.0
+
+    def __init__(self, sigma: float) -> None:
+        if not 0 <= sigma <= self.largest:
+            raise ValueError(f"{type(self).__name__} strength must be in 0..{self.largest:g}, got {sigma}")
+        super().__init__(sigma)
+
+
+class DenoiseResample(Attack):
+    """Shrink, smooth away from edges (guided filter), enlarge, sharpen: the poor man's regeneration.
+
+    Args:
+        scale: of a side while small, 0.1 to 1.
+        smoothing: what the guided filter takes for noise, standard deviation on 0..1.
+    """
+
+    differentiable, geometric, harder = True, False, "lower"
+    unit, identity = "scale of a side", 1.0
+    reproduces = "down-up regeneration, as removal scripts do it; guided filter of He, Sun and Tang (2013)"
+
+    def __init__(self, scale: float, smoothing: float = 0.03) -> None:
+        if not 0.1 <= scale <= 1:
+            raise ValueError(f"scale must be in 0.1..1, got {scale}")
+        super().__init__(scale)
+        self.smoothing = smoothing
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Four steps."""
+        small = warp.resize(images, warp.scaled(images, self.strength)).clamp(0, 1)
+        mean = filters.box_blur(small, 1)
+        variance = (filters.box_blur(small**2, 1) - mean**2).clamp(min=0)
+        gain = variance / (variance + self.smoothing**2)
+        smooth = filters.box_blur(gain, 1) * (small - mean) + mean
+        large = warp.resize(smooth, (images.shape[-2], images.shape[-1]))
+        return large + 0.3 * (large - filters.gaussian_blur(large, 1.0))
+
+
+class TotalVariation(_Denoiser):
+    """Chambolle's total-variation denoising (2004), 40 iterations, each channel alone.
+
+    Args:
+        weight: of the total variation against fidelity, as in scikit-image; 0 to 1.
+    """
+
+    unit = "weight"
+    reproduces = "scikit-image denoise_tv_chambolle"
+
+    def __init__(self, weight: float) -> None:
+        super().__init__(weight)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Projected gradient on the dual."""
+        down, across = torch.zeros_like(images), torch.zeros_like(images)
+        result = images
+        for _ in range(40):
+            rise = F.pad(result.diff(dim=-2), (0, 0, 0, 1))
+            run = F.pad(result.diff(dim=-1), (0, 1))
+            norm = 1 + 0.25 / self.strength * (rise**2 + run**2 + 1e-12).sqrt()
+            down, across = (down - 0.25 * rise) / norm, (across - 0.25 * run) / norm
+            divergence = -down - across
+            divergence = divergence + F.pad(down[..., :-1, :], (0, 0, 1, 0)) + F.pad(across[..., :-1], (1, 0))
+            result = images + divergence
+        return result
+
+
+class NonLocalMeans(_Denoiser):
+    """Average over patches (5x5) that look alike within 11x11 places (Buades, Coll and Morel, 2005).
+
+    Args:
+        sigma: standard deviation of what counts as noise, on 0..1; patches differ by more than that or are one.
+    """
+
+    unit = "noise standard deviation on 0..1"
+    reproduces = "OpenCV and scikit-image non-local means"
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Half of the places; the other half is their mirror image."""
+        reach, patch = 5, 2
+        height, width = images.shape[-2:]
+        total, weights = images.clone(), torch.ones_like(images[:, :1])
+        for dy in range(reach + 1):
+            for dx in range(-reach if dy else 1, reach + 1):
+                if dy >= height or abs(dx) >= width:
+                    continue
+                here = (..., slice(0, height - dy), slice(max(0, -dx), width - max(0, dx)))
+                there = (..., slice(dy, height), slice(max(0, dx), width - max(0, -dx)))
+                apart = filters.box_blur((images[here] - images[there]).square().mean(1, keepdim=True), patch)
+                alike = torch.exp(-(apart - 2 * self.strength**2).clamp(min=0) / (0.6 * self.strength) ** 2)
+                margins = (here[2].start, width - here[2].stop, 0, dy)
+                mirror = (there[2].start, width - there[2].stop, dy, 0)
+                total = total + F.pad(alike * images[there], margins) + F.pad(alike * images[here], mirror)
+                weights = weights + F.pad(alike, margins) + F.pad(alike, mirror)
+        return total / weights
+
+
+class DctShrinkage(_Denoiser):
+    """Hard-threshold 8x8 cosine transforms at every second pixel and average (Yu and Sapiro, 2011): BM3D unmatched.
+
+    Args:
+        sigma: standard deviation of the noise on 0..1; coefficients below three of them go.
+    """
+
+    unit = "noise standard deviation on 0..1"
+    reproduces = "sliding DCT denoising; a plain relative of BM3D"
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Blocks, threshold, blocks back; channels in luma and two colour differences."""
+        mixer = torch.from_numpy(dct(np.eye(3), norm="ortho", axis=0)).to(images)
+        mixed = torch.einsum("ij,njhw->nihw", mixer, images).flatten(0, 1)[:, None]
+        height, width = images.shape[-2:]
+        padded = F.pad(mixed, (6, 6 + width % 2, 6, 6 + height % 2), mode="replicate")
+        basis = dct(np.eye(8), norm="ortho", axis=0)
+        atoms = torch.from_numpy(np.kron(basis, basis)).to(images)  # (64, 64), rows are atoms
+        found = atoms @ F.unfold(padded, 8, stride=2)
+        strong = found.abs() > 3 * self.strength
+        strong[:, 0] = True  # the mean is no noise
+        clean = F.fold(atoms.T @ (found * strong), padded.shape[-2:], 8, stride=2)
+        clean = clean[..., 6 : 6 + height, 6 : 6 + width].reshape(images.shape) / 16  # each pixel lies in 4x4 blocks
+        return torch.einsum("ji,njhw->nihw", mixer, clean)
+
+
+class WaveletShrinkage(_Denoiser):
+    """Soft-threshold the detail of an orthogonal wavelet transform (BayesShrink; Chang, Yu and Vetterli, 2000).
+
+    Args:
+        sigma: standard deviation of the noise on 0..1.
+    """
+
+    differentiable = False
+    unit = "noise standard deviation on 0..1"
+    reproduces = "scikit-image denoise_wavelet (BayesShrink, soft, db2)"
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Four levels, whole batch at once; on the CPU."""
+        levels = min(4, max(1, pywt.dwt_max_level(min(images.shape[-2:]), "db2")))
+        values = images.detach().cpu().numpy()
+        coarse, *details = pywt.wavedec2(values, "db2", mode="symmetric", level=levels)
+        shrunk = [coarse, *(tuple(self._shrink(band) for band in level) for level in details)]
+        result = pywt.waverec2(shrunk, "db2", mode="symmetric")[..., : images.shape[-2], : images.shape[-1]]
+        return torch.from_numpy(np.ascontiguousarray(result)).to(images)
+
+    def _shrink(self, band: np.ndarray) -> np.ndarray:
+        energy = (band**2).mean(axis=(-2, -1), keepdims=True)
+        signal = np.sqrt(np.maximum(energy - self.strength**2, 1e-12))
+        threshold = self.strength**2 / signal
+        return np.sign(band) * np.maximum(np.abs(band) - threshold, 0)

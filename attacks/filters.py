@@ -1,0 +1,101 @@
+"""Blur, median, sharpening: what a filter menu offers."""
+
+import numpy as np
+from PIL import Image
+from skimage.filters import rank
+from torch import Tensor
+
+from attacks.base import Attack, Generators
+from attacks.functional import codec, filters
+
+
+class GaussianBlur(Attack):
+    """Gaussian blur; borders are continued.
+
+    Args:
+        sigma: standard deviation in pixels (what Pillow calls radius).
+    """
+
+    differentiable, geometric, harder = True, False, "higher"
+    unit, identity = "sigma, pixels", 0.0
+    reproduces = "WAVES Dist-Blur (Pillow radius = sigma), W-Bench blur"
+
+    def __init__(self, sigma: float) -> None:
+        if not 0 <= sigma <= 100:
+            raise ValueError(f"sigma must be in 0..100, got {sigma}")
+        super().__init__(sigma)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Filter rows and columns."""
+        return filters.gaussian_blur(images, self.strength)
+
+
+class Median(Attack):
+    """Median of every channel over a square, on 8-bit values.
+
+    Args:
+        size: side of the square, odd; 1 changes nothing.
+    """
+
+    differentiable, geometric, harder = False, False, "higher"
+    unit, identity = "side of the window, pixels", 1.0
+    reproduces = "OmniSealBench and StirMark median"
+
+    def __init__(self, size: int) -> None:
+        if size < 1 or size % 2 == 0:
+            raise ValueError(f"size must be odd and at least 1, got {size}")
+        super().__init__(size)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Exchange networks up to 5x5, sliding histograms (on the CPU) above."""
+        size = int(self.strength)
+        if size <= 5:
+            return filters.small_median((images * 255).round() / 255, size)
+        return codec.edit(images, lambda picture: _rank_median(picture, size))
+
+
+class SmallMedian(Median):
+    """Median over 3x3 or 5x5 of the unrounded values, with gradients: a layer for training."""
+
+    differentiable = True
+    reproduces = "VideoSeal training augmentation, median 3"
+
+    def __init__(self, size: int) -> None:
+        if size not in (1, 3, 5):
+            raise ValueError(f"size must be 1, 3 or 5, got {size}")
+        super().__init__(size)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Exchange networks."""
+        return filters.small_median(images, int(self.strength))
+
+
+class Sharpen(Attack):
+    """Unsharp mask: add ``amount`` times the difference to a Gaussian blur of ``sigma`` pixels.
+
+    Args:
+        amount: 0 (nothing) to 5.
+        sigma: of the blur, pixels.
+    """
+
+    differentiable, geometric, harder = True, False, "higher"
+    unit, identity = "share of the detail added", 0.0
+    reproduces = "StirMark sharpening, JPEG Trust sharpness"
+
+    def __init__(self, amount: float, sigma: float = 1.0) -> None:
+        if not 0 <= amount <= 5:
+            raise ValueError(f"amount must be in 0..5, got {amount}")
+        super().__init__(amount)
+        self.sigma = sigma
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Boost what the blur takes away."""
+        return images + self.strength * (images - filters.gaussian_blur(images, self.sigma))
+
+
+def _rank_median(picture: Image.Image, size: int) -> Image.Image:
+    radius = size // 2
+    padded = np.pad(np.asarray(picture), ((radius, radius), (radius, radius), (0, 0)), mode="edge")
+    window = np.ones((size, size), np.uint8)
+    channels = [rank.median(padded[..., c], window)[radius:-radius, radius:-radius] for c in range(3)]
+    return Image.fromarray(np.ascontiguousarray(np.stack(channels, -1)))

@@ -1,0 +1,1 @@
+"""Stateless pieces that attacks are made of: tensors in, tensors out."""

@@ -1,0 +1,85 @@
+"""Geometry: resizing with an antialiasing filter, and sampling along a grid with a bicubic one."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def resize(images: Tensor, size: tuple[int, int], mode: str = "bicubic") -> Tensor:
+    """Scale to ``(height, width)``; the filter widens when shrinking, as in Pillow. Values may overshoot [0, 1]."""
+    if size == tuple(images.shape[-2:]):
+        return images
+    return F.interpolate(images, size=size, mode=mode, antialias=True, align_corners=False)
+
+
+def scaled(images: Tensor, factor: float) -> tuple[int, int]:
+    """Height and width after scaling by ``factor``, rounded, at least one pixel."""
+    return max(1, round(images.shape[-2] * factor)), max(1, round(images.shape[-1] * factor))
+
+
+def pixel_grid(height: int, width: int, like: Tensor) -> Tensor:
+    """Pixel centres ``(height, width, 2)`` as (x, y), in pixels from the centre of the picture."""
+    x = torch.arange(width, device=like.device, dtype=like.dtype) - (width - 1) / 2
+    y = torch.arange(height, device=like.device, dtype=like.dtype) - (height - 1) / 2
+    return torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], dim=-1)
+
+
+def sample(images: Tensor, points: Tensor, outside: float | None = 0.0, mode: str = "bicubic") -> Tensor:
+    """Look up ``images`` at ``points``.
+
+    Args:
+        images: ``(N, 3, H, W)``.
+        points: ``(N, h, w, 2)`` source positions (x, y) in pixels from the centre of the source.
+        outside: grey level beyond the border, blended over one pixel; None continues the border instead.
+        mode: ``bicubic`` or ``bilinear``.
+
+    Returns:
+        ``(N, 3, h, w)``, clamped to [0, 1]. There is no antialiasing filter: shrink with ``resize`` first.
+    """
+    height, width = images.shape[-2:]
+    half = points.new_tensor([width / 2, height / 2])
+    grid = points / half
+    found = F.grid_sample(images, grid, mode=mode, padding_mode="border", align_corners=False).clamp(0, 1)
+    if outside is None:
+        return found
+    inside = (half + 0.5 - points.abs()).clamp(0, 1).prod(-1)[:, None]  # one pixel of soft edge, centred on the border
+    return found * inside + outside * (1 - inside)
+
+
+def rotation_matrix(degrees: float, like: Tensor) -> Tensor:
+    """2x2 matrix that maps output to source positions when the picture turns counter-clockwise by ``degrees``."""
+    if degrees % 90 == 0:  # exact, so that a quarter turn is one
+        cosine, sine = [(1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0)][int(degrees // 90) % 4]
+    else:
+        cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return like.new_tensor([[cosine, -sine], [sine, cosine]])
+
+
+def homography(corners: Tensor, height: int, width: int) -> Tensor:
+    """The 3x3 maps ``(N, 3, 3)`` that send the corners of an ``height x width`` picture to ``corners``.
+
+    Args:
+        corners: ``(N, 4, 2)`` positions (x, y) in pixels from the centre, clockwise from the top left.
+        height: of the picture whose corners are mapped.
+        width: of the same picture.
+    """
+    signs = torch.tensor([[-1.0, -1], [1, -1], [1, 1], [-1, 1]], dtype=torch.float64)
+    start = signs * torch.tensor([width / 2, height / 2], dtype=torch.float64)
+    goal = corners.double().cpu()
+    x, y = start.expand(len(goal), 4, 2).unbind(-1)
+    one, nil = torch.ones_like(x), torch.zeros_like(x)
+    u, v = goal.unbind(-1)
+    top = torch.stack([x, y, one, nil, nil, nil, -u * x, -u * y], -1)
+    bottom = torch.stack([nil, nil, nil, x, y, one, -v * x, -v * y], -1)
+    solved = torch.linalg.solve(torch.cat([top, bottom], 1), torch.cat([u, v], 1))  # (N, 8)
+    matrix = torch.cat([solved, torch.ones(len(goal), 1, dtype=torch.float64)], 1).view(-1, 3, 3)
+    return matrix.to(corners)
+
+
+def project(points: Tensor, matrices: Tensor) -> Tensor:
+    """Apply ``(N, 3, 3)`` homographies to positions ``(h, w, 2)``; returns ``(N, h, w, 2)``."""
+    lifted = torch.cat([points, torch.ones_like(points[..., :1])], -1)
+    moved = torch.einsum("nij,hwj->nhwi", matrices, lifted)
+    return moved[..., :2] / moved[..., 2:]

@@ -1,0 +1,108 @@
+"""Light and colour, as the sliders of an editor move them: on gamma-encoded sRGB values, as those editors do."""
+
+from collections.abc import Callable
+from typing import ClassVar, Literal
+
+import torch
+import torchvision.transforms.functional as vision
+from torch import Tensor
+
+from attacks.base import Attack, Generators
+
+
+class _Slider(Attack):
+    """A torchvision adjustment with one factor, 1 being the middle."""
+
+    differentiable, geometric, harder = True, False, "away"
+    unit, identity = "factor", 1.0
+    largest: ClassVar[float] = 10
+    adjust: ClassVar[Callable[[Tensor, float], Tensor]]
+
+    def __init__(self, factor: float) -> None:
+        if not 0 <= factor <= self.largest:
+            raise ValueError(f"factor must be in 0..{self.largest:g}, got {factor}")
+        super().__init__(factor)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Move the slider."""
+        return type(self).adjust(images, self.strength)
+
+
+class Brightness(_Slider):
+    """Multiply every value by ``factor``; what exceeds white is clipped."""
+
+    reproduces = "WAVES and W-Bench brightness; OmniSealBench for the dark side"
+    adjust = staticmethod(vision.adjust_brightness)
+
+
+class Contrast(_Slider):
+    """Move every value ``factor`` times as far from the picture's mean luma."""
+
+    reproduces = "WAVES and W-Bench contrast"
+    adjust = staticmethod(vision.adjust_contrast)
+
+
+class Saturation(_Slider):
+    """Move every pixel ``factor`` times as far from its own luma: 0 is grey, 2 is lurid."""
+
+    reproduces = "VideoSeal and OmniSealBench saturation"
+    adjust = staticmethod(vision.adjust_saturation)
+
+
+class Gamma(_Slider):
+    """Raise every value to the power ``factor``: below 1 lifts the shadows, above 1 deepens them."""
+
+    unit = "exponent"
+    reproduces = "JPEG Trust watermarking benchmark, gamma"
+
+    def __init__(self, exponent: float) -> None:
+        if not 0.1 <= exponent <= 10:
+            raise ValueError(f"exponent must be in 0.1..10, got {exponent}")
+        Attack.__init__(self, exponent)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Power law; the floor keeps the gradient at black finite."""
+        return images.clamp(min=1e-6) ** self.strength
+
+
+class Hue(Attack):
+    """Turn the hue circle.
+
+    Args:
+        turn: share of a full turn, -0.5 to 0.5.
+    """
+
+    differentiable, geometric, harder = True, False, "away"
+    unit, identity = "share of a full turn", 0.0
+    reproduces = "VideoSeal and OmniSealBench hue"
+
+    def __init__(self, turn: float) -> None:
+        if not -0.5 <= turn <= 0.5:
+            raise ValueError(f"turn must be in -0.5..0.5, got {turn}")
+        super().__init__(turn)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """To HSV, turn, and back."""
+        return vision.adjust_hue(images, self.strength)
+
+
+class Grayscale(Attack):
+    """Mix towards the picture's luma (Rec. 601), three equal channels.
+
+    Args:
+        amount: 1 for a grey picture, 0 for no change.
+    """
+
+    differentiable, geometric = True, False
+    harder: ClassVar[Literal["higher", "lower", "away"]] = "higher"
+    unit, identity = "share of grey", 0.0
+    reproduces = "VideoSeal greyscale"
+
+    def __init__(self, amount: float = 1) -> None:
+        if not 0 <= amount <= 1:
+            raise ValueError(f"amount must be in 0..1, got {amount}")
+        super().__init__(amount)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Blend with the luma."""
+        return torch.lerp(images, vision.rgb_to_grayscale(images, 3), self.strength)

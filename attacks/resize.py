@@ -1,0 +1,59 @@
+"""Another size or another shape."""
+
+from torch import Tensor
+
+from attacks.base import Attack, Generators
+from attacks.functional import warp
+
+
+class Resize(Attack):
+    """Scale both sides by ``scale`` (bicubic, antialiased); the output has the new size.
+
+    Args:
+        scale: of each side, 0.05 to 4.
+    """
+
+    differentiable, geometric, harder = True, True, "away"
+    unit, identity = "scale of a side", 1.0
+    reproduces = "VideoSeal, OmniSealBench and StirMark resize"
+
+    def __init__(self, scale: float) -> None:
+        if not 0.05 <= scale <= 4:
+            raise ValueError(f"scale must be in 0.05..4, got {scale}")
+        super().__init__(scale)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Resample once."""
+        return warp.resize(images, warp.scaled(images, self.strength)).clamp(0, 1).clone()
+
+
+class ResizeBack(Resize):
+    """Scale both sides by ``scale`` and back to the old size, so that only the loss of detail remains."""
+
+    geometric = False
+    reproduces = "WIBE resize and restore; thumbnail enlarged again"
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        """Resample twice."""
+        return warp.resize(super().transform(images, generators), (images.shape[-2], images.shape[-1]))
+
+
+class Aspect(Attack):
+    """Stretch the width by ``ratio`` and leave the height (bicubic, antialiased).
+
+    Args:
+        ratio: new width over old width, 0.25 to 4.
+    """
+
+    differentiable, geometric, harder = True, True, "away"
+    unit, identity = "width ratio", 1.0
+    reproduces = "StirMark aspect ratio change"
+
+    def __init__(self, ratio: float) -> None:
+        if not 0.25 <= ratio <= 4:
+            raise ValueError(f"ratio must be in 0.25..4, got {ratio}")
+        super().__init__(ratio)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Resample the columns."""
+        return warp.resize(images, (images.shape[-2], max(1, round(images.shape[-1] * self.strength)))).clone()
