@@ -1,5 +1,6 @@
 """The decision: is this picture marked, by whom, and how sure is that after paying for everything that was tried."""
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from watermark.codec.codec import Codec
 from watermark.codec.payload import Payload
 from watermark.detection.null import correlation_score, log10_p_value, log10_tail, pay_for
 
+_log = logging.getLogger(__name__)
 _CHUNK = 16_384  # registry words encoded at a time
 
 
@@ -69,6 +71,15 @@ class Detector:
         if not 0 < false_positive_rate < 1:
             raise ValueError(f"false_positive_rate must be in (0, 1), got {false_positive_rate}")
         self.codec, self.false_positive_rate = codec, false_positive_rate
+        reach = (codec.layout.free_bits - codec.message_bits) * math.log10(2)
+        if reach > math.log10(false_positive_rate):
+            _log.warning(
+                "%d message bits are too few to prove one of 2^%d payloads at a false-positive rate of %g: "
+                "use a smaller layout, a registry, or a scheme of more bits",
+                codec.message_bits,
+                codec.layout.free_bits,
+                false_positive_rate,
+            )
 
     def detect(
         self,
@@ -106,7 +117,8 @@ class Detector:
             alone = pay_for(log10_p_value(logits, self.codec.encode(expected)).cpu(), tries).tolist()
         found = self._decode(logits) if registry is None else self._identify(logits, registry)
         words = self.codec.layout.free_bits * math.log10(2) if registry is None else math.log10(len(registry))
-        p = pay_for(log10_tail(torch.tensor([score for _, score, _ in found], dtype=torch.float64)), tries + words)
+        scores = torch.tensor([score for _, score, _ in found], dtype=torch.float64)
+        p = pay_for(log10_tail(scores, logits.detach().cpu()), tries + words)
         return [
             self._answer(payload, float(p[i]), score, corrected, int(hypotheses[i]), alone[i] if alone else None)
             for i, (payload, score, corrected) in enumerate(found)
