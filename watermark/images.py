@@ -20,6 +20,6 @@ def check_images(images: Tensor, min_size: int = 1) -> None:
 
 
 def to_8bit(images: Tensor) -> Tensor:
-    """Round to the 256 levels that a file can hold, as saving does; float in, float out, straight-through for gradients."""
+    """Round to the 256 levels of a file, as saving does; float in, float out, straight-through for gradients."""
     rounded = (images.detach() * 255).round() / 255
     return images + (rounded - images.detach()) if images.requires_grad else rounded.to(images.dtype)

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from watermark.images import check_images, to_8bit
 from watermark.metrics.psnr import psnr
 
-
 PSNR_ROUNDS = 4
 
 
@@ -88,7 +87,9 @@ class Scheme(nn.Module, ABC):
         """Soft decisions for each image; must not need the original, its size or anything but the key."""
 
 
-def scale_to_psnr(images: Tensor, residual: Tensor, target: float, limits: tuple[float, float] = (0.0, math.inf)) -> Tensor:
+def scale_to_psnr(
+    images: Tensor, residual: Tensor, target: float, limits: tuple[float, float] = (0.0, math.inf)
+) -> Tensor:
     """Scale each residual so that the marked, clamped and 8-bit rounded image lies at ``target`` dB.
 
     Clipping at black and white takes energy away and rounding adds some, so the scale is found by a short fixed-point

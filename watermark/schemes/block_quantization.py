@@ -36,20 +36,26 @@ class BlockQuantization(Scheme):
     Args:
         message_bits: K, 1 to 4096.
         key: secret of the dithers and of the order of the blocks.
-        strength: quantisation step in 8-bit levels (of an orthonormal transform); larger is stronger and more
-            visible. Not used when ``target_psnr`` is given.
-        target_psnr: dB; sets the step so that the expected quality is this, on any picture.
+        strength: quantisation step in 8-bit levels (of an orthonormal transform), 1 to 1000; larger is stronger and
+            more visible. None: the step follows from ``target_psnr``.
+        target_psnr: dB; the other way to set the same dial, not used when ``strength`` is given. The step is the one
+            whose expected quality is this on any picture, so the decoder must be told the same number.
     """
 
     gain_limits = (0.9, 1.1)  # beyond these a scaled residual would miss its lattice points
 
-    def __init__(self, message_bits: int = 256, key: int = 0, strength: float = 64.0, target_psnr: float | None = None) -> None:
-        super().__init__(message_bits, key, target_psnr)
+    def __init__(
+        self, message_bits: int = 256, key: int = 0, strength: float | None = None, target_psnr: float | None = 42.0
+    ) -> None:
+        super().__init__(message_bits, key, target_psnr if strength is None else None)
         if message_bits > BLOCKS:
             raise ValueError(f"message_bits must be at most {BLOCKS} (one per block), got {message_bits}")
-        if not 1 <= strength <= 1000:
-            raise ValueError(f"strength must be between 1 and 1000 8-bit levels, got {strength}")
-        self.step = (strength if target_psnr is None else step_for_psnr(target_psnr)) / 255
+        if strength is None and target_psnr is None:
+            raise ValueError("expected a strength or a target_psnr, got neither")
+        step = step_for_psnr(target_psnr) if strength is None and target_psnr is not None else strength
+        if step is None or not 1 <= step <= 1000:
+            raise ValueError(f"strength must be between 1 and 1000 8-bit levels, got {step}")
+        self.step = step / 255
         purpose = type(self).__name__
         bits = keyed_permutation(key, f"{purpose} order", BLOCKS) % message_bits
         dither = keyed_uniform(key, f"{purpose} dither", BLOCKS)

@@ -1,0 +1,62 @@
+"""The command ``watermark``: one verb, one file; this one only finds it and turns errors into one line."""
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from watermark.errors import UserError
+
+HYDRA_VERBS = {
+    "evaluate": "mark, attack and detect many pictures, and report what survives (the main job)",
+    "train": "train a learned scheme",
+}
+VERBS = {
+    "embed": "mark a picture or a folder of pictures",
+    "detect": "look for a mark in pictures or folders",
+    "issue": "allocate an ID, mark, label and record a picture, all or nothing",
+    "trace": "say whose picture this is, with evidence",
+    "registry": "keep and check the record of issued IDs",
+    "key": "make and check key files",
+    "report": "build the report of a run again from its rows",
+    "compare": "say what differs between two runs, and what cannot be told apart",
+    "verify": "measure random cells of a run again and compare",
+    "attacks": "show or time the attacks",
+}
+EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; the exit status is the verb's, 2 for an error that was told in one line."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    try:
+        if words and words[0] in HYDRA_VERBS:
+            return int(importlib.import_module(f"watermark.cli.{words[0]}").main(words[1:]))
+        args = _parser(words).parse_args(words)
+        return int(args.run(args))
+    except UserError as error:
+        print(f"watermark: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        print("watermark: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # `watermark detect ... | head` is no error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser(words: list[str]) -> argparse.ArgumentParser:
+    """A parser that has imported only the verb that is asked for: torch takes seconds, ``--help`` should not."""
+    parser = argparse.ArgumentParser(
+        prog="watermark", description="Robust invisible watermarks: embed provider and content IDs, detect, measure."
+    )
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    for name, text in {**HYDRA_VERBS, **VERBS}.items():
+        if words and words[0] == name:
+            importlib.import_module(f"watermark.cli.{name}").add_parser(verbs)
+        else:
+            verbs.add_parser(name, help=text)
+    return parser

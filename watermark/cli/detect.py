@@ -1,0 +1,69 @@
+"""`watermark detect FILE...`: is there a mark, whose, and how sure. Exit status 0 marked, 1 not marked, 2 error."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from watermark.cli.marking import add_scheme_options, expand, load_marker, with_progress
+from watermark.errors import UserError
+
+if TYPE_CHECKING:
+    from watermark.detection import Detection
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser("detect", help="look for a mark in pictures or folders", description=__doc__)
+    parser.add_argument("inputs", type=Path, nargs="+", metavar="FILE", help="pictures or folders of pictures")
+    parser.add_argument("--json", action="store_true", help="one JSON object per picture and line")
+    parser.add_argument(
+        "--false-positive-rate",
+        type=float,
+        default=1e-6,
+        help="how often an unmarked picture may be called marked (default: %(default)s)",
+    )
+    add_scheme_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status 0 if every readable picture is marked, 1 if one is not, 2 if one could not be read."""
+    files = expand(args.inputs)
+    marker = load_marker(args, args.false_positive_rate)
+    from watermark.files import load
+
+    unmarked = failed = 0
+    for path in with_progress(files, "Detecting"):
+        try:
+            found = marker.detect(load(path))
+        except (UserError, ValueError) as error:
+            failed += 1
+            text = str(error) if str(error).startswith(str(path)) else f"{path}: {error}"
+            print(f"watermark: {text}", file=sys.stderr)
+            if args.json:
+                print(json.dumps({"file": str(path), "error": text}))
+            continue
+        unmarked += not found.is_marked
+        print(_json(path, found) if args.json else _line(path, found))
+    return 2 if failed else int(unmarked > 0)
+
+
+def _line(path: Path, found: "Detection") -> str:
+    if not found.is_marked:
+        return f"{path}: not marked (log10 p {found.log10_p:.1f})"
+    return f"{path}: marked, provider {found.provider_id}, content {found.content_id} (log10 p {found.log10_p:.1f})"
+
+
+def _json(path: Path, found: "Detection") -> str:
+    facts = {
+        "file": str(path),
+        "is_marked": found.is_marked,
+        "log10_p": round(found.log10_p, 3),
+        "provider_id": found.provider_id,
+        "content_id": found.content_id,
+        "version": found.version,
+        "hypotheses": found.hypotheses,
+    }
+    return json.dumps(facts)

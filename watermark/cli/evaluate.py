@@ -1,0 +1,104 @@
+"""`watermark evaluate`: Hydra composes what to measure, ``watermark.evaluation`` measures it, the report is built."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from watermark.config import CONFIG_DIR, plain, register_schemas
+from watermark.errors import UserError
+from watermark.evaluation.job import Job
+from watermark.evaluation.run import run, run_folder
+from watermark.report import build_report, print_summary
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run Hydra on the words after ``evaluate``."""
+    register_schemas()
+    before, sys.argv = sys.argv, ["watermark evaluate", *argv]
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="evaluate")(_evaluate)()
+    finally:
+        sys.argv = before
+    return 0
+
+
+def _evaluate(config: DictConfig) -> None:
+    try:
+        job = Job(resolve(config))
+        folder = _run_with_progress(job)
+        report = build_report(folder)
+    except UserError as error:
+        _stop(str(error), 2)
+    except ValueError as error:
+        _stop(str(error).splitlines()[0], 2)
+    except KeyboardInterrupt:
+        _stop("interrupted; what is done is kept, and the same command goes on from here", 130)
+    console = Console()
+    console.print(print_summary(folder))
+    console.print(f"Report: {report}", soft_wrap=True, highlight=False)
+
+
+def resolve(config: DictConfig) -> dict[str, Any]:
+    """The composed configuration with ``schemes`` filled in: name to that scheme's configuration."""
+    choices = HydraConfig.get().runtime.choices
+    resolved = plain(config)
+    chosen = choices.get("scheme")
+    if config.schemes is not None and config.scheme is not None:
+        raise UserError("expected scheme=NAME or schemes=[NAME,...], got both")
+    if config.scheme is not None:
+        schemes = {str(chosen): resolved["scheme"]}
+    else:
+        names = config.schemes or _available("scheme")
+        schemes = {name: _compose_scheme(name) for name in names}
+    if config.target_psnr is not None:
+        for settings in schemes.values():
+            settings |= {"target_psnr": config.target_psnr} | ({"strength": None} if "strength" in settings else {})
+    return {**resolved, "schemes": schemes, "scheme": None, "suite_name": str(choices.get("suite"))}
+
+
+def _available(group: str) -> list[str]:
+    """Names in a group, those of plug-ins on ``hydra.searchpath`` too."""
+    return sorted(GlobalHydra.instance().config_loader().get_group_options(group))
+
+
+def _compose_scheme(name: str) -> dict[str, Any]:
+    if name not in _available("scheme"):
+        raise UserError(f"schemes: no scheme named {name!r}; expected one of {', '.join(_available('scheme'))}")
+    loader = GlobalHydra.instance().config_loader()
+    composed = loader.load_configuration(f"scheme/{name}", overrides=[], run_mode=RunMode.RUN)
+    return OmegaConf.to_container(composed.scheme, resolve=True)  # type: ignore[return-value]
+
+
+def _run_with_progress(job: Job) -> Path:
+    console = Console(stderr=True)
+    counts = f"{len(job.images.infos)} pictures, {len(job.config['schemes'])} schemes, {len(job.cells)} cells each"
+    console.print(
+        f"{counts}, marked and unmarked -> {run_folder(job)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("Measuring")
+        return run(job, lambda done, total: progress.update(task, completed=done, total=total))
+
+
+def _stop(line: str, status: int) -> None:
+    print(f"watermark: {line}", file=sys.stderr)
+    raise SystemExit(status)

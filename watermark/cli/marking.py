@@ -1,0 +1,104 @@
+"""What `embed` and `detect` share: which scheme, which key, which files, and a progress bar over them."""
+
+import argparse
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from watermark.errors import UserError
+
+if TYPE_CHECKING:
+    from watermark.watermarker import Watermarker
+
+log = logging.getLogger(__name__)
+
+DEFAULT_SCHEME = "dwt_dct_svd"
+PUBLIC_KEY = "public demonstration key"
+
+
+def add_scheme_options(parser: argparse.ArgumentParser) -> None:
+    """Options that embedding and detection must agree on."""
+    parser.add_argument("--scheme", default=DEFAULT_SCHEME, help="a name under configs/scheme (default: %(default)s)")
+    parser.add_argument("--key-file", type=Path, help="the secret (make one with: watermark key new FILE)")
+    parser.add_argument("--layout", default="l64", help="a name under configs/codec (default: %(default)s)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the scheme, for example --set target_psnr=40",
+    )
+    parser.add_argument("--device", default="auto", help="cpu, cuda or auto: a GPU where there is one")
+
+
+def load_marker(args: argparse.Namespace, false_positive_rate: float = 1e-6) -> "Watermarker":
+    """The marker that the options describe.
+
+    Raises:
+        UserError: for an unknown scheme, layout or setting, or a bad key file.
+    """
+    from watermark.watermarker import Watermarker
+
+    try:
+        return Watermarker.load(
+            args.scheme,
+            key=_key(args.key_file),
+            layout=args.layout,
+            false_positive_rate=false_positive_rate,
+            device=args.device,
+            **_settings(args.set),
+        )
+    except (ValueError, RuntimeError) as error:
+        raise UserError(str(error).splitlines()[0]) from None
+
+
+def _key(path: Path | None) -> str | bytes:
+    if path is None:
+        log.warning("no --key-file: using the public demonstration key, with which anybody can read and write marks")
+        return PUBLIC_KEY
+    from watermark.keystore import load_key
+
+    return load_key(path)
+
+
+def _settings(words: list[str]) -> dict[str, object]:
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    for word in words:
+        if "=" not in word:
+            raise UserError(f"--set: expected NAME=VALUE, got {word}")
+    try:
+        settings = OmegaConf.to_container(OmegaConf.from_dotlist(words))
+    except OmegaConfBaseException as error:
+        raise UserError(f"--set: {str(error).splitlines()[0]}") from None
+    return {str(name): value for name, value in dict(settings).items()}  # type: ignore[arg-type]
+
+
+def expand(paths: list[Path]) -> list[Path]:
+    """Files as given, folders as the pictures below them.
+
+    Raises:
+        UserError: if a path is missing or a folder holds no picture.
+    """
+    from watermark.files import find_pictures
+
+    files: list[Path] = []
+    for path in paths:
+        found = list(find_pictures(path)) if path.is_dir() else [path]
+        if not found:
+            raise UserError(f"{path}: no pictures in this folder")
+        files += found
+    return files
+
+
+def with_progress(files: list[Path], verb: str) -> Iterator[Path]:
+    """The files one by one, with a bar and the time left on the terminal if there is more than one."""
+    from rich.console import Console
+    from rich.progress import track
+
+    if len(files) == 1:
+        yield files[0]
+    else:
+        yield from track(files, description=verb, console=Console(stderr=True))

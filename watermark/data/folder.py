@@ -1,0 +1,57 @@
+"""Your own pictures: every readable file below a folder."""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+
+from PIL import Image
+
+from watermark.data.images import ImageInfo, ImageSet
+from watermark.errors import UserError
+from watermark.files import find_pictures, load
+
+
+class FolderImages(ImageSet):
+    """A folder, searched with its sub-folders; the name of a direct sub-folder is the class of the pictures in it.
+
+    Args:
+        path: the folder.
+        max_side: px; larger pictures are reduced to it. None: native size.
+        limit: use only so many, spread evenly over the sorted names.
+
+    Raises:
+        UserError: if the folder is missing or holds no picture.
+    """
+
+    def __init__(self, path: str, max_side: int | None = None, limit: int | None = None) -> None:
+        self.path = Path(path).expanduser()
+        super().__init__(self.path.resolve().name, max_side, limit)
+        if not self.path.is_dir():
+            raise UserError(f"data.path: expected a folder of pictures, got {path}")
+        found = list(find_pictures(self.path))
+        if not found:
+            raise UserError(f"data.path: no pictures below {path}")
+        self.paths = [found[i] for i in self.spread(len(found))]
+
+    @cached_property
+    def infos(self) -> list[ImageInfo]:
+        """Sizes from the file headers, hashes of the files; a broken file has size 0 and fails when it is loaded."""
+        return [self._info(path) for path in self.paths]
+
+    def open(self, index: int) -> Image.Image:
+        """The picture, upright."""
+        return load(self.paths[index])
+
+    def _info(self, path: Path) -> ImageInfo:
+        inside = path.relative_to(self.path)
+        try:
+            with Image.open(path) as file:
+                width, height = file.size
+                if file.getexif().get(0x0112, 1) >= 5:  # EXIF orientation 5 to 8: lying on its side
+                    width, height = height, width
+            height, width = self.fitted(height, width)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            width = height = 0
+        image_class = inside.parts[0] if len(inside.parts) > 1 else "photo"
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        return ImageInfo(inside.as_posix(), image_class, width, height, digest)

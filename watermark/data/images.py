@@ -1,0 +1,78 @@
+"""A set of pictures to measure on: who they are, of which class, and how to get their pixels."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from PIL import Image
+from torch import Tensor
+
+from watermark.pixels import to_tensor
+from watermark.transforms.resample import resize
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What is known of a picture before its pixels are needed.
+
+    Attributes:
+        id: identity within the set; the same string in every row about it.
+        image_class: content class, for example ``photo`` or ``text``.
+        width: px, as it will be measured.
+        height: px.
+        sha256: of the file or, for pictures without a file, of the pixels.
+    """
+
+    id: str
+    image_class: str
+    width: int
+    height: int
+    sha256: str
+
+
+class ImageSet(ABC):
+    """Pictures by index; a subclass says which.
+
+    Args:
+        name: for the report.
+        max_side: px; larger pictures are reduced (never enlarged) before anything else. None: as they are.
+        limit: use only so many, spread evenly over the set. None: all.
+    """
+
+    def __init__(self, name: str, max_side: int | None = None, limit: int | None = None) -> None:
+        if max_side is not None and max_side < 32:
+            raise ValueError(f"max_side must be at least 32 px, got {max_side}")
+        if limit is not None and limit < 1:
+            raise ValueError(f"limit must be at least 1, got {limit}")
+        self.name, self.max_side, self.limit = name, max_side, limit
+
+    @property
+    @abstractmethod
+    def infos(self) -> list[ImageInfo]:
+        """All pictures of the set, in a fixed order."""
+
+    @abstractmethod
+    def open(self, index: int) -> Image.Image:
+        """The picture itself, before ``max_side``."""
+
+    def load(self, index: int) -> Tensor:
+        """``(1, 3, H, W)`` float in ``[0, 1]``, holding exact 8-bit levels."""
+        images = to_tensor(self.open(index))
+        height, width = self.fitted(*images.shape[-2:])
+        return (resize(images, height, width).clamp(0, 1) * 255).round() / 255
+
+    def fitted(self, height: int, width: int) -> tuple[int, int]:
+        """The size after ``max_side``."""
+        scale = min(1.0, (self.max_side or max(height, width)) / max(height, width))
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+    def manifest_hash(self) -> str:
+        """One hash over every picture and how it is prepared."""
+        lines = [f"{info.id} {info.image_class} {info.width}x{info.height} {info.sha256}" for info in self.infos]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def spread(self, count: int) -> list[int]:
+        """Which of ``count`` pictures to use so that ``limit`` of them cover the whole set."""
+        if self.limit is None or self.limit >= count:
+            return list(range(count))
+        return [round(i * (count - 1) / max(1, self.limit - 1)) for i in range(self.limit)]

@@ -1,0 +1,146 @@
+"""From rows on disk to rates with intervals: everything that a report says is computed from what this file loads."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from watermark.evaluation.records import arrow_schema
+from watermark.metrics.clustered import clustered_rate
+
+IDENTITY = "identity"
+"""Name of the attack that does nothing."""
+HARD_CLASSES = frozenset(
+    {"text", "flat", "dark", "graphic", "graphics", "hard", "noise", "screenshot", "synthetic", "smooth", "busy"}
+)
+"""Content classes that are kept apart from natural pictures, because no headline should average over them."""
+GROUPS = ("natural", "hard")
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """An evaluation as it lies on disk.
+
+    Attributes:
+        path: the run directory.
+        rows: one row per ``Record`` without the soft decisions, plus ``group`` (natural or hard).
+        costs: seconds per unit of work; empty where the run kept none.
+        manifest: what was run, on what, with what.
+    """
+
+    path: Path
+    rows: pd.DataFrame
+    costs: pd.DataFrame
+    manifest: Json
+
+    @property
+    def schemes(self) -> list[str]:
+        """Schemes in the order of the manifest, those that have rows."""
+        present = set(self.rows["scheme"].unique())
+        listed = [name for name in self.manifest.get("schemes", {}) if name in present]
+        return listed + sorted(present - set(listed))
+
+    @property
+    def attacks(self) -> list[str]:
+        """Attacks in the order of the manifest, without the one that does nothing."""
+        present = set(self.rows["attack"].unique()) - {IDENTITY}
+        listed = [name for name in self.manifest.get("attacks", {}) if name in present]
+        return listed + sorted(present - set(listed))
+
+    @property
+    def false_positive_rate(self) -> float:
+        """The promised rate that ``is_marked`` was decided at."""
+        return float(self.manifest["false_positive_rate"])
+
+    @cached_property
+    def headline_group(self) -> str:
+        """``natural`` where the run has such pictures, else ``hard``."""
+        return "natural" if (self.rows["group"] == "natural").any() else "hard"
+
+    def marked(self, group: str | None = None) -> pd.DataFrame:
+        """Rows of marked pictures under an attack; a failed cell stays in and counts as a miss."""
+        rows = self.rows[self.rows["marked"] & (self.rows["attack"] != IDENTITY)]
+        return rows if group is None else rows[rows["group"] == group]
+
+    def negatives(self) -> pd.DataFrame:
+        """Rows of pictures without a mark, attacked or not; a failed cell answers nothing and is left out."""
+        return self.rows[~self.rows["marked"] & self.rows["error"].isna()]
+
+    def logits(self, rows: pd.DataFrame) -> np.ndarray | None:
+        """Soft decisions ``(n, K)`` of some rows of one scheme, or None where the run did not keep them."""
+        if len(rows) == 0:
+            return None
+        table = pq.read_table(self.path / "rows.parquet", columns=["logits"])
+        values = table["logits"].take(rows.index.to_numpy()).to_pylist()
+        if any(value is None for value in values):
+            return None
+        return np.stack([np.frombuffer(value, "<f2") for value in values]).astype(np.float64)
+
+
+def load_run(path: Path) -> Run:
+    """Read a run directory.
+
+    Raises:
+        FileNotFoundError: if it has no manifest or no rows.
+        ValueError: if the rows are none, or not of the schema in ``records``.
+    """
+    path = Path(path)
+    for name in ("manifest.json", "rows.parquet"):
+        if not (path / name).is_file():
+            raise FileNotFoundError(f"expected a run directory with {name}, got {path}")
+    columns = [name for name in arrow_schema().names if name != "logits"]
+    missing = sorted(set(columns) - set(pq.read_schema(path / "rows.parquet").names))
+    if missing:
+        raise ValueError(f"expected rows with the columns of Record, {path} lacks {', '.join(missing)}")
+    rows = pq.read_table(path / "rows.parquet", columns=columns).to_pandas()
+    if rows.empty:
+        raise ValueError(f"expected at least one row, {path} has none")
+    rows["group"] = np.where(rows["image_class"].isin(HARD_CLASSES), "hard", "natural")
+    rows["payload_ok"] = rows["payload_ok"].eq(True)
+    costs = path / "costs.parquet"
+    empty = pd.DataFrame(columns=["unit", "scheme", "stage", "attack", "images", "pixels", "seconds"])
+    manifest = json.loads((path / "manifest.json").read_text())
+    return Run(path, rows, pd.read_parquet(costs) if costs.is_file() else empty, manifest)
+
+
+def rate(rows: pd.DataFrame, hits: pd.Series | np.ndarray | str) -> Json:
+    """Share of rows that say yes with its 95 % interval, clustered by image, ready for JSON.
+
+    Args:
+        rows: any rows.
+        hits: a bool column, or its name.
+    """
+    values = rows[hits] if isinstance(hits, str) else hits
+    found = clustered_rate(np.asarray(values, dtype=bool), rows["image"].to_numpy())
+    return {
+        "successes": found.successes,
+        "n": found.n,
+        "images": found.clusters,
+        "rate": None if found.n == 0 else found.rate,
+        "low": found.low,
+        "high": found.high,
+    }
+
+
+def misattributed(rows: pd.DataFrame) -> pd.Series:
+    """Marked rows that were detected with somebody else's ids: the error that accuses the wrong owner."""
+    return rows["is_marked"] & rows["decoded_content_id"].notna() & ~rows["payload_ok"]
+
+
+def bit_accuracy(rows: pd.DataFrame) -> float | None:
+    """Mean share of right channel bits over the rows that have an answer."""
+    known = rows[rows["bit_errors"].notna()]
+    return None if known.empty else float((1 - known["bit_errors"] / known["message_bits"]).mean())
+
+
+def mean(values: pd.Series) -> float | None:
+    """Mean of the finite values, None where there is none."""
+    finite = values[np.isfinite(values.astype(float))]
+    return None if finite.empty else float(finite.mean())

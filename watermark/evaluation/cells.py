@@ -1,0 +1,186 @@
+"""Measure one unit: embed once, round to 8 bits, attack, decode, detect; everything on unmarked pictures too."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from watermark.detection import Detection
+from watermark.evaluation.job import Cell, Job, Unit
+from watermark.evaluation.records import Record
+from watermark.images import to_8bit
+from watermark.metrics.psnr import psnr
+from watermark.metrics.ssim import ssim
+from watermark.metrics.worst_tile import worst_tile_psnr
+from watermark.schemes.base import Readout
+from watermark.watermarker import Watermarker
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Measured:
+    """What a unit yields: rows in a fixed order, times, and the pictures that the report may show."""
+
+    rows: list[Record] = field(default_factory=list)
+    costs: list[dict[str, object]] = field(default_factory=list)
+    pictures: dict[str, Tensor] = field(default_factory=dict)
+
+
+class UnitRun:
+    """One scheme on one batch of pictures.
+
+    Args:
+        job: what is measured.
+        unit: which part of it.
+        marker: the unit's scheme, built once per process.
+    """
+
+    def __init__(self, job: Job, unit: Unit, marker: Watermarker) -> None:
+        self.job, self.unit, self.marker = job, unit, marker
+        self.infos = [job.images.infos[i] for i in unit.indices]
+        self.payloads = [job.payload(info) for info in self.infos]
+        self.message = torch.as_tensor(marker.codec.encode(self.payloads))
+        self.out = Measured()
+
+    @torch.no_grad()
+    def measure(self, done: Callable[[], None]) -> Measured:
+        """Run every cell; ``done`` is called after each. A cell that fails becomes rows that say why."""
+        try:
+            original = torch.cat([self.job.images.load(i) for i in self.unit.indices]).to(self.job.device)
+            with self._timed("embed", None, original):
+                marked = to_8bit(self.marker.scheme.embed(original, self.message))
+        except Exception as error:  # a broken file or a too small picture must not end the run
+            self._failed(self.job.cells[0], error)
+            for _ in self.job.cells:
+                done()
+            return self.out
+        self.out.pictures |= {"original": original, "marked": marked}
+        quality = [psnr(marked, original), ssim(marked, original), worst_tile_psnr(marked, original)]
+        for cell in self.job.cells:
+            try:
+                self._cell(cell, original, None)
+                self._cell(cell, marked, quality)
+            except Exception as error:
+                self._failed(cell, error)
+            done()
+        return self.out
+
+    def _cell(self, cell: Cell, images: Tensor, quality: list[Tensor] | None) -> None:
+        attacked = self._attack(cell, images)
+        if quality is not None and cell.attack is not None:
+            self.out.pictures[f"attacked/{cell.name}-{cell.strength}"] = attacked
+        moved = attacked.shape != images.shape or (cell.attack is not None and cell.attack.geometric)
+        attack_psnr = None if moved else psnr(attacked, images).tolist()
+        attack_ssim = None if moved else ssim(attacked, images).tolist()
+        with self._timed("decode", cell.name, attacked):
+            readout = self.marker.scheme.decode(attacked)
+            found = self.marker.detector.detect(readout, expected=self.payloads)
+        for i in range(len(self.infos)):
+            cost = (attack_psnr[i] if attack_psnr else None, attack_ssim[i] if attack_ssim else None)
+            own = [float(q[i]) for q in quality] if quality is not None else [None, None, None]
+            self.out.rows.append(self._record(cell, i, readout, found[i], own, cost))
+
+    def _attack(self, cell: Cell, images: Tensor) -> Tensor:
+        if cell.attack is None:
+            return images
+        generators = [torch.Generator().manual_seed(self.job.attack_seed(info, cell)) for info in self.infos]
+        with self._timed("attack", cell.name, images):
+            return to_8bit(cell.attack(images, generators))
+
+    def _record(
+        self,
+        cell: Cell,
+        i: int,
+        readout: Readout,
+        found: Detection,
+        quality: list[float] | list[None],
+        cost: tuple[float | None, float | None],
+    ) -> Record:
+        marked, payload = quality[0] is not None, self.payloads[i]
+        logits = readout.logits[i].double().cpu()
+        right = (found.provider_id, found.content_id) == (payload.provider_id, payload.content_id)
+        return Record(
+            **self._identity(cell, i),
+            marked=marked,
+            bit_errors=int(((logits > 0) != self.message[i]).sum()),
+            log10_p=found.log10_p,
+            is_marked=found.is_marked,
+            log10_p_expected=found.log10_p_expected,
+            decoded_provider_id=found.provider_id,
+            decoded_content_id=found.content_id,
+            payload_ok=found.is_marked and right if marked else None,
+            hypotheses=int(readout.hypotheses[i]),
+            psnr=_finite(quality[0]),
+            ssim=_finite(quality[1]),
+            worst_tile_psnr=_finite(quality[2]),
+            attack_psnr=_finite(cost[0]),
+            attack_ssim=_finite(cost[1]),
+            logits=_pack(logits) if self.job.config["keep_logits"] else None,
+            error=None,
+        )
+
+    def _identity(self, cell: Cell, i: int) -> dict[str, Any]:
+        info, payload = self.infos[i], self.payloads[i]
+        return {
+            "image": info.id,
+            "image_class": info.image_class,
+            "width": info.width,
+            "height": info.height,
+            "scheme": self.unit.scheme,
+            "attack": cell.name,
+            "parameter": cell.parameter,
+            "strength": cell.strength,
+            "attack_version": cell.attack.version if cell.attack is not None else 1,
+            "seed": self.job.attack_seed(info, cell),
+            "provider_id": payload.provider_id,
+            "content_id": payload.content_id,
+            "message_bits": self.marker.scheme.message_bits,
+        }
+
+    def _failed(self, cell: Cell, error: Exception) -> None:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        log.warning("%s, %s: %s", self.unit.name, cell.name, reason)
+        kept = [row for row in self.out.rows if (row.attack, row.strength) != (cell.name, cell.strength)]
+        nothing = dict.fromkeys(Record.__dataclass_fields__)
+        self.out.rows = kept + [
+            Record(**{**nothing, **self._identity(cell, i), "marked": marked, "is_marked": False, "error": reason})
+            for marked in (False, True)
+            for i in range(len(self.infos))
+        ]
+
+    @contextmanager
+    def _timed(self, stage: str, attack: str | None, images: Tensor) -> Iterator[None]:
+        start = self._clock()
+        yield
+        self.out.costs.append(
+            {
+                "unit": self.unit.name,
+                "scheme": self.unit.scheme,
+                "stage": stage,
+                "attack": attack,
+                "images": len(images),
+                "pixels": images.shape[0] * images.shape[2] * images.shape[3],
+                "seconds": self._clock() - start,
+            }
+        )
+
+    def _clock(self) -> float:
+        if self.job.device.type == "cuda":
+            torch.cuda.synchronize(self.job.device)
+        return time.perf_counter()
+
+
+def _finite(value: float | None) -> float | None:
+    """PSNR of equal pictures is infinite; a row says null."""
+    return value if value is not None and abs(value) != float("inf") else None
+
+
+def _pack(logits: Tensor) -> bytes:
+    scale = logits.square().mean().sqrt().clamp_min(1e-30)
+    return (logits / scale).clamp(-6e4, 6e4).numpy().astype("<f2").tobytes()

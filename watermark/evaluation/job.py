@@ -1,0 +1,160 @@
+"""What an evaluation is made of, built from one resolved configuration: images, schemes, cells, payloads, seeds."""
+
+import hashlib
+import inspect
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from attacks.base import Attack
+from watermark.codec import Layout, Payload
+from watermark.config import build
+from watermark.data.images import ImageInfo, ImageSet
+from watermark.errors import UserError
+from watermark.keys import keyed_words
+from watermark.watermarker import Watermarker, pick_device, scheme_key
+
+NOT_IN_KEY = {"output", "name", "workers", "shard", "device"}
+"""Settings that decide where and how fast, but not what."""
+CODE = ("schemes", "transforms", "synchronization", "codec", "detection", "metrics", "data", "evaluation")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One attack at one strength; ``attack is None`` for the unattacked picture."""
+
+    name: str
+    parameter: str | None
+    strength: float | None
+    attack: Attack | None
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The smallest piece of work that is kept: one scheme on one batch of pictures of one size."""
+
+    scheme: str
+    indices: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """File name of its rows."""
+        return f"{self.scheme}-{self.indices[0]:06d}-{len(self.indices)}"
+
+
+class Job:
+    """Everything that decides the rows.
+
+    Args:
+        config: the resolved configuration of ``watermark evaluate`` (``schemes``: name to scheme configuration).
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        self.seed: int = config["seed"]
+        self.device = pick_device(config["device"])
+        self.images: ImageSet = build(OmegaConf.create(config["data"]))
+        self.layout: Layout = build(OmegaConf.create(config["codec"]))
+        self.key = f"evaluation {self.seed}"  # not a secret: an evaluation marks nothing that matters
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """No attack first, then every attack of the suite at every strength."""
+        cells = [Cell("identity", None, None, None)]
+        for name, entry in (self.config["suite"] or {}).items():
+            if name != "identity":
+                cells += _cells_of(name, entry)
+        return cells
+
+    @cached_property
+    def units(self) -> list[Unit]:
+        """Scheme by scheme; images of one size that follow each other share a batch."""
+        groups: list[list[int]] = []
+        infos = self.images.infos
+        for index, info in enumerate(infos):
+            same = groups and (infos[groups[-1][0]].width, infos[groups[-1][0]].height) == (info.width, info.height)
+            if same and len(groups[-1]) < self.config["batch_size"]:
+                groups[-1].append(index)
+            else:
+                groups.append([index])
+        return [Unit(scheme, tuple(group)) for scheme in self.config["schemes"] for group in groups]
+
+    def marker(self, scheme: str) -> Watermarker:
+        """A scheme ready to embed and detect, on the job's device."""
+        built = build(OmegaConf.create(self.config["schemes"][scheme]), key=scheme_key(self.key))
+        built.to(self.device)
+        rate = self.config["false_positive_rate"]
+        return Watermarker(built, self.key, layout=self.layout, false_positive_rate=rate)
+
+    def payload(self, info: ImageInfo) -> Payload:
+        """Random IDs per picture, the same for every scheme."""
+        provider, content = keyed_words(self.seed, f"payload of {info.id}", 2)
+        bits = self.layout
+        return Payload(int(provider) % 2**bits.provider_bits, int(content) % 2**bits.content_bits)
+
+    def attack_seed(self, info: ImageInfo, cell: Cell) -> int:
+        """Hash of run seed, picture, attack and rung: the same draw for every scheme, marked or not."""
+        purpose = f"attack {cell.name} {cell.parameter}={cell.strength} on {info.id}"
+        return int(keyed_words(self.seed, purpose, 1)[0] >> 2)
+
+    @cached_property
+    def key_hash(self) -> str:
+        """Hash of configuration, code and data: the same key means the same rows."""
+        facts = {name: value for name, value in self.config.items() if name not in NOT_IN_KEY}
+        facts |= {"code": code_hash(self), "data manifest": self.images.manifest_hash()}
+        facts |= {"torch": torch.__version__, "device": self.device.type}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _cells_of(name: str, entry: dict[str, Any]) -> list[Cell]:
+    partial = build(OmegaConf.create(entry["build"]))
+    sweep = entry.get("sweep") or {}
+    if len(sweep) > 1:
+        raise UserError(f"suite.{name}.sweep: expected one parameter, got {', '.join(sweep)}")
+    try:
+        if not sweep:
+            attack = partial()
+            return [Cell(name, None, None, attack)]
+        parameter, values = next(iter(sweep.items()))
+        return [Cell(name, parameter, float(value), partial(**{parameter: value})) for value in values]
+    except (TypeError, ValueError) as error:
+        raise UserError(f"suite.{name}: {error}") from None
+
+
+def code_hash(job: Job) -> str:
+    """Hash of every source and weight file that decides rows, of the classes used from outside of the package too."""
+    root = Path(__file__).resolve().parent.parent
+    attacks_root = Path(inspect.getfile(Attack)).resolve().parent
+    folders = [root / part for part in CODE] + [attacks_root]
+    files = {
+        path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".safetensors", ".json"}
+    }
+    files |= set(root.glob("*.py"))
+    for target in _targets([job.config["schemes"], job.config["suite"], job.config["data"]]):
+        files |= _source_of(target)
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _targets(node: Any) -> set[str]:
+    """Every ``_target_`` in a nested configuration."""
+    if isinstance(node, dict):
+        own = {node["_target_"]} if isinstance(node.get("_target_"), str) else set()
+        return own.union(*(_targets(value) for value in node.values()))
+    if isinstance(node, list):
+        return set().union(*(_targets(value) for value in node))
+    return set()
+
+
+def _source_of(target: str) -> set[Path]:
+    from hydra.utils import get_object  # the resolver that build() uses
+
+    file = inspect.getsourcefile(inspect.unwrap(get_object(target)))
+    return {Path(file).resolve()} if file else set()

@@ -1,0 +1,109 @@
+"""Run a job: every unit once, on as many processes as it pays, stoppable at any moment."""
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from pathlib import Path
+
+from watermark.errors import UserError
+from watermark.evaluation import worker
+from watermark.evaluation.job import Job, Unit
+from watermark.evaluation.provenance import manifest
+from watermark.evaluation.store import RunStore, write_json
+
+Progress = Callable[[int, int], None]
+"""Called with (cells done, cells in all)."""
+
+
+def run_folder(job: Job) -> Path:
+    """Where the job's rows lie: the same job always finds the same folder, another never does."""
+    config = job.config
+    name = config["name"] or f"{config['suite_name']}-{job.images.name}-{job.key_hash[:10]}"
+    return Path(config["output"]) / name
+
+
+def run(job: Job, progress: Progress) -> Path:
+    """Measure what is missing, then merge; returns the run folder.
+
+    Raises:
+        UserError: if the folder holds another job, or ``shard`` is not ``i/n``.
+        KeyboardInterrupt: at any moment; the units that are done stay done.
+    """
+    store = RunStore(run_folder(job))
+    store.claim(manifest(job))
+    index, count = _shard(job.config["shard"])
+    mine = job.units[index::count]
+    todo = [unit for unit in mine if not store.has(unit)]
+    start = time.perf_counter()
+    counter = _Counter(progress, (len(mine) - len(todo)) * len(job.cells), len(mine) * len(job.cells))
+    workers = _workers(job, len(todo))
+    (_measure_here if workers == 1 else _measure_in_pool)(job, store.folder, todo, counter, workers)
+    rows = store.merge(job)
+    write_json(
+        store.folder / "progress.json",
+        {
+            "units": len(job.units),
+            "units_done": sum(store.has(unit) for unit in job.units),
+            "rows": rows,
+            "wall_seconds_of_last_call": round(time.perf_counter() - start, 1),
+            "units_of_last_call": len(todo),
+        },
+    )
+    return store.folder
+
+
+def _shard(text: str) -> tuple[int, int]:
+    try:
+        index, count = (int(part) for part in text.split("/"))
+    except ValueError:
+        raise UserError(f"shard: expected i/n, for example 1/4, got {text}") from None
+    if not 1 <= index <= count:
+        raise UserError(f"shard: expected i/n with 1 <= i <= n, got {text}")
+    return index - 1, count
+
+
+class _Counter:
+    """Cells done so far; tells whoever watches."""
+
+    def __init__(self, progress: Progress, done: int, total: int) -> None:
+        self.progress, self.done, self.total = progress, done, total
+        progress(done, total)
+
+    def add(self, cells: int) -> None:
+        self.done += cells
+        self.progress(self.done, self.total)
+
+
+def _workers(job: Job, units: int) -> int:
+    wanted = job.config["workers"]
+    if wanted is None:
+        wanted = 1 if job.device.type == "cuda" else len(os.sched_getaffinity(0))
+    if wanted < 1:
+        raise UserError(f"workers: expected at least 1, got {wanted}")
+    return max(1, min(wanted, units))
+
+
+def _measure_here(job: Job, folder: Path, todo: list[Unit], counter: _Counter, workers: int) -> None:
+    here = worker.Worker(job.config, folder, lambda: counter.add(workers))
+    for unit in todo:
+        here.do(unit)
+
+
+def _measure_in_pool(job: Job, folder: Path, todo: list[Unit], counter: _Counter, workers: int) -> None:
+    """One unit per task; ticks come back through a queue so that the bar moves within units too."""
+    context = multiprocessing.get_context("spawn")  # a forked child of a threaded torch process may hang
+    ticks = context.Queue()
+    with ProcessPoolExecutor(workers, context, worker.start, (job.config, folder, ticks)) as pool:
+        try:
+            waiting: set[Future[None]] = {pool.submit(worker.do, unit) for unit in todo}
+            while waiting:
+                finished, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+                while not ticks.empty():
+                    counter.add(ticks.get())
+                for future in finished:
+                    future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

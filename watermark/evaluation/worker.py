@@ -1,0 +1,77 @@
+"""One process of an evaluation: builds each scheme once, measures units, keeps their rows and pictures."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from watermark.evaluation.cells import UnitRun
+from watermark.evaluation.job import Job, Unit
+from watermark.evaluation.store import RunStore
+from watermark.watermarker import Watermarker
+
+
+class Worker:
+    """Measures units of one job into one folder.
+
+    Args:
+        config: the job's resolved configuration.
+        folder: the run folder.
+        tick: called after every cell.
+    """
+
+    def __init__(self, config: dict[str, Any], folder: Path, tick: Callable[[], None]) -> None:
+        self.job, self.store, self.tick = Job(config), RunStore(folder), tick
+        self.markers: dict[str, Watermarker] = {}
+
+    def do(self, unit: Unit) -> None:
+        """Measure one unit; its rows are written last, so an interrupted unit is one that was never done."""
+        if unit.scheme not in self.markers:
+            self.markers[unit.scheme] = self.job.marker(unit.scheme)
+        threads = torch.get_num_threads()
+        if self.job.device.type == "cpu":
+            torch.set_num_threads(1)  # one process per core; and rows must not depend on how many cores there are
+        try:
+            measured = UnitRun(self.job, unit, self.markers[unit.scheme]).measure(self.tick)
+        finally:
+            torch.set_num_threads(threads)
+        self._keep_samples(unit, measured.pictures)
+        self.store.keep(unit, measured)
+
+    def _keep_samples(self, unit: Unit, pictures: dict[str, Tensor]) -> None:
+        first = unit.scheme == next(iter(self.job.config["schemes"]))
+        kept = {name: p for name, p in pictures.items() if first or not name.startswith("attacked/")}
+        for position, index in enumerate(unit.indices):
+            if pictures and index in sample_indices(self.job):
+                own = {name: picture[position] for name, picture in kept.items()}
+                self.store.keep_pictures(unit.scheme, self.job.images.infos[index].id, own)
+
+
+def sample_indices(job: Job) -> set[int]:
+    """The pictures to keep for the report: the first of every class, then further ones, ``samples`` in all."""
+    classes = [info.image_class for info in job.images.infos]
+    firsts = [classes.index(name) for name in dict.fromkeys(classes)]
+    rest = [index for index in range(len(classes)) if index not in firsts]
+    return set((firsts + rest)[: job.config["samples"]])
+
+
+_here: Worker | None = None
+
+
+def start(config: dict[str, Any], folder: Path, ticks: Any) -> None:
+    """Set up this process (the initialiser of a process pool)."""
+    global _here
+    _here = Worker(config, folder, lambda: ticks.put(1))
+
+
+def do(unit: Unit) -> None:
+    """Measure one unit in this process.
+
+    Raises:
+        RuntimeError: if the process was not started.
+    """
+    if _here is None:
+        raise RuntimeError("expected start() before do()")
+    _here.do(unit)
