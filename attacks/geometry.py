@@ -1,0 +1,158 @@
+"""Warps of the whole picture: perspective, shear, shifts, frames, lost lines, bending."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from attacks.base import Attack, Generators
+from attacks.functional import draw, warp
+
+
+class Perspective(Attack):
+    """Move each corner inwards by a random part of ``distortion`` times half a side; outside is black.
+
+    Args:
+        distortion: 0 to 1, as in torchvision's RandomPerspective.
+    """
+
+    differentiable, geometric, harder = True, True, "higher"
+    unit, identity = "share of half a side", 0.0
+    reproduces = "VideoSeal and OmniSealBench perspective"
+
+    def __init__(self, distortion: float) -> None:
+        if not 0 <= distortion <= 1:
+            raise ValueError(f"distortion must be in 0..1, got {distortion}")
+        super().__init__(distortion)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        """Sample on a grid twice as fine and average, as parts of the picture shrink."""
+        height, width = images.shape[-2:]
+        half = torch.tensor([width / 2, height / 2])
+        outwards = torch.tensor([[-1.0, -1], [1, -1], [1, 1], [-1, 1]])
+        moved = outwards * half * (1 - 0.98 * self.strength * draw.uniform(generators, half, 4, 2))
+        return project_corners(images, moved.to(images))
+
+
+def project_corners(images: Tensor, corners: Tensor, outside: float = 0.0) -> Tensor:
+    """Draw pictures with their corners at ``corners`` ``(N, 4, 2)``, pixels from the centre; same size, antialiased."""
+    height, width = images.shape[-2:]
+    back = torch.linalg.inv(warp.homography(corners, height, width).double()).to(images)
+    fine = warp.pixel_grid(2 * height, 2 * width, images) / 2
+    return F.avg_pool2d(warp.sample(images, warp.project(fine, back), outside, mode="bilinear"), 2)
+
+
+class Shear(Attack):
+    """Slide rows sideways in proportion to their height; outside is black.
+
+    Args:
+        slope: sideways pixels per row, -1 to 1.
+    """
+
+    differentiable, geometric, harder = True, True, "away"
+    unit, identity = "pixels per row", 0.0
+    reproduces = "StirMark shear"
+
+    def __init__(self, slope: float) -> None:
+        if not -1 <= slope <= 1:
+            raise ValueError(f"slope must be in -1..1, got {slope}")
+        super().__init__(slope)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Bicubic along the rows."""
+        grid = warp.pixel_grid(images.shape[-2], images.shape[-1], images)
+        moved = torch.stack([grid[..., 0] - self.strength * grid[..., 1], grid[..., 1]], -1)
+        return warp.sample(images, moved.expand(len(images), -1, -1, -1))
+
+
+class _Pixels(Attack):
+    """A whole number of pixels as the strength."""
+
+    differentiable, geometric, harder = True, True, "higher"
+    unit, identity = "pixels", 0.0
+
+    def __init__(self, pixels: int) -> None:
+        if pixels < 0 or pixels != int(pixels):
+            raise ValueError(f"pixels must be a whole number of at least 0, got {pixels}")
+        super().__init__(pixels)
+
+
+class Translate(_Pixels):
+    """Shift the content right and down by ``pixels``; what comes in is black, what leaves is lost."""
+
+    reproduces = "StirMark and common benchmarks, translation"
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Pad on one side, cut on the other."""
+        height, width = images.shape[-2:]
+        shift = int(self.strength)
+        return F.pad(images, (shift, 0, shift, 0))[..., :height, :width]
+
+
+class Pad(_Pixels):
+    """Put a frame of ``pixels`` on every side.
+
+    Args:
+        pixels: width of the frame.
+        fill: its grey level, 0..1.
+    """
+
+    reproduces = "letterbox of a web page or a story format"
+
+    def __init__(self, pixels: int, fill: float = 1.0) -> None:
+        super().__init__(pixels)
+        self.fill = fill
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Enlarge the picture."""
+        return F.pad(images, (int(self.strength),) * 4, value=self.fill)
+
+
+class RemoveLines(_Pixels):
+    """Take out ``pixels`` rows and as many columns, evenly spread with a random start; at most half of them."""
+
+    reproduces = "StirMark row and column removal"
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        """Keep the other lines."""
+        starts = draw.uniform(generators, images, 2).cpu().tolist()
+        return torch.stack([self._thin(image, *start) for image, start in zip(images, starts, strict=True)])
+
+    def _thin(self, image: Tensor, row: float, column: float) -> Tensor:
+        for axis, start in ((-2, row), (-1, column)):
+            side = image.shape[axis]
+            count = min(int(self.strength), side // 2)
+            gone = ((torch.arange(count) + start) * side / count).long().clamp(max=side - 1)
+            kept = torch.ones(side, dtype=torch.bool)
+            kept[gone] = False
+            image = image.index_select(axis, kept.nonzero()[:, 0].to(image.device))
+        return image
+
+
+class Bending(Attack):
+    """StirMark's random geometric distortion: a slow bend, a smooth random drift and a little jitter of every pixel.
+
+    Args:
+        bend: largest displacement of the bend as a share of the shorter side; the drift has up to half of it.
+    """
+
+    differentiable, geometric, harder = True, True, "higher"
+    unit, identity = "displacement as share of the shorter side", 0.0
+    reproduces = "StirMark random bending (Petitcolas, Anderson and Kuhn, 1998), own parameters"
+
+    def __init__(self, bend: float) -> None:
+        if not 0 <= bend <= 0.2:
+            raise ValueError(f"bend must be in 0..0.2, got {bend}")
+        super().__init__(bend)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        """Bicubic; the border is continued."""
+        height, width = images.shape[-2:]
+        grid = warp.pixel_grid(height, width, images)
+        x, y = grid[..., 0] / width + 0.5, grid[..., 1] / height + 0.5
+        dice = draw.uniform(generators, images, 2, 1, 1, low=-1.0)
+        coarse = F.interpolate(draw.normal(generators, images, 2, 7, 7), (height, width), mode="bicubic")
+        slow = dice * torch.stack([torch.sin(torch.pi * y), torch.sin(torch.pi * x)])  # (N, 2, H, W)
+        reach = self.strength * min(height, width)
+        field = reach * (slow + coarse.clamp(-2, 2) / 4)
+        field = field + min(0.15, 0.02 * reach) * draw.normal(generators, images, 2, height, width)
+        return warp.sample(images, grid + field.permute(0, 2, 3, 1), outside=None)

@@ -1,0 +1,205 @@
+"""Edits of a part of the picture: paste, splice, collage, text, stickers, inpainting."""
+
+import random
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from attacks.base import Attack, Generators
+from attacks.erase import Erase, rectangles
+from attacks.functional import draw, warp
+from attacks.hosts import hosts
+
+CAPTION = "when nobody knows where a picture comes from everybody may say it is theirs".upper().split(" ")
+
+
+class Paste(Erase):
+    """Cover one rectangle with part of another photograph.
+
+    Args:
+        area: share of the picture that is covered, 0 to 1.
+    """
+
+    unit = "area covered, 0..1"
+    reproduces = "partial edit by pasting; WIBE cropout's complement"
+
+    def __init__(self, area: float) -> None:
+        super().__init__(area)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        """Choose where, then what."""
+        return torch.where(rectangles(images, self.strength, generators), hosts(images, generators), images)
+
+
+class Splice(Attack):
+    """Keep one rectangle where it is and replace the rest by another, unmarked photograph.
+
+    Args:
+        area: share that is kept, in (0, 1].
+    """
+
+    differentiable, geometric, harder = True, False, "lower"
+    unit, identity = "area kept, 0..1", 1.0
+    reproduces = "WIBE cropout; a marked region spliced into a clean picture"
+
+    def __init__(self, area: float) -> None:
+        if not 0 < area <= 1:
+            raise ValueError(f"area must be in (0, 1], got {area}")
+        super().__init__(area)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        """The mirror image of ``Paste``."""
+        return torch.where(rectangles(images, self.strength, generators), images, hosts(images, generators))
+
+
+class Collage(Splice):
+    """Shrink the picture to ``area`` of the canvas and lay it on another photograph, somewhere."""
+
+    geometric = True
+    unit = "area of the canvas, 0..1"
+    reproduces = "OmniSealBench collage"
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        """Whole-pixel placement."""
+        small = warp.resize(images, warp.scaled(images, self.strength**0.5)).clamp(0, 1)
+        canvas = hosts(images, generators)
+        places = draw.uniform(generators, images, 2).cpu().tolist()
+        return torch.stack([_lay(under, over, *at) for under, over, at in zip(canvas, small, places, strict=True)])
+
+
+def _lay(canvas: Tensor, picture: Tensor, down: float, across: float) -> Tensor:
+    top = round(down * (canvas.shape[-2] - picture.shape[-2]))
+    left = round(across * (canvas.shape[-1] - picture.shape[-1]))
+    right, bottom = canvas.shape[-1] - left - picture.shape[-1], canvas.shape[-2] - top - picture.shape[-2]
+    covered = F.pad(torch.ones_like(picture[:1]), (left, right, top, bottom)) > 0
+    return torch.where(covered, F.pad(picture, (left, right, top, bottom)), canvas)
+
+
+class _Drawn(Attack):
+    """Something drawn over the picture with Pillow."""
+
+    differentiable, geometric, harder = True, False, "higher"
+    unit, identity = "area covered, 0..1", 0.0
+
+    def __init__(self, area: float) -> None:
+        if not 0 <= area <= 1:
+            raise ValueError(f"area must be in 0..1, got {area}")
+        super().__init__(area)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        """Blend a drawing over each picture."""
+        size = images.shape[-1], images.shape[-2]
+        layers = [self.drawing(size, random.Random(seed)) for seed in draw.integers(generators, 2**31)]
+        layer = torch.from_numpy(np.stack([np.asarray(each) for each in layers])).to(images.device)
+        layer = layer.permute(0, 3, 1, 2).to(images.dtype) / 255
+        return torch.lerp(images, layer[:, :3], layer[:, 3:])
+
+    def drawing(self, size: tuple[int, int], dice: random.Random) -> Image.Image:
+        """An RGBA picture of ``size`` (width, height)."""
+        raise NotImplementedError
+
+
+class OverlayText(_Drawn):
+    """Write over the picture: outlined lines in a band at the top, the bottom or the middle.
+
+    Args:
+        area: height of the band as a share of the picture, 0 to 1; letters cover about a third of it.
+    """
+
+    unit = "height of the text band, 0..1"
+    reproduces = "OmniSealBench text overlay; captions"
+
+    def drawing(self, size: tuple[int, int], dice: random.Random) -> Image.Image:
+        """Lines of text."""
+        width, height = size
+        lines = max(1, round(self.strength / 0.08))
+        letter = max(6, round(self.strength * height / lines * 0.8))
+        layer = Image.new("RGBA", size)
+        pen, font = ImageDraw.Draw(layer), ImageFont.load_default(letter)
+        band = round(self.strength * height)
+        top = dice.choice([0, (height - band) // 2, height - band])
+        words = dice.randrange(len(CAPTION))
+        for line in range(lines):
+            text = ""
+            while pen.textlength(f"{text} {CAPTION[words % len(CAPTION)]}", font=font) < 0.97 * width:
+                text, words = f"{text} {CAPTION[words % len(CAPTION)]}", words + 1
+            at = (width / 2, top + (line + 0.5) * band / lines)
+            pen.text(at, text, "white", font, "mm", stroke_width=max(1, letter // 14), stroke_fill="black")
+        return layer
+
+
+class Stickers(_Drawn):
+    """Stick smileys on the picture until they would cover ``area``, were they not to overlap.
+
+    Args:
+        area: of all stickers together as a share of the picture, 0 to 1.
+    """
+
+    reproduces = "stickers of messaging apps; no published ladder"
+
+    def drawing(self, size: tuple[int, int], dice: random.Random) -> Image.Image:
+        """Faces of one size in random places and colours."""
+        count = max(1, round(self.strength / 0.03))
+        radius = (self.strength / count * size[0] * size[1] / np.pi) ** 0.5
+        layer = Image.new("RGBA", size)
+        pen = ImageDraw.Draw(layer)
+        for _ in range(count):
+            x, y = (dice.uniform(radius, max(radius, side - radius)) for side in size)
+            skin = dice.choice(["#ffcc22", "#ff8855", "#88dd55", "#55bbff"])
+            pen.ellipse((x - radius, y - radius, x + radius, y + radius), skin, "#553300", max(1, round(radius / 16)))
+            for side in (-0.35, 0.35):
+                eye = (x + (side - 0.1) * radius, y - 0.4 * radius, x + (side + 0.1) * radius, y - 0.1 * radius)
+                pen.ellipse(eye, "#332200")
+            mouth = (x - 0.5 * radius, y - 0.4 * radius, x + 0.5 * radius, y + 0.6 * radius)
+            pen.arc(mouth, 20, 160, "#332200", max(1, round(radius / 8)))
+        return layer
+
+
+class Inpaint(Erase):
+    """Remove an ellipse and fill it smoothly from its border (pull-push), with grain of the surroundings' strength.
+
+    Args:
+        area: share of the picture that is replaced, 0 to 1.
+    """
+
+    unit = "area filled in, 0..1"
+    reproduces = "classical object removal; generative inpainting needs a model (extra regeneration)"
+
+    def __init__(self, area: float) -> None:
+        super().__init__(area)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        """Average the known pixels coarser and coarser, then fill in finer and finer."""
+        known = (~ellipses(images, self.strength, generators)).to(images.dtype)
+        smooth = _pull_push(images * known, known)
+        detail = (images - F.avg_pool2d(images, 3, 1, 1, count_include_pad=False)) * known
+        grain = (detail.square().sum((1, 2, 3), keepdim=True) / (3 * known.sum((1, 2, 3), keepdim=True) + 1)).sqrt()
+        filled = smooth + 0.7 * grain * draw.normal(generators, images, 1, *images.shape[-2:])
+        return images * known + filled.clamp(0, 1) * (1 - known)
+
+
+def ellipses(images: Tensor, area: float, generators: Generators) -> Tensor:
+    """A bool mask ``(N, 1, H, W)``: one upright ellipse of ``area`` per image (cut at the border if it is large)."""
+    height, width = images.shape[-2:]
+    dice = draw.uniform(generators, images, 3)[:, None, None]  # (N, 1, 1, 3)
+    grid = warp.pixel_grid(height, width, images)
+    radius = (area * height * width / torch.pi) ** 0.5
+    stretch = 2 ** (dice[..., 0] - 0.5)
+    radii = torch.stack([radius * stretch, radius / stretch], -1)
+    room = (grid.new_tensor([width / 2, height / 2]) - radii).clamp(min=0)
+    return (((grid - (2 * dice[..., 1:] - 1) * room) / radii).square().sum(-1) < 1)[:, None]
+
+
+def _pull_push(weighted: Tensor, weight: Tensor) -> Tensor:
+    """Values where ``weight`` is 1, elsewhere the average that a coarser level knows (Gortler et al., 1996)."""
+    if min(weight.shape[-2:]) <= 2 or bool((weight > 0).all()):
+        return weighted / weight.clamp(min=1e-6)
+    coarse_weight = F.avg_pool2d(weight, 2, ceil_mode=True, count_include_pad=False)
+    coarse_values = F.avg_pool2d(weighted, 2, ceil_mode=True, count_include_pad=False)
+    full = (4 * coarse_weight).clamp(max=1) / coarse_weight.clamp(min=1e-6)
+    coarse = _pull_push(coarse_values * full, coarse_weight * full)
+    size = (weight.shape[-2], weight.shape[-1])
+    return weighted + (1 - weight) * F.interpolate(coarse, size, mode="bilinear", align_corners=False)
