@@ -1,0 +1,159 @@
+"""A run directory made from known truth, so that every number of the report can be checked."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from watermark.evaluation.records import arrow_schema
+from watermark.metrics.identification import log10_tail_bound
+
+BITS = 256
+ATTACKS = {
+    "identity": {"parameter": None, "sweep": [None], "unit": "", "harder": "higher", "geometric": False},
+    "jpeg": {"parameter": "quality", "sweep": [90, 50, 10], "unit": "quality 1..100", "harder": "lower"},
+    "noise": {"parameter": "sigma", "sweep": [0.02, 0.05, 0.1], "unit": "sigma, picture in 0..1", "harder": "higher"},
+    "rotate": {"parameter": "angle", "sweep": [-9, -1, 1, 9], "unit": "degrees", "harder": "away", "geometric": True},
+    "crop": {"parameter": "area", "sweep": [0.9, 0.5], "unit": "share kept", "harder": "lower", "geometric": True},
+}
+STRENGTH = {"steady": 1.6, "average": 1.05, "fragile": 0.8}
+"""Signal per bit before the attack, in units of the noise per bit."""
+SOFTER = {"identity": 0, "jpeg": 0.22, "noise": 0.15, "rotate": 0.1, "crop": 0.35}
+
+
+@dataclass
+class Simulation:
+    """What to simulate."""
+
+    photos: int = 12
+    hard: int = 4
+    schemes: dict = field(default_factory=lambda: dict(STRENGTH))
+    seed: int = 0
+    failures: int = 0
+    logits: bool = True
+    samples: bool = True
+
+
+def simulate(path: Path, plan: Simulation | None = None) -> Path:
+    """Write a run directory and return it."""
+    plan = plan or Simulation()
+    path.mkdir(parents=True, exist_ok=True)
+    images = _images(plan)
+    rng = np.random.default_rng(plan.seed)
+    rows = [
+        _row(rng, plan, image, scheme, attack, rung, strength, marked)
+        for image in images
+        for scheme in plan.schemes
+        for attack, facts in ATTACKS.items()
+        for rung, strength in enumerate(facts["sweep"])
+        for marked in (True, False)
+    ]
+    for row in rows[3 :: max(1, len(rows) // plan.failures)][: plan.failures] if plan.failures else ():
+        row |= {"error": "ValueError: simulated", "is_marked": False, "log10_p": None, "payload_ok": None}
+    pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema()), path / "rows.parquet")
+    pq.write_table(pa.Table.from_pylist(_costs(plan)), path / "costs.parquet")
+    (path / "manifest.json").write_text(json.dumps(_manifest(plan, images), indent=1))
+    if plan.samples:
+        _samples(path, plan, images)
+    return path
+
+
+def _images(plan: Simulation) -> list[dict]:
+    natural = [("photo", f"photo_{i:03d}.png", 768, 512) for i in range(plan.photos)]
+    hard = [(("text", "flat", "dark")[i % 3], f"hard_{i:03d}.png", 512, 640) for i in range(plan.hard)]
+    return [{"id": n, "class": c, "width": w, "height": h, "sha256": "0" * 64} for c, n, w, h in natural + hard]
+
+
+def _row(rng, plan, image, scheme, attack, rung, strength, marked) -> dict:
+    hard = image["class"] != "photo"
+    signal = max(0.0, plan.schemes[scheme] * (1 - SOFTER[attack] * (rung + (attack != "identity"))))
+    signs = rng.choice([-1.0, 1.0], BITS)
+    logits = rng.normal(size=BITS) + marked * signal * (0.6 if hard else 1.0) * signs
+    score = float(signs @ logits / np.linalg.norm(logits))
+    log10_expected = float(log10_tail_bound(np.array(score)))
+    log10_p = min(0.0, log10_expected + 52 * np.log10(2))
+    found = log10_p <= -6
+    ids = (int(rng.integers(4096)), int(rng.integers(2**40)))
+    right = found and marked
+    geometric = ATTACKS[attack].get("geometric", False)
+    return {
+        "image": image["id"],
+        "image_class": image["class"],
+        "width": image["width"],
+        "height": image["height"],
+        "scheme": scheme,
+        "attack": attack,
+        "parameter": ATTACKS[attack]["parameter"],
+        "strength": None if strength is None else float(strength),
+        "attack_version": 1,
+        "seed": rung,
+        "marked": marked,
+        "provider_id": ids[0],
+        "content_id": ids[1],
+        "message_bits": BITS,
+        "bit_errors": int(np.sum((logits > 0) != (signs > 0))),
+        "log10_p": log10_p,
+        "is_marked": found,
+        "log10_p_expected": log10_expected,
+        "decoded_provider_id": ids[0] if found else None,
+        "decoded_content_id": ids[1] if found else None,
+        "payload_ok": right if marked else None,
+        "hypotheses": 1,
+        "psnr": 42 + float(rng.normal(0, 0.1)) if marked else None,
+        "ssim": 0.99 if marked else None,
+        "worst_tile_psnr": 36.0 if marked else None,
+        "attack_psnr": None if geometric else float(40 - 4 * rung - rng.random()),
+        "attack_ssim": None if geometric else float(0.98 - 0.08 * rung),
+        "logits": (logits / np.sqrt(np.mean(logits**2))).astype("<f2").tobytes() if plan.logits else None,
+        "error": None,
+    }
+
+
+def _costs(plan: Simulation) -> list[dict]:
+    cost = {"unit": "u0", "images": 16, "pixels": 16 * 768 * 512}
+    rows = [cost | {"scheme": s, "stage": "embed", "attack": None, "seconds": 3.2} for s in plan.schemes]
+    for attack in ATTACKS:
+        rows.append(cost | {"scheme": None, "stage": "attack", "attack": attack, "seconds": 0.8})
+        rows += [cost | {"scheme": s, "stage": "decode", "attack": attack, "seconds": 1.6} for s in plan.schemes]
+    return rows
+
+
+def _manifest(plan: Simulation, images: list[dict]) -> dict:
+    common = {"class": "simulated", "geometric": False, "differentiable": False, "version": 1, "identity": None}
+    return {
+        "command": "watermark evaluate suite=simulated",
+        "job_key": "0123456789abcdef",
+        "config": {"seed": plan.seed, "suite": "simulated"},
+        "git": {"commit": "f" * 40, "dirty": False},
+        "versions": {"python": "3.11.7", "torch": "2.11.0"},
+        "device": "cpu",
+        "threads": 1,
+        "seeds": {"run": plan.seed},
+        "data": {"name": "simulated", "manifest_hash": "a" * 64, "images": images},
+        "schemes": {
+            s: {"message_bits": BITS, "target_psnr": 42.0, "settings": {}, "weights_sha256": None} for s in plan.schemes
+        },
+        "attacks": {n: common | facts | {"reproduces": "a simulated attack"} for n, facts in ATTACKS.items()},
+        "layout": {"name": "l64", "version": 4, "provider": 12, "content": 40, "check": 8},
+        "false_positive_rate": 1e-6,
+        "wall_seconds": 12.5,
+        "counts": {"images": len(images)},
+        "failures": [],
+    }
+
+
+def _samples(path: Path, plan: Simulation, images: list[dict]) -> None:
+    rng = np.random.default_rng(1)
+    for scheme in plan.schemes:
+        folder = path / "samples" / scheme / images[0]["id"]
+        (folder / "attacked").mkdir(parents=True)
+        names = ["original", "marked", "residual10"]
+        names += [f"attacked/{a}-{f['sweep'][-1]}" for a, f in ATTACKS.items() if a != "identity"]
+        y, x = np.mgrid[0:120, 0:180]
+        for name in names:
+            picture = np.stack([x + y, 2 * y, 255 - x], -1) % 256 + rng.normal(0, 4, (120, 180, 3))
+            Image.fromarray(picture.clip(0, 255).astype("uint8")).save(folder / f"{name}.webp", quality=60)

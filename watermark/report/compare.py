@@ -1,0 +1,133 @@
+"""What got better, what got worse, and what two runs cannot tell apart."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from rich.table import Table
+
+from watermark.evaluation.aggregate import IDENTITY, Json, Run, load_run
+from watermark.metrics.paired import bootstrap_mean, holm, sign_flip
+from watermark.report.wording import difference, p_value
+
+LEVEL = 0.05
+KEYS = ["scheme", "attack", "strength", "image"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Run B against run A on the pictures, schemes, attacks and strengths that both have.
+
+    Attributes:
+        changes: one entry per scheme and attack (``all`` over its attacks): paired difference B - A of the share
+            found, interval, Holm-corrected p, verdict (better, worse, not separable, identical).
+        only_a: cells (scheme, attack, strength) that only run A has.
+        only_b: cells that only run B has.
+        quality: scheme -> mean PSNR of A and of B, None where unknown.
+        same_images: how many pictures both have.
+    """
+
+    changes: list[Json]
+    only_a: list[str]
+    only_b: list[str]
+    quality: dict[str, tuple[float | None, float | None]]
+    same_images: int
+
+    def table(self) -> Table:
+        """For the terminal."""
+        table = Table(title=f"B against A on {self.same_images} shared images, share found")
+        for name in ("Scheme", "Attack", "A", "B", "B - A", "p (Holm)", "Verdict"):
+            table.add_column(name, justify="left" if name in ("Scheme", "Attack", "Verdict") else "right")
+        for c in self.changes:
+            row = [c["scheme"], c["attack"], f"{100 * c['a']:.0f} %", f"{100 * c['b']:.0f} %", difference(c)]
+            table.add_row(*row, p_value(c["p_holm"]), c["verdict"])
+        return table
+
+
+def compare_runs(run_a: Path, run_b: Path) -> Comparison:
+    """Compare two runs cell by cell on what they share.
+
+    Pictures are matched by name; whether their pixels are the same is decided by the hashes in the manifests.
+
+    Raises:
+        FileNotFoundError, ValueError: as ``load_run``.
+        ValueError: if the runs share no cell, or a shared name stands for different pixels.
+    """
+    a, b = load_run(Path(run_a)), load_run(Path(run_b))
+    _check_images(a, b)
+    left, right = _marked(a), _marked(b)
+    both = left.join(right, how="inner", lsuffix="_a", rsuffix="_b")
+    if both.empty:
+        raise ValueError(f"expected runs that share pictures, schemes and attacks, got {run_a} and {run_b}")
+    changes = []
+    for scheme, part in both.groupby("scheme", sort=False):
+        changes += _scheme(str(scheme), part)
+    cells_a, cells_b = _cells(left), _cells(right)
+    return Comparison(
+        changes=changes,
+        only_a=sorted(cells_a - cells_b),
+        only_b=sorted(cells_b - cells_a),
+        quality={s: (_psnr(a, s), _psnr(b, s)) for s in both.index.get_level_values("scheme").unique()},
+        same_images=both.index.get_level_values("image").nunique(),
+    )
+
+
+def _check_images(a: Run, b: Run) -> None:
+    hashes = [{i["id"]: i.get("sha256") for i in run.manifest.get("data", {}).get("images", [])} for run in (a, b)]
+    differing = [name for name in hashes[0].keys() & hashes[1].keys() if hashes[0][name] != hashes[1][name]]
+    if differing:
+        raise ValueError(f"expected the same pictures under the same names, {len(differing)} differ: {differing[0]}")
+
+
+def _marked(run: Run) -> pd.DataFrame:
+    rows = run.rows[run.rows["marked"] & (run.rows["attack"] != IDENTITY)].copy()
+    rows["strength"] = rows["strength"].fillna(float("inf"))  # NaN never matches in a join
+    return rows.set_index(KEYS)[["is_marked"]].astype(float)
+
+
+def _cells(rows: pd.DataFrame) -> set[str]:
+    cells = rows.index.droplevel("image").unique()
+    return {f"{scheme}: {attack}" + (f" {value:g}" if value != float("inf") else "") for scheme, attack, value in cells}
+
+
+def _scheme(scheme: str, part: pd.DataFrame) -> list[Json]:
+    tests = [_test(scheme, "all", part)]
+    tests += [_test(scheme, str(attack), rows) for attack, rows in part.groupby("attack", sort=False)]
+    for test, p in zip(tests[1:], holm([test["p"] for test in tests[1:]]), strict=True):
+        test["p_holm"] = float(p)
+    tests[0]["p_holm"] = tests[0]["p"]
+    for test in tests:
+        test["verdict"] = _verdict(test)
+    return tests
+
+
+def _test(scheme: str, attack: str, rows: pd.DataFrame) -> Json:
+    per_attack = (rows["is_marked_b"] - rows["is_marked_a"]).groupby(["attack", "image"]).mean()
+    per_image = per_attack.groupby("image").mean().to_numpy()
+    low, high = bootstrap_mean(per_image)
+    means = rows.groupby("attack")[["is_marked_a", "is_marked_b"]].mean().mean()
+    return {
+        "scheme": scheme,
+        "attack": attack,
+        "a": float(means["is_marked_a"]),
+        "b": float(means["is_marked_b"]),
+        "difference": float(per_image.mean()),
+        "low": low if low == low else None,
+        "high": high if high == high else None,
+        "p": sign_flip(per_image),
+        "images": len(per_image),
+        "identical": bool((rows["is_marked_a"] == rows["is_marked_b"]).all()),
+    }
+
+
+def _verdict(test: Json) -> str:
+    if test["identical"]:
+        return "identical"
+    if test["p_holm"] > LEVEL:
+        return "not separable"
+    return "better" if test["difference"] > 0 else "worse"
+
+
+def _psnr(run: Run, scheme: str) -> float | None:
+    value = run.rows.loc[(run.rows["scheme"] == scheme) & run.rows["marked"], "psnr"].mean()
+    return None if value != value else float(value)

@@ -1,0 +1,169 @@
+"""Draw the page: one HTML file without network, from ``report.json`` and the sample pictures."""
+
+import json
+import statistics
+from collections.abc import Callable
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from watermark.evaluation.aggregate import GROUPS, IDENTITY, Json
+from watermark.report import wording
+from watermark.report.curves import survival
+from watermark.report.plots import bits_plot, null_plot, quality_plot, registry_plot
+from watermark.report.svg import MARKERS
+
+SECTIONS = {
+    "verdict": "Verdict",
+    "map": "Attacks",
+    "curves": "Curves",
+    "pictures": "Pictures",
+    "alarms": "False positives",
+    "owners": "Owners",
+    "pairs": "Pairs",
+    "quality": "Quality",
+    "published": "Published",
+    "kinds": "Kinds",
+    "thresholds": "Thresholds",
+    "cost": "Cost",
+    "failures": "Failures",
+    "provenance": "Provenance",
+}
+
+
+def render(data: Json, pictures: list[Json], config: Json) -> str:
+    """The whole page.
+
+    Args:
+        data: from ``report_data``.
+        pictures: from ``samples``.
+        config: the resolved configuration, shown folded up.
+    """
+    environment = Environment(
+        loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(_filters())
+    schemes = [card["scheme"] for card in data["schemes"]]
+    groups = [group for group in GROUPS if any(cell["group"] == group for cell in data["ladders"])]
+    return environment.get_template("report.html.j2").render(
+        d=data,
+        schemes=schemes,
+        groups=groups,
+        words="photos" if data["group"] == "natural" else "test pictures",
+        sections=list(SECTIONS.items()),
+        rungs=sum(max(1, len(attack["strengths"])) for attack in data["attacks"]),
+        none_attack={"name": IDENTITY, "reproduces": "no attack", "strengths": [], "parameter": None},
+        heat=_heat(data),
+        pictures=pictures,
+        kinds=_kinds(data),
+        lookup_sizes=_lookup_sizes(data),
+        config=json.dumps(config, indent=2, default=str),
+        css=Markup(_asset("style.css")),  # noqa: S704 - our own file
+        js=Markup(_asset("script.js")),  # noqa: S704
+        **_plots(data, schemes, groups),
+    )
+
+
+def _asset(name: str) -> str:
+    return (resources.files(__package__) / "templates" / name).read_text(encoding="utf-8")
+
+
+def _plots(data: Json, schemes: list[str], groups: list[str]) -> dict[str, Any]:
+    """Every SVG of the page; the parts are escaped where they are made."""
+    curves = {}
+    for attack in data["attacks"]:
+        for group in groups:
+            cells = [c for c in data["cells"] if c["attack"] == attack["name"] and c["group"] == group]
+            for metric in ("detection", "payload"):
+                curves[attack["name"], group, metric] = Markup(survival(attack, cells, schemes, metric))  # noqa: S704
+    alarms, owners = data["false_positives"], data["identification"]["schemes"]
+    return {
+        "curves": curves,
+        "null_plot": Markup(null_plot(alarms, schemes)),  # noqa: S704
+        "registry_plot": Markup(registry_plot(owners, schemes)),  # noqa: S704
+        "planes": {
+            name: Markup(quality_plot(data["quality_plane"]["curves"], name, i))  # noqa: S704
+            for i, name in enumerate(schemes)
+        },
+        "bits": {
+            entry["scheme"]: Markup(  # noqa: S704
+                bits_plot(entry["null"]["bits"], entry["scheme"], schemes.index(entry["scheme"]))
+            )
+            for entry in alarms
+            if entry["null"]["bits"]
+        },
+    }
+
+
+def _heat(data: Json) -> dict[tuple[str, str], dict[str, Json]]:
+    found: dict[tuple[str, str], dict[str, Json]] = {}
+    for cell in data["ladders"]:
+        found.setdefault((cell["scheme"], cell["attack"]), {})[cell["group"]] = cell
+    return found
+
+
+def _kinds(data: Json) -> dict[str, dict[str, Json]]:
+    found: dict[str, dict[str, Json]] = {"content": {}, "resolution": {}, "aspect": {}}
+    for entry in data["breakdown"]:
+        row = found[entry["kind"]].setdefault(entry["value"], {"images": 0, "rates": {}})
+        row["images"] = max(row["images"], entry["detection"]["images"])
+        row["rates"][entry["scheme"]] = entry["detection"]
+    return found
+
+
+def _lookup_sizes(data: Json) -> list[int]:
+    tables = (entry["lookup"] for entry in data["identification"]["schemes"])
+    return next(([point["size"] for point in table] for table in tables if table), [])
+
+
+def _filters() -> dict[str, Callable[..., str]]:
+    return {
+        "percent": wording.percent,
+        "interval": wording.interval,
+        "n_of": wording.n_of,
+        "count_of": wording.count,
+        "upper": wording.upper_bound,
+        "power": wording.power,
+        "strength": wording.strength,
+        "seconds": wording.seconds,
+        "fixed": wording.fixed,
+        "db": wording.db,
+        "p_value": wording.p_value,
+        "from_log10": wording.from_log10,
+        "difference": wording.difference,
+        "marker": lambda index: MARKERS[index % len(MARKERS)],
+        "ladder": _ladder,
+        "join_strengths": lambda values: ", ".join(v if isinstance(v, str) else f"{v:g}" for v in values),
+        "verdict": _verdict,
+        "wins": _wins,
+        "median_auc": _median_auc,
+    }
+
+
+def _ladder(attack: Json) -> str:
+    """``quality 90 to 10``."""
+    values = attack["strengths"]
+    if not values:
+        return attack["reproduces"]
+    span = f"{values[0]:g}" if len(values) == 1 else f"{values[0]:g} to {values[-1]:g}"
+    return f"{attack['parameter']} {span}"
+
+
+def _verdict(pair: Json) -> str:
+    test = pair["overall"]
+    if not test["separable"]:
+        return "not separable"
+    return f"{pair['first'] if test['difference'] > 0 else pair['second']} better"
+
+
+def _wins(tests: list[Json]) -> str:
+    first = sum(test["separable"] and test["difference"] > 0 for test in tests)
+    second = sum(test["separable"] and test["difference"] < 0 for test in tests)
+    return f"{first} / {second} of {len(tests)}"
+
+
+def _median_auc(entries: list[Json]) -> str:
+    known = [entry["auc"] for entry in entries if entry["auc"] is not None]
+    return wording.fixed(statistics.median(known) if known else None, 3)

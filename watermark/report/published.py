@@ -1,0 +1,81 @@
+"""Numbers that others published for the same attack at the same strengths, next to ours."""
+
+import json
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from watermark.evaluation.aggregate import Json, Run
+from watermark.metrics.paired import bootstrap_mean
+
+RATE = 1e-3
+"""False-positive rate that the published numbers are quoted at."""
+
+
+def published() -> Json:
+    """Sources and twins as they lie in ``published.json``."""
+    return json.loads((resources.files(__package__) / "published.json").read_text())
+
+
+def twins(run: Run) -> Json:
+    """Every published number whose whole ladder is in this run, with ours and the gap to the best of them.
+
+    Ours is measured as theirs: the message is known and the false-positive rate is 0.1 %, here by theory
+    (``log10_p_expected <= -3``). Pictures, payload sizes and qualities still differ.
+    """
+    known = published()
+    rows = run.marked(run.headline_group)
+    found = []
+    for twin in known["twins"]:
+        parts = twin.get("parts") or {twin["attack"]: twin["strengths"]}
+        ours = [entry for scheme in run.schemes if (entry := _ours(rows, scheme, parts)) is not None]
+        if not ours:
+            continue
+        best = max(twin["values"], key=lambda name: twin["values"][name])
+        for entry in ours:
+            entry["gap_to_best"] = entry["rate"] - twin["values"][best]
+        found.append(
+            {
+                "source": twin["source"],
+                "attack": twin["attack"],
+                "strengths": twin.get("strengths") or [f"{a} {_span(s)}" for a, s in parts.items()],
+                "published": twin["values"],
+                "best": best,
+                "ours": ours,
+            }
+        )
+    used = {entry["source"] for entry in found}
+    return {
+        "group": run.headline_group,
+        "sources": {name: source for name, source in known["sources"].items() if name in used},
+        "twins": found,
+    }
+
+
+def _ours(rows: pd.DataFrame, scheme: str, parts: dict[str, list[float]]) -> Json | None:
+    """Mean over attacks of the mean over strengths; None unless every rung is there."""
+    of_scheme = rows[rows["scheme"] == scheme]
+    means: list[pd.Series[Any]] = []
+    for attack, strengths in parts.items():
+        of_attack = of_scheme[of_scheme["attack"] == attack]
+        near = of_attack[np.isclose(of_attack["strength"].to_numpy(float)[:, None], strengths).any(axis=1)]
+        if near["strength"].nunique() < len(strengths):
+            return None
+        hit = near["log10_p_expected"].fillna(0) <= np.log10(RATE)
+        means.append(hit.groupby(near["image"]).mean())
+    per_image = pd.concat(means, axis=1).mean(axis=1)
+    low, high = bootstrap_mean(per_image.to_numpy())
+    known = low == low and low < high  # all pictures alike: the bootstrap has nothing to say
+    return {
+        "scheme": scheme,
+        "rate": float(per_image.mean()),
+        "low": low if known else None,
+        "high": high if known else None,
+        "images": len(per_image),
+    }
+
+
+def _span(strengths: list[float]) -> str:
+    return f"{strengths[0]:g} to {strengths[-1]:g}"

@@ -1,0 +1,102 @@
+"""The picture strips: what was marked, where the mark sits, and what the attacks made of it."""
+
+import base64
+import io
+import logging
+from pathlib import Path
+
+from PIL import Image
+
+from watermark.evaluation.aggregate import IDENTITY, Json, Run
+
+log = logging.getLogger(__name__)
+
+SIDE = 320  # px, long side in the page
+PICTURES = 4
+ATTACKED = 2
+"""Pictures whose attacked versions are shown; every one costs bytes in a page that people mail."""
+
+
+def samples(run: Run) -> list[Json]:
+    """Pictures as data URIs, a few images, natural ones first; empty where the run kept none."""
+    root = run.path / "samples"
+    images = run.rows.drop_duplicates("image").sort_values("group", ascending=False, kind="stable")
+    found: list[Json] = []
+    for image, group in zip(images["image"], images["group"], strict=True):
+        folders = {scheme: root / scheme / str(image).replace("/", "_") for scheme in run.schemes}
+        folders = {scheme: folder for scheme, folder in folders.items() if (folder / "marked.webp").is_file()}
+        if not folders or len(found) == PICTURES:
+            continue
+        first = next(iter(folders.values()))
+        found.append(
+            {
+                "image": image,
+                "group": group,
+                "original": _uri(first / "original.webp"),
+                "schemes": [_marked(run, image, scheme, folder) for scheme, folder in folders.items()],
+                "attacked": _attacked(run, image, folders) if len(found) < ATTACKED else [],
+            }
+        )
+    return found
+
+
+def _marked(run: Run, image: str, scheme: str, folder: Path) -> Json:
+    rows = run.rows
+    own = rows[(rows["image"] == image) & (rows["scheme"] == scheme) & rows["marked"] & rows["psnr"].notna()]
+    return {
+        "scheme": scheme,
+        "marked": _uri(folder / "marked.webp"),
+        "residual": _uri(folder / "residual10.webp"),
+        "psnr": None if own.empty else float(own["psnr"].iloc[0]),
+    }
+
+
+def _attacked(run: Run, image: str, folders: dict[str, Path]) -> list[Json]:
+    """One picture per attack, at the middle of its ladder, with every scheme's answer."""
+    scheme, folder = next(((s, f) for s, f in folders.items() if (f / "attacked").is_dir()), (None, None))
+    if folder is None:
+        return []
+    rows = run.rows[(run.rows["image"] == image) & run.rows["marked"] & (run.rows["attack"] != IDENTITY)]
+    found = []
+    for attack in run.attacks:
+        of_attack = rows[rows["attack"] == attack]
+        strengths = list(dict.fromkeys(None if s != s else s for s in of_attack["strength"]))
+        middle = strengths[len(strengths) // 2] if strengths else None
+        path = _file(folder / "attacked", attack, strengths, middle)
+        if path is None:
+            continue
+        shown = next(s for s in strengths if path.stem in _stems(attack, s))
+        at = of_attack[of_attack["strength"].isna() if shown is None else of_attack["strength"] == shown]
+        answers = [
+            {"scheme": s, "found": bool(m), "right": bool(p)}
+            for s, m, p in zip(at["scheme"], at["is_marked"], at["payload_ok"], strict=True)
+        ]
+        found.append({"attack": attack, "strength": shown, "picture": _uri(path), "shown": scheme, "answers": answers})
+    return found
+
+
+def _file(folder: Path, attack: str, strengths: list[float | None], middle: float | None) -> Path | None:
+    """The file of the middle rung, or of any rung that was kept."""
+    for value in [middle, *reversed(strengths)]:
+        for stem in _stems(attack, value):
+            if (folder / f"{stem}.webp").is_file():
+                return folder / f"{stem}.webp"
+    return None
+
+
+def _stems(attack: str, value: float | None) -> list[str]:
+    return [f"{attack}-{value}", attack] if value is None else [f"{attack}-{value}", f"{attack}-{value:g}"]
+
+
+def _uri(path: Path) -> str | None:
+    """A small WebP as a data URI; a picture that cannot be read is left out with a warning."""
+    try:
+        with Image.open(path) as image:
+            small = image.convert("RGB")
+            small.thumbnail((SIDE, SIDE))
+            buffer = io.BytesIO()
+            small.save(buffer, "WEBP", quality=82, method=4)
+    except OSError as error:
+        log.warning("left out of the report: %s: %s", path, error)
+        return None
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,37 @@
+"""Where it works and where it does not: by content class, resolution and aspect."""
+
+import numpy as np
+import pandas as pd
+
+from watermark.evaluation.aggregate import Json, Run, rate
+
+
+def breakdown(run: Run) -> list[Json]:
+    """Detection and payload recovery over all attacks, per scheme and kind of picture, hard cases included."""
+    marked = run.marked()
+    kinds = {"content": marked["image_class"], "resolution": _resolution(marked), "aspect": _aspect(marked)}
+    found = []
+    for kind, labels in kinds.items():
+        for (scheme, value), part in marked.groupby(["scheme", labels.rename("value")], sort=False):
+            found.append(
+                {
+                    "kind": kind,
+                    "value": str(value),
+                    "scheme": scheme,
+                    "detection": rate(part, "is_marked"),
+                    "payload": rate(part, "payload_ok"),
+                }
+            )
+    return found
+
+
+def _resolution(rows: pd.DataFrame) -> pd.Series:
+    side = np.minimum(rows["width"], rows["height"])
+    names = ["short side under 256 px", "256 to 511 px", "512 to 1023 px", "1024 px and more"]
+    return pd.Series(np.array(names, dtype=object)[np.digitize(side, [256, 512, 1024])], index=rows.index)
+
+
+def _aspect(rows: pd.DataFrame) -> pd.Series:
+    ratio = rows["width"] / rows["height"]
+    names = ["portrait (under 4:5)", "about square", "landscape (over 5:4)", "panorama (over 2:1)"]
+    return pd.Series(np.array(names, dtype=object)[np.digitize(ratio, [0.8, 1.2501, 2.0001])], index=rows.index)

@@ -1,0 +1,31 @@
+"""What it takes: seconds per image and megapixel for embedding, each attack, and reading."""
+
+from watermark.evaluation.aggregate import Json, Run
+
+
+def cost(run: Run) -> Json:
+    """Times summed over the run, by scheme and by attack, on the device that the manifest names."""
+    costs = run.costs
+    schemes = [
+        {"scheme": scheme, "stage": stage, **_sum(part)}
+        for (scheme, stage), part in costs[costs["stage"].isin(["embed", "decode"])].groupby(["scheme", "stage"])
+    ]
+    attacks = [
+        {"attack": attack, **_sum(part)} for attack, part in costs[costs["stage"] == "attack"].groupby("attack", sort=False)
+    ]
+    return {
+        "device": run.manifest.get("device"),
+        "threads": run.manifest.get("threads"),
+        "schemes": schemes,
+        "attacks": sorted(attacks, key=lambda entry: -entry["seconds_per_image"]),
+    }
+
+
+def _sum(part: object) -> Json:
+    images, pixels, seconds = (float(part[name].sum()) for name in ("images", "pixels", "seconds"))  # type: ignore[index]
+    return {
+        "images": int(images),
+        "seconds_per_image": seconds / max(images, 1),
+        "seconds_per_megapixel": seconds / max(pixels / 1e6, 1e-9),
+        "megapixels_per_image": pixels / max(images, 1) / 1e6,
+    }

@@ -1,0 +1,137 @@
+"""How often an unmarked picture is called marked: promised, measured, and what the sample may claim."""
+
+import numpy as np
+import pandas as pd
+
+from watermark.evaluation.aggregate import IDENTITY, Json, Run, rate
+from watermark.metrics.clustered import negatives_needed, supported_rate
+from watermark.metrics.null_diagnostics import bit_diagnostics, uniformity
+from watermark.metrics.rates import clopper_pearson
+from watermark.report.wording import count, power, upper_bound
+
+LADDER = (1e-1, 1e-2, 1e-3, 1e-4)
+QUANTILES = 120
+"""Points of the p-value plot that are kept where a run has more negatives."""
+
+
+def false_positives(run: Run) -> list[Json]:
+    """One entry per scheme: alarms, the ladder of rates, alarms per attack and the null diagnostics."""
+    negatives = run.negatives()
+    found = []
+    for scheme in run.schemes:
+        rows = negatives[negatives["scheme"] == scheme]
+        alarms = rate(rows, "is_marked")
+        found.append(
+            {
+                "scheme": scheme,
+                "promised": run.false_positive_rate,
+                "alarms": alarms,
+                "supports_readings": supported_rate(alarms["n"]),
+                "supports_images": supported_rate(alarms["images"]),
+                "claim": _claim(alarms, run.false_positive_rate),
+                "ladder": [_rung(rows, target) for target in LADDER],
+                "attacks": _per_attack(rows),
+                "classes": [{"name": name, **rate(part, "is_marked")} for name, part in rows.groupby("image_class")],
+                "null": _null(run, rows),
+            }
+        )
+    return found
+
+
+def _claim(alarms: Json, promised: float) -> str:
+    n, images = alarms["n"], alarms["images"]
+    if n == 0:
+        return "No unmarked picture was read, so nothing is claimed."
+    needed = negatives_needed(promised)
+    what = "No alarm" if alarms["successes"] == 0 else f"{count(alarms['successes'])} alarms"
+    text = f"{what} in {count(n)} readings of {count(images)} unmarked images. "
+    low, high = clopper_pearson(alarms["successes"], n)
+    if low > promised:
+        return text + f"That is more than the promised {power(promised)} allows: do not trust the promise here."
+    text += f"As independent readings they support a rate of at most {upper_bound(high)}"
+    text += f"; counted as {count(images)} images, at most {upper_bound(alarms['high'])}. "
+    if n < needed:
+        text += (
+            f"They cannot show {power(promised)}: that would take {count(needed)} independent negatives without an "
+            f"alarm. {power(promised)} is a promise of theory (the key is random), not a measurement."
+        )
+    return text
+
+
+def _rung(rows: pd.DataFrame, target: float) -> Json:
+    """Share of p-values at or below a promised rate; the measured share is only a claim where n supports it."""
+    expected = rows["log10_p_expected"].dropna()
+    blind = rows["log10_p"].dropna()
+    hits, n = int((expected <= np.log10(target)).sum()), len(expected)
+    low, high = clopper_pearson(hits, n) if n else (0.0, 1.0)
+    needed = negatives_needed(target)
+    return {
+        "promised": target,
+        "n": n,
+        "images": int(rows.loc[expected.index, "image"].nunique()),
+        "hits": hits,
+        "blind_hits": int((blind <= np.log10(target)).sum()),
+        "rate": hits / n if n else None,
+        "low": low,
+        "high": high,
+        "needed": needed,
+        "supported": n >= needed,
+        "broken": low > target,
+    }
+
+
+def _per_attack(rows: pd.DataFrame) -> list[Json]:
+    found = []
+    for attack, part in rows.groupby("attack", sort=False):
+        smallest = part["log10_p_expected"].min()
+        found.append(
+            {
+                "attack": attack,
+                "alarms": rate(part, "is_marked"),
+                "at_one_percent": rate(part, part["log10_p_expected"] <= -2),
+                "smallest_log10_p": None if pd.isna(smallest) else float(smallest),
+            }
+        )
+    return found
+
+
+def _null(run: Run, rows: pd.DataFrame) -> Json:
+    """Diagnostics on clean unmarked pictures, one reading each, and the p-value plot over all negatives."""
+    clean = rows[rows["attack"] == IDENTITY]
+    check = uniformity(clean["log10_p_expected"].dropna().to_numpy())
+    attacked = uniformity(rows["log10_p_expected"].dropna().to_numpy())
+    return {
+        "n": check.n,
+        "too_small_p": None if check.n == 0 else check.too_small_p,
+        "plot": _plot(clean["log10_p_expected"].dropna()),
+        "plot_attacked": _plot(rows["log10_p_expected"].dropna()),
+        "at_or_below": [{"promised": r, "share": s} for r, s in attacked.at_or_below.items()],
+        "bits": _bits(run, clean),
+        "bits_attacked": _bits(run, rows[rows["attack"] != IDENTITY].drop_duplicates("image")),
+    }
+
+
+def _plot(log10_p: pd.Series) -> list[list[float]]:
+    """Points ``[-log10 expected quantile, -log10 p]`` from the smallest p-value up, thinned to the ones that matter."""
+    p = np.sort(log10_p.to_numpy())
+    if len(p) == 0:
+        return []
+    ranks = np.unique(np.round(np.geomspace(1, len(p), QUANTILES)).astype(int))
+    expected = -np.log10((ranks - 0.5) / len(p))
+    return [[round(float(e), 4), round(float(-v), 4)] for e, v in zip(expected, p[ranks - 1], strict=True)]
+
+
+def _bits(run: Run, rows: pd.DataFrame) -> Json | None:
+    widths = rows["message_bits"].unique()
+    logits = run.logits(rows) if len(widths) == 1 else None
+    if logits is None or len(logits) < 2:
+        return None
+    found = bit_diagnostics(logits)
+    return {
+        "n": found.n,
+        "bits": found.bits,
+        "share_of_ones": [round(float(s), 4) for s in found.share_of_ones],
+        "bias_p": found.bias_p,
+        "mean_abs_correlation": found.mean_abs_correlation,
+        "expected_abs_correlation": found.expected_abs_correlation,
+    }

@@ -1,0 +1,151 @@
+"""The first screen: which scheme, how good, how sure."""
+
+import pandas as pd
+
+from watermark.evaluation.aggregate import IDENTITY, Json, Run, bit_accuracy, mean, misattributed, rate
+from watermark.report.wording import count, n_of, percent, power, share
+
+SMALL = 20
+"""Pictures under which the page warns in its first screen."""
+
+
+def cards(run: Run, ladder: list[Json], pairs: list[Json]) -> list[Json]:
+    """One verdict per scheme, the best detection first.
+
+    Args:
+        run: the evaluation.
+        ladder: from ``cells.ladders``.
+        pairs: from ``pairwise.pairs``: says which schemes cannot be told from the best.
+    """
+    found = [_card(run, scheme, ladder) for scheme in run.schemes]
+    found.sort(key=lambda card: -(card["detection"]["rate"] or 0.0))
+    best = found[0]["scheme"]
+    for card in found:
+        card["rank"] = "best" if card["scheme"] == best else _against(best, card["scheme"], pairs)
+    return found
+
+
+def _card(run: Run, scheme: str, ladder: list[Json]) -> Json:
+    group = run.headline_group
+    rows = run.rows[run.rows["scheme"] == scheme]
+    marked = run.marked(group)
+    marked = marked[marked["scheme"] == scheme]
+    negatives = run.negatives()
+    negatives = negatives[negatives["scheme"] == scheme]
+    every = rows[rows["marked"]]
+    clean = every[(every["attack"] == IDENTITY) & (every["group"] == group)]
+    of_scheme = [cell for cell in ladder if cell["scheme"] == scheme and cell["group"] == group]
+    attacked = [cell for cell in of_scheme if cell["attack"] != IDENTITY]
+    facts = run.manifest.get("schemes", {}).get(scheme, {})
+    layout = run.manifest.get("layout") or {}
+    return {
+        "scheme": scheme,
+        "group": group,
+        "message_bits": facts.get("message_bits"),
+        "payload_bits": sum(v for v in layout.values() if isinstance(v, int) and not isinstance(v, bool)) or None,
+        "target_psnr": facts.get("target_psnr"),
+        "quality": _quality(every[every["group"] == group]),
+        "no_attack": rate(clean, "is_marked"),
+        "detection": rate(marked, "is_marked"),
+        "payload": rate(marked, "payload_ok"),
+        "bit_accuracy": bit_accuracy(marked),
+        "misattribution": rate(marked, misattributed(marked)),
+        "false_positives": rate(negatives, "is_marked"),
+        "hard_cases": rate(hard := run.marked("hard")[lambda r: r["scheme"] == scheme], "is_marked")
+        if group != "hard"
+        else None,
+        "hard_payload": rate(hard, "payload_ok") if group != "hard" else None,
+        "worst": sorted(attacked, key=lambda cell: cell["detection"]["rate"])[:3],
+        "failed": int(rows["error"].notna().sum()),
+        "seconds": _seconds(run.costs, scheme),
+    }
+
+
+def _quality(rows: pd.DataFrame) -> Json:
+    per_image = rows.groupby("image")[["psnr", "ssim", "worst_tile_psnr"]].first()
+    psnr = per_image["psnr"].dropna()
+    return {
+        "images": len(psnr),
+        "psnr": mean(per_image["psnr"]),
+        "psnr_min": None if psnr.empty else float(psnr.min()),
+        "ssim": mean(per_image["ssim"]),
+        "ssim_min": None if per_image["ssim"].isna().all() else float(per_image["ssim"].min()),
+        "worst_tile_psnr": None
+        if per_image["worst_tile_psnr"].isna().all()
+        else float(per_image["worst_tile_psnr"].min()),
+    }
+
+
+def _seconds(costs: pd.DataFrame, scheme: str) -> Json:
+    """Seconds per image for embedding and reading."""
+    of_scheme = costs[costs["scheme"] == scheme].groupby("stage")[["images", "seconds"]].sum()
+    return {
+        stage: float(of_scheme.loc[stage, "seconds"] / of_scheme.loc[stage, "images"])
+        if stage in of_scheme.index and of_scheme.loc[stage, "images"] > 0
+        else None
+        for stage in ("embed", "decode")
+    }
+
+
+def _against(best: str, scheme: str, pairs: list[Json]) -> str:
+    for pair in pairs:
+        if {pair["first"], pair["second"]} == {best, scheme}:
+            return "worse" if pair["overall"]["separable"] else "not separable"
+    return "not tested"
+
+
+def sentence(run: Run, found: list[Json]) -> Json:
+    """The verdict in words: a headline, what it rests on, what is promised, and a warning where n is small."""
+    best = found[0]
+    pictures = "photos" if best["group"] == "natural" else "test pictures"
+    level = [card["scheme"] for card in found[1:] if card["rank"] == "not separable"]
+    worse = [card["scheme"] for card in found[1:] if card["rank"] == "worse"]
+    headline = f"{best['scheme']}: mark found in {percent(best['detection'])} of attacked {pictures}"
+    if level and worse:
+        headline = f"{_listed([best['scheme'], *level])} lead and cannot be told apart"
+    elif level:
+        headline = f"No scheme stands out among {_listed([best['scheme'], *level])}"
+    elif worse:
+        headline = f"{best['scheme']} survives best: found in {percent(best['detection'])} of attacked {pictures}"
+    rate_of_false = run.false_positive_rate
+    return {
+        "headline": headline,
+        "detail": _detail(best, pictures),
+        "promise": (
+            f"“Found” means a p-value of at most {power(rate_of_false)} after paying for everything that was tried: in "
+            f"theory one false alarm in {count(1 / rate_of_false)} unmarked pictures. {_alarms(found)}"
+        ),
+        "small": _small(best),
+    }
+
+
+def _detail(best: Json, pictures: str) -> str:
+    text = (
+        f"{best['scheme']}: mark found in {share(best['detection'])} of attacked {pictures}, provider and content ID "
+        f"read exactly in {share(best['payload'])}; {n_of(best['detection'])}."
+    )
+    quality = best["quality"]
+    if quality["psnr"] is None:
+        return text
+    ssim = "" if quality["ssim"] is None else f", SSIM {quality['ssim']:.3f}"
+    return f"{text} Marked at {quality['psnr']:.1f} dB PSNR{ssim}."
+
+
+def _alarms(found: list[Json]) -> str:
+    alarms = sum(card["false_positives"]["successes"] for card in found)
+    n = sum(card["false_positives"]["n"] for card in found)
+    return f"Measured here: {count(alarms)} in {count(n)} readings of unmarked pictures, all schemes together."
+
+
+def _small(best: Json) -> str | None:
+    images = best["detection"]["images"]
+    if images >= SMALL:
+        return None
+    return (
+        f"Only {images} pictures: read the intervals, not the rates. A scheme that fails on one picture in "
+        f"{max(2, images // 2)} could still have passed here by luck."
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,105 @@
+"""The short forms: a table for the terminal, one for a README, one for a paper, and ``summary.json``."""
+
+from rich.table import Table
+
+from watermark.evaluation.aggregate import Json
+from watermark.report.wording import count, db, fixed, interval, percent, power
+
+HEAD = ("Scheme", "PSNR", "SSIM", "Found, no attack", "Found, attacked", "IDs exact", "False alarms", "Weakest against")
+
+
+def _rows(data: Json) -> list[list[str]]:
+    return [
+        [
+            card["scheme"],
+            db(card["quality"]["psnr"]),
+            fixed(card["quality"]["ssim"], 4),
+            percent(card["no_attack"]),
+            f"{percent(card['detection'])} [{interval(card['detection'])}]",
+            f"{percent(card['payload'])} [{interval(card['payload'])}]",
+            f"{card['false_positives']['successes']} / {count(card['false_positives']['n'])}",
+            ", ".join(cell["attack"] for cell in card["worst"]),
+        ]
+        for card in data["schemes"]
+    ]
+
+
+def caption(data: Json) -> str:
+    """What the table rests on, in one sentence."""
+    first = data["schemes"][0]["detection"]
+    pictures = "photos" if data["group"] == "natural" else "test pictures"
+    return (
+        f"{count(first['images'])} {pictures}, {len(data['attacks'])} attacks over their ladders, n = {count(first['n'])} "
+        f"readings per scheme, false-positive rate {power(data['false_positive_rate'])} (theory); "
+        f"95 % intervals clustered by picture."
+    )
+
+
+def terminal(data: Json) -> Table:
+    """A ``rich`` table."""
+    table = Table(title=data["verdict"]["headline"], caption=caption(data), title_justify="left")
+    for i, name in enumerate(HEAD):
+        table.add_column(name, justify="left" if i in (0, len(HEAD) - 1) else "right", overflow="fold")
+    for row in _rows(data):
+        table.add_row(*row)
+    return table
+
+
+def markdown(data: Json) -> str:
+    """Two tables: the verdict, and scheme x attack."""
+    schemes = [card["scheme"] for card in data["schemes"]]
+    lines = [f"**{data['verdict']['headline']}** {caption(data)}", ""]
+    lines += ["| " + " | ".join(HEAD) + " |", "|---" + "|---:" * (len(HEAD) - 2) + "|---|"]
+    lines += ["| " + " | ".join(row) + " |" for row in _rows(data)]
+    lines += ["", "Mark found, per attack (95 % interval):", ""]
+    lines += ["| Attack | " + " | ".join(schemes) + " |", "|---" + "|---:" * len(schemes) + "|"]
+    for attack, rates in _per_attack(data):
+        cells = [f"{percent(r)} [{interval(r)}]" if r else "–" for r in rates]
+        lines.append(f"| {attack} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def latex(data: Json) -> str:
+    """A booktabs table, scheme x attack, with the half-width of the interval behind each rate."""
+    schemes = [card["scheme"] for card in data["schemes"]]
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        "\\begin{table}",
+        f"\\caption{{Share of attacked pictures in which the mark is found, in \\%, [95\\% interval]. {_tex(caption(data))}}}",
+        "\\begin{tabular}{l" + "r" * len(schemes) + "}",
+        "\\toprule",
+        "Attack & " + " & ".join(_tex(s) for s in schemes) + " \\\\",
+        "\\midrule",
+    ]
+    for attack, rates in _per_attack(data):
+        cells = [_tex(f"{percent(r)} [{interval(r)}]") if r else "--" for r in rates]
+        lines.append(f"{_tex(attack)} & " + " & ".join(cells) + " \\\\")
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}"]) + "\n"
+
+
+def _per_attack(data: Json) -> list[tuple[str, list[Json | None]]]:
+    found = {(c["scheme"], c["attack"]): c["detection"] for c in data["ladders"] if c["group"] == data["group"]}
+    schemes = [card["scheme"] for card in data["schemes"]]
+    names = ["identity", *(attack["name"] for attack in data["attacks"])]
+    return [(name, [found.get((scheme, name)) for scheme in schemes]) for name in names]
+
+
+def _tex(text: str) -> str:
+    for plain, escaped in (("_", "\\_"), ("%", "\\%"), ("&", "\\&"), ("\u202f", "\\,"), ("–", "--"), ("<", "$<$")):
+        text = text.replace(plain, escaped)
+    return text
+
+
+def summary(data: Json) -> Json:
+    """The small machine-readable result: per scheme quality and rates with n and intervals, plus provenance."""
+    keep = ("group", "quality", "no_attack", "detection", "payload", "false_positives", "misattribution", "message_bits")
+    p = data["provenance"]
+    return {
+        "schema_version": data["schema_version"],
+        "verdict": data["verdict"]["headline"],
+        "false_positive_rate": data["false_positive_rate"],
+        "higher_is_better": {"detection": True, "payload": True, "false_positives": False, "misattribution": False},
+        "schemes": {card["scheme"]: {name: card[name] for name in keep} for card in data["schemes"]},
+        "failed_rows": data["failures"]["rows"],
+        **{name: p[name] for name in ("command", "job_key", "config_hash", "git", "versions", "device", "seeds", "data")},
+    }

@@ -1,0 +1,121 @@
+"""Numbers in words: rounded no finer than their sample supports."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+THIN_SPACE = "\u202f"
+
+
+def digits(rate: Mapping[str, Any]) -> int:
+    """Decimals of a percentage that its interval can bear: none unless the interval is narrower than two points."""
+    width = 100 * (rate["high"] - rate["low"])
+    return 0 if width >= 2 else 1 if width >= 0.2 else 2
+
+
+def percent(rate: Mapping[str, Any]) -> str:
+    """``97 %``; ``-`` where nothing was measured. Never rounds a miss away: 99.96 % stays under 100."""
+    if rate["rate"] is None:
+        return "–"
+    return _number(rate["rate"], digits(rate)) + THIN_SPACE + "%"
+
+
+def interval(rate: Mapping[str, Any]) -> str:
+    """``93 to 99 %``, the 95 % interval, rounded outwards."""
+    if rate["n"] == 0:
+        return "nothing measured"
+    places = digits(rate)
+    step = 10**places
+    low = math.floor(100 * rate["low"] * step + 1e-9) / step
+    high = math.ceil(100 * rate["high"] * step - 1e-9) / step
+    return f"{low:.{places}f} to {min(high, 100):.{places}f}{THIN_SPACE}%"
+
+
+def share(rate: Mapping[str, Any]) -> str:
+    """``97 % (95 % interval 93 to 99 %)``."""
+    return percent(rate) if rate["n"] == 0 else f"{percent(rate)} (95{THIN_SPACE}% interval {interval(rate)})"
+
+
+def n_of(rate: Mapping[str, Any]) -> str:
+    """``n = 540 readings of 12 images``, or ``n = 12 images`` where each was read once."""
+    if rate["n"] == rate["images"]:
+        return f"n = {count(rate['n'])} image{'s' if rate['n'] != 1 else ''}"
+    images = f"{count(rate['images'])} image{'s' if rate['images'] != 1 else ''}"
+    return f"n = {count(rate['n'])} readings of {images}"
+
+
+def _number(value: float, places: int) -> str:
+    """A percentage that shows 100 only if nothing was missed and 0 only if nothing was found."""
+    text = f"{100 * value:.{places}f}"
+    if value < 1 and float(text) >= 100:
+        return f"{100 - 10**-places:.{places}f}"
+    if value > 0 and float(text) == 0:
+        return f"<{10**-places:.{places}f}"
+    return text
+
+
+def count(value: float) -> str:
+    """An integer with thin spaces between thousands."""
+    return f"{round(value):,}".replace(",", THIN_SPACE)
+
+
+def upper_bound(value: float) -> str:
+    """A false-positive rate as a percentage, rounded up so that it stays a bound."""
+    if value <= 0:
+        return "0"
+    exponent = math.floor(math.log10(100 * value))
+    scale = 10.0 ** (exponent - 1)
+    rounded = math.ceil(100 * value / scale - 1e-9) * scale
+    return f"{rounded:.{max(0, 1 - exponent)}f}{THIN_SPACE}%"
+
+
+def power(rate: float) -> str:
+    """A small rate the way people write it: ``1e-6``."""
+    mantissa, exponent = f"{rate:.1e}".split("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def strength(value: float | None) -> str:
+    """A strength without trailing zeros."""
+    return "" if value is None else f"{value:g}"
+
+
+def seconds(value: float | None) -> str:
+    """Seconds with two significant digits."""
+    if value is None:
+        return "–"
+    return f"{value:.0f} s" if value >= 10 else f"{value:.1f} s" if value >= 1 else f"{1000 * value:.2g} ms"
+
+
+def fixed(value: float | str | None, places: int) -> str:
+    """A number with fixed decimals; ``inf`` and ``-inf`` stay words, nothing is a dash."""
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else f"{value:.{places}f}"
+
+
+def db(value: float | None, unit: bool = True) -> str:
+    """Decibels with one decimal."""
+    return "–" if value is None else f"{value:.1f}" + (f"{THIN_SPACE}dB" if unit else "")
+
+
+def p_value(value: float | None) -> str:
+    """A p-value with two digits, as a power of ten where it is small."""
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if value >= 0.095 else f"{value:.3f}" if value >= 0.001 else power(value)
+
+
+def from_log10(value: float | None) -> str:
+    """A p-value that is known by its log10."""
+    if value is None:
+        return "–"
+    return p_value(10.0**value) if value > -300 else f"1e{value:.0f}"
+
+
+def difference(test: Mapping[str, Any]) -> str:
+    """``+12 points [+3, +21]``."""
+    text = f"{100 * test['difference']:+.0f} points"
+    if test["low"] is None or test["low"] == test["high"]:
+        return text
+    return text + f" [{100 * test['low']:+.0f}, {100 * test['high']:+.0f}]"
