@@ -7,12 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from watermark.codec.limiter import limited
 from watermark.codec.payload import Layout, Payload
 from watermark.codec.polar import PolarCode
 from watermark.keys import Key, keyed_permutation, keyed_signs
-
-CLIP = 4.0
-"""Root-mean-squares beyond which one channel bit says no more: a few broken ones must not outvote the rest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +22,8 @@ class Decoded:
         codeword: ``(K,)`` bool on the CPU, the channel message of the candidate, to be compared with the logits.
         check_ok: whether the check bits agree.
         corrected: how many hard channel decisions the candidate overrules.
-        score: ``sum(l s) / ||l||`` of the candidate; what ``detection.null`` turns into a p-value. 0 for empty logits.
+        score: ``sum(l s) / ||l||`` of the candidate with the limited logits, which ``detection.null`` turns into a
+            p-value; 0 where there is no evidence.
     """
 
     payload: Payload | None
@@ -79,15 +78,13 @@ class Codec:
         """
         if logits.ndim != 2 or logits.shape[1] != self.message_bits:
             raise ValueError(f"expected logits (N, {self.message_bits}), got {tuple(logits.shape)}")
-        soft = logits.detach().cpu().double().numpy()
+        soft = limited(logits).numpy()
         norm = np.sqrt((soft**2).sum(1))
-        usable = np.isfinite(norm) & (norm > 0)
-        soft = np.where(usable[:, None], soft, 0) / np.where(usable, norm, 1)[:, None]
         words, _ = self.code.decode(self._llr(soft))  # (N, L, total_bits)
-        checked = self.layout.checks(words, self._key) & usable[:, None]  # (N, L)
+        checked = self.layout.checks(words, self._key) & (norm > 0)[:, None]  # (N, L)
         best = words[np.arange(len(words)), checked.argmax(1)]  # likeliest with right check bits, else the likeliest
         channel = self._to_channel(self.code.encode(best))
-        scores = (soft * np.where(channel, 1.0, -1.0)).sum(1)
+        scores = (soft * np.where(channel, 1.0, -1.0)).sum(1) / np.where(norm > 0, norm, 1)
         corrected = (channel != (soft > 0)).sum(1)
         return [
             Decoded(
@@ -105,9 +102,8 @@ class Codec:
 
     def _llr(self, soft: np.ndarray) -> np.ndarray:
         """Log P(0)/P(1) per code bit, as if the mark were just strong enough: where the scale matters most."""
-        unit = np.clip(soft * self.message_bits**0.5, -CLIP, CLIP)
         snr = 2 * self.code.construction.design_snr  # per real dimension
         scale = 2 * (snr * (1 + snr)) ** 0.5  # 2 A / sigma^2 with A^2 + sigma^2 = 1 and A^2 / sigma^2 = snr
         llr = np.empty(soft.shape, dtype=np.float32)
-        llr[:, self._order] = np.where(self._flips, unit, -unit) * scale
+        llr[:, self._order] = np.where(self._flips, soft, -soft) * scale
         return llr

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from watermark.codec.codec import Codec
+from watermark.codec.limiter import limited
 from watermark.codec.payload import Payload
 from watermark.detection.null import correlation_score, log10_p_value, log10_tail, pay_for
 
@@ -105,7 +106,7 @@ class Detector:
         Raises:
             ValueError: if a length does not fit.
         """
-        logits = readout.logits
+        logits = limited(readout.logits)
         if candidate_keys < 1 or (registry is not None and not registry):
             raise ValueError("expected at least one candidate key and, if a registry is given, one payload in it")
         if expected is not None and len(expected) != len(logits):
@@ -114,11 +115,11 @@ class Detector:
         tries = hypotheses.double().clamp_min(1).log10() + math.log10(candidate_keys)  # (N,)
         alone = None
         if expected is not None:
-            alone = pay_for(log10_p_value(logits, self.codec.encode(expected)).cpu(), tries).tolist()
-        found = self._decode(logits) if registry is None else self._identify(logits, registry)
+            alone = pay_for(log10_p_value(logits, self.codec.encode(expected)), tries).tolist()
+        found = self._decode(readout.logits) if registry is None else self._identify(logits, registry)
         words = self.codec.layout.free_bits * math.log10(2) if registry is None else math.log10(len(registry))
         scores = torch.tensor([score for _, score, _ in found], dtype=torch.float64)
-        p = pay_for(log10_tail(scores, logits.detach().cpu()), tries + words)
+        p = pay_for(log10_tail(scores, logits), tries + words)
         return [
             self._answer(payload, float(p[i]), score, corrected, int(hypotheses[i]), alone[i] if alone else None)
             for i, (payload, score, corrected) in enumerate(found)
@@ -155,15 +156,14 @@ class Detector:
         """The registered payload of the highest soft correlation, per image."""
         best = torch.full((len(logits),), -torch.inf, dtype=torch.float64)
         index = torch.zeros(len(logits), dtype=torch.int64)
-        unit = logits.detach().cpu().float()
-        unit = unit / unit.norm(dim=1, keepdim=True)
+        soft = logits.float()
         for start in range(0, len(registry), _CHUNK):
             signs = self.codec.encode(registry[start : start + _CHUNK]).float() * 2 - 1  # (M, K)
-            values, place = (unit @ signs.T).double().max(1)
+            values, place = (soft @ signs.T).double().max(1)
             index = torch.where(values > best, place + start, index)
             best = torch.maximum(best, values)
         payloads = [registry[i] for i in index.tolist()]
         words = self.codec.encode(payloads)
         scores = correlation_score(logits, words).tolist()
-        corrected = ((logits.detach().cpu() > 0) != words).sum(1).tolist()
+        corrected = ((logits > 0) != words).sum(1).tolist()
         return list(zip(payloads, scores, corrected, strict=True))

@@ -23,7 +23,7 @@ from torch import Tensor
 _LOG_CONSTANT = -math.log(4) - float(log_ndtr(-(2**0.5)))
 
 
-_NEWTON_STEPS = 30
+_NEWTON_STEPS = 12
 _MAX_U = 1e6  # beyond, u t would lose the digits that the bound is made of
 
 

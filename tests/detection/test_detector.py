@@ -1,0 +1,141 @@
+import logging
+import math
+
+import pytest
+import torch
+
+from watermark.codec import Codec, Layout, Payload
+from watermark.detection import Detector
+from watermark.schemes.base import Readout
+
+
+def read(logits, hypotheses=1):
+    return Readout(logits, torch.full((len(logits),), hypotheses))
+
+
+def marked_logits(codec, payloads, noise, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    messages = codec.encode(payloads).float() * 2 - 1
+    return messages + noise * torch.randn(messages.shape, generator=generator)
+
+
+PAYLOADS = [Payload(7, 123_456 + i) for i in range(30)]
+
+
+def test_marked_logits_are_found_with_their_ids():
+    codec = Codec(Layout(), 512, "a secret")
+    found = Detector(codec).detect(read(marked_logits(codec, PAYLOADS, 1.3)))
+    assert all(f.is_marked and f.log10_p <= -6 for f in found)
+    assert [(f.provider_id, f.content_id, f.version) for f in found] == [(7, p.content_id, 1) for p in PAYLOADS]
+
+
+def test_another_key_finds_nothing_and_says_nothing():
+    codec, other = Codec(Layout(), 512, "a secret"), Codec(Layout(), 512, "another")
+    for found in Detector(other).detect(read(marked_logits(codec, PAYLOADS, 0.1))):
+        assert not found.is_marked
+        assert (found.provider_id, found.content_id, found.version) == (None, None, None)
+
+
+def test_is_marked_is_exactly_the_p_value_at_the_promised_rate():
+    codec = Codec(Layout(), 160, 1)
+    for rate in (1e-2, 1e-6, 1e-12, 1e-20):
+        for noise in (0.5, 0.8, 1.0):
+            for f in Detector(codec, rate).detect(read(marked_logits(codec, PAYLOADS, noise))):
+                assert f.is_marked == (f.log10_p <= math.log10(rate))
+                assert f.is_marked == (f.content_id is not None)
+
+
+def test_every_try_is_paid_for():
+    codec = Codec(Layout(), 512, 1)
+    logits = marked_logits(codec, PAYLOADS, 1.0)
+    base = Detector(codec).detect(read(logits), expected=PAYLOADS)
+    paid = Detector(codec).detect(read(logits, 1000), expected=PAYLOADS, candidate_keys=100)
+    for before, after, alone in zip(base, paid, Detector(codec).detect(read(logits), registry=PAYLOADS), strict=True):
+        assert after.log10_p - before.log10_p == pytest.approx(5)
+        assert after.log10_p_expected - before.log10_p_expected == pytest.approx(5)
+        assert before.log10_p - before.log10_p_expected == pytest.approx(56 * math.log10(2))
+        assert alone.log10_p - before.log10_p_expected == pytest.approx(math.log10(30))
+
+
+def test_a_registry_recognises_marks_too_weak_to_decode():
+    codec = Codec(Layout(), 512, 1)
+    registry = [Payload(p, c) for p in range(20) for c in range(100)]
+    truth = registry[::70]
+    logits = marked_logits(codec, truth, 3.0)
+    open_set = Detector(codec).detect(read(logits))
+    closed = Detector(codec).detect(read(logits), registry=registry)
+    pairs = list(zip(closed, truth, strict=True))
+    right = [f.is_marked and (f.provider_id, f.content_id) == (t.provider_id, t.content_id) for f, t in pairs]
+    assert sum(f.is_marked for f in open_set) < 5
+    assert sum(right) >= 0.7 * len(truth)
+    assert all(ok or not f.is_marked for ok, f in zip(right, closed, strict=True))
+
+
+def test_a_registry_larger_than_one_chunk_is_searched_whole(monkeypatch):
+    monkeypatch.setattr("watermark.detection.detector._CHUNK", 64)
+    codec = Codec(Layout(), 256, 1)
+    registry = [Payload(1, c) for c in range(500)]
+    for wanted in (0, 63, 64, 499):
+        (found,) = Detector(codec).detect(read(marked_logits(codec, [registry[wanted]], 1.0)), registry=registry)
+        assert found.content_id == wanted
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan"), 1.0, -1.0])
+def test_flat_logits_are_not_marked(value):
+    codec = Codec(Layout(), 256, 1)
+    logits = torch.full((3, 256), value)
+    for found in Detector(codec).detect(read(logits), expected=PAYLOADS[:3]):
+        assert not found.is_marked
+        assert -3 < found.log10_p_expected <= 0
+
+
+SMALL = Layout(version_bits=1, provider_bits=2, content_bits=3, check_bits=4)
+
+
+@pytest.fixture(scope="module")
+def p_values_over_keys():
+    """What 800 keys say about pictures without their mark: log10 p for open-set and registry detection."""
+    keys, bits = 800, 64
+    noise = torch.randn(keys, bits, generator=torch.Generator().manual_seed(0))
+    foreign = Codec(SMALL, bits, "foreign").encode([Payload(1, 2)]).float() * 2 - 1
+    kinds = {
+        "gaussian": noise,
+        "biased": noise + 2,
+        "heavy tails": noise**5,
+        "constant": torch.ones(keys, bits),
+        "marked by another key": foreign.expand(keys, bits),
+    }
+    registry = [Payload(p, c) for p in range(4) for c in range(8)]
+    answers = {}
+    for key in range(keys):
+        detector = Detector(Codec(SMALL, bits, key), 0.1)
+        logits = read(torch.stack([rows[key] for rows in kinds.values()]))
+        for search, listed in (("open set", None), ("registry", registry)):
+            for kind, found in zip(kinds, detector.detect(logits, registry=listed), strict=True):
+                answers.setdefault((search, kind), []).append(found.log10_p)
+    return answers
+
+
+def test_false_positives_stay_under_the_promised_rate_over_keys(p_values_over_keys):
+    assert len(p_values_over_keys) == 10
+    for (search, kind), log10_p in p_values_over_keys.items():
+        for rate in (1e-1, 1e-2, 1e-3):
+            share = sum(p <= math.log10(rate) for p in log10_p) / len(log10_p)
+            assert share <= rate, f"{search}, {kind}"
+    assert any(p <= -1 for p in p_values_over_keys["registry", "gaussian"])  # the promise is not kept by silence
+
+
+def test_a_layout_that_can_never_be_proven_is_said_so(caplog):
+    with caplog.at_level(logging.WARNING):
+        Detector(Codec(Layout(), 64, 1))
+    assert "too few to prove" in caplog.text
+
+
+def test_impossible_requests_are_refused():
+    codec = Codec(Layout(), 128, 1)
+    with pytest.raises(ValueError, match="false_positive_rate"):
+        Detector(codec, 0)
+    with pytest.raises(ValueError, match="at least one candidate key"):
+        Detector(codec).detect(read(torch.ones(1, 128)), candidate_keys=0)
+    with pytest.raises(ValueError, match="one payload per image"):
+        Detector(codec).detect(read(torch.ones(1, 128)), expected=PAYLOADS[:2])
