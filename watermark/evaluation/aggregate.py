@@ -30,7 +30,8 @@ class Run:
 
     Attributes:
         path: the run directory.
-        rows: one row per ``Record`` without the soft decisions, plus ``group`` (natural or hard).
+        rows: one row per ``Record`` without the soft decisions, plus ``group`` (natural or hard), ``image_code``
+            (an integer per image) and ``right_bits`` (share of channel bits that agree).
         costs: seconds per unit of work; empty where the run kept none.
         manifest: what was run, on what, with what.
     """
@@ -104,6 +105,8 @@ def load_run(path: Path) -> Run:
         raise ValueError(f"expected at least one row, {path} has none")
     rows["group"] = np.where(rows["image_class"].isin(HARD_CLASSES), "hard", "natural")
     rows["payload_ok"] = rows["payload_ok"].eq(True)
+    rows["image_code"] = pd.factorize(rows["image"])[0]
+    rows["right_bits"] = 1 - rows["bit_errors"] / rows["message_bits"]
     costs = path / "costs.parquet"
     empty = pd.DataFrame(columns=["unit", "scheme", "stage", "attack", "images", "pixels", "seconds"])
     manifest = json.loads((path / "manifest.json").read_text())
@@ -118,7 +121,7 @@ def rate(rows: pd.DataFrame, hits: pd.Series | np.ndarray | str) -> Json:
         hits: a bool column, or its name.
     """
     values = rows[hits] if isinstance(hits, str) else hits
-    found = clustered_rate(np.asarray(values, dtype=bool), rows["image"].to_numpy())
+    found = clustered_rate(np.asarray(values, dtype=bool), rows["image_code"].to_numpy())
     return {
         "successes": found.successes,
         "n": found.n,
@@ -136,11 +139,11 @@ def misattributed(rows: pd.DataFrame) -> pd.Series:
 
 def bit_accuracy(rows: pd.DataFrame) -> float | None:
     """Mean share of right channel bits over the rows that have an answer."""
-    known = rows[rows["bit_errors"].notna()]
-    return None if known.empty else float((1 - known["bit_errors"] / known["message_bits"]).mean())
+    return mean(rows["right_bits"])
 
 
 def mean(values: pd.Series) -> float | None:
-    """Mean of the finite values, None where there is none."""
-    finite = values[np.isfinite(values.astype(float))]
-    return None if finite.empty else float(finite.mean())
+    """Mean of the values that are there, None where there is none."""
+    known = values.to_numpy(dtype=float, na_value=np.nan)
+    known = known[np.isfinite(known)]
+    return float(known.mean()) if len(known) else None

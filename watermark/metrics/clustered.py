@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ def _effective_n(hit: np.ndarray, inverse: np.ndarray, count: int, confidence: f
     variance = count / (count - 1) * float(np.sum(totals**2)) / n**2  # linearised, between clusters
     if variance <= 0:
         return float(n)
-    t = stats.t.ppf(0.5 + confidence / 2, [n - 1, count - 1])
+    t = special.stdtrit([n - 1, count - 1], 0.5 + confidence / 2)
     return float(min(n, max(1.0, p * (1 - p) / variance * (t[0] / t[1]) ** 2)))
 
 
 def _beta_interval(successes: float, n: float, confidence: float) -> tuple[float, float]:
     tail = (1 - confidence) / 2
-    low = 0.0 if successes <= 0 else float(stats.beta.ppf(tail, successes, n - successes + 1))
-    high = 1.0 if successes >= n else float(stats.beta.ppf(1 - tail, successes + 1, n - successes))
+    low = 0.0 if successes <= 0 else float(special.betaincinv(successes, n - successes + 1, tail))
+    high = 1.0 if successes >= n else float(special.betaincinv(successes + 1, n - successes, 1 - tail))
     return low, high
 
 

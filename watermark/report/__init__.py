@@ -48,7 +48,7 @@ def build_report(run_dir: Path) -> Path:
     for name, text in outputs.items():
         temporary = run.path / f".{name}.{os.getpid()}"
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, run.path / name)
+        temporary.replace(run.path / name)
     return run.path / "report.html"
 
 

@@ -1,9 +1,10 @@
 """Survival curves: how the rate falls along an attack's ladder, milder on the left, harsher on the right."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from watermark.evaluation.aggregate import Json
-from watermark.report.svg import Frame, band, dot, grid_y, linear, path, svg, ticks_x
+from watermark.report.svg import Frame, band, dot, grid_y, linear, path, series, svg, ticks_x
 from watermark.report.wording import interval, n_of, percent, strength
 
 RATE_TICKS = [(share, f"{round(100 * share)}") for share in (0, 0.25, 0.5, 0.75, 1)]
@@ -17,7 +18,7 @@ def positions(attack: Json) -> dict[float, float]:
     values = sorted(attack["strengths"], reverse=attack["harder"] == "lower")
     if len(values) < 2:
         return dict.fromkeys(values, 0.5)
-    gaps = [abs(b - a) for a, b in zip(values, values[1:], strict=False)]
+    gaps = [abs(b - a) for a, b in pairwise(values)]
     if min(gaps) >= 0.08 * abs(values[-1] - values[0]):
         scale = linear(values[0], values[-1])
         return {value: scale(value) for value in values}
@@ -88,4 +89,4 @@ def _line(frame: Frame, cells: Sequence[Json], at: dict[float, float], index: in
             f"{metric} {percent(rate)}, 95 % interval {interval(rate)}\n{n_of(rate)}"
         )
         parts.append(dot(x, frame.y(rate["rate"]), index, tip))
-    return f'<g class="series" data-scheme="{scheme}" style="--c:var(--s{index % 8})">{"".join(parts)}</g>'
+    return series("".join(parts), index, scheme=scheme)

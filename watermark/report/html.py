@@ -42,7 +42,11 @@ def render(data: Json, pictures: list[Json], config: Json) -> str:
         config: the resolved configuration, shown folded up.
     """
     environment = Environment(
-        loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters.update(_filters())
     schemes = [card["scheme"] for card in data["schemes"]]
@@ -59,9 +63,11 @@ def render(data: Json, pictures: list[Json], config: Json) -> str:
         pictures=pictures,
         kinds=_kinds(data),
         lookup_sizes=_lookup_sizes(data),
+        claims=_claims(data),
+        costs=_costs(data, schemes),
         config=json.dumps(config, indent=2, default=str),
-        css=Markup(_asset("style.css")),  # noqa: S704 - our own file
-        js=Markup(_asset("script.js")),  # noqa: S704
+        css=Markup(_asset("style.css")),
+        js=Markup(_asset("script.js")),
         **_plots(data, schemes, groups),
     )
 
@@ -77,20 +83,17 @@ def _plots(data: Json, schemes: list[str], groups: list[str]) -> dict[str, Any]:
         for group in groups:
             cells = [c for c in data["cells"] if c["attack"] == attack["name"] and c["group"] == group]
             for metric in ("detection", "payload"):
-                curves[attack["name"], group, metric] = Markup(survival(attack, cells, schemes, metric))  # noqa: S704
+                curves[attack["name"], group, metric] = Markup(survival(attack, cells, schemes, metric))
     alarms, owners = data["false_positives"], data["identification"]["schemes"]
     return {
         "curves": curves,
-        "null_plot": Markup(null_plot(alarms, schemes)),  # noqa: S704
-        "registry_plot": Markup(registry_plot(owners, schemes)),  # noqa: S704
+        "null_plot": Markup(null_plot(alarms, schemes)),
+        "registry_plot": Markup(registry_plot(owners, schemes)),
         "planes": {
-            name: Markup(quality_plot(data["quality_plane"]["curves"], name, i))  # noqa: S704
-            for i, name in enumerate(schemes)
+            name: Markup(quality_plot(data["quality_plane"]["curves"], name, i)) for i, name in enumerate(schemes)
         },
         "bits": {
-            entry["scheme"]: Markup(  # noqa: S704
-                bits_plot(entry["null"]["bits"], entry["scheme"], schemes.index(entry["scheme"]))
-            )
+            entry["scheme"]: Markup(bits_plot(entry["null"]["bits"], entry["scheme"], schemes.index(entry["scheme"])))
             for entry in alarms
             if entry["null"]["bits"]
         },
@@ -113,6 +116,20 @@ def _kinds(data: Json) -> dict[str, dict[str, Json]]:
     return found
 
 
+def _claims(data: Json) -> dict[str, list[str]]:
+    """Schemes by what their negatives allow to claim; often the same sentence for all."""
+    found: dict[str, list[str]] = {}
+    for entry in data["false_positives"]:
+        found.setdefault(entry["claim"], []).append(entry["scheme"])
+    return found
+
+
+def _costs(data: Json, schemes: list[str]) -> dict[str, dict[str, Json]]:
+    rows = data["cost"]["schemes"]
+    found = {name: {row["stage"]: row for row in rows if row["scheme"] == name} for name in schemes}
+    return {name: stages for name, stages in found.items() if stages}
+
+
 def _lookup_sizes(data: Json) -> list[int]:
     tables = (entry["lookup"] for entry in data["identification"]["schemes"])
     return next(([point["size"] for point in table] for table in tables if table), [])
@@ -128,6 +145,7 @@ def _filters() -> dict[str, Callable[..., str]]:
         "power": wording.power,
         "strength": wording.strength,
         "seconds": wording.seconds,
+        "digits2": wording.digits2,
         "fixed": wording.fixed,
         "db": wording.db,
         "p_value": wording.p_value,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from watermark.evaluation.aggregate import Json
 from watermark.report.curves import RATE_TICKS
-from watermark.report.svg import Frame, dot, grid_y, linear, path, svg, ticks_x
+from watermark.report.svg import Frame, dot, grid_y, linear, path, series, svg, ticks_x
 from watermark.report.wording import power, strength
 
 WIDE = Frame(width=460, height=260, left=42, bottom=38)
@@ -29,14 +29,14 @@ def null_plot(entries: Sequence[Json], schemes: Sequence[str]) -> str:
             tip = f"{scheme}\np-value {power(10**-observed)} where {power(10**-expected)} is due by rank"
             dots.append(dot(WIDE.x(scale(expected)), WIDE.y(scale(observed)), index, tip))
         line = path([(WIDE.x(scale(e)), WIDE.y(scale(o))) for e, o in points]) if points else ""
-        parts.append(_series(scheme, index, f'<path class="line" d="{line}"/>' + "".join(dots)))
+        parts.append(series(f'<path class="line" d="{line}"/>' + "".join(dots), index, scheme=scheme))
     return svg(WIDE, parts, "observed against promised p-values of unmarked pictures", "null")
 
 
 def registry_plot(entries: Sequence[Json], schemes: Sequence[str]) -> str:
     """Share of readings attributed to the right owner against the number of ids in the registry."""
     parts = grid_y(WIDE, RATE_TICKS)
-    sizes = next((entry["lookup"] for entry in entries if entry["lookup"]), [])
+    sizes: list[Json] = next((entry["lookup"] for entry in entries if entry["lookup"]), [])
     shares = {point["size"]: i / max(1, len(sizes) - 1) for i, point in enumerate(sizes)}
     parts += ticks_x(WIDE, [(0.04 + 0.92 * s, power(size)) for size, s in shares.items()], "ids in the registry")
     for entry in entries:
@@ -51,7 +51,7 @@ def registry_plot(entries: Sequence[Json], schemes: Sequence[str]) -> str:
                 f"wrong {power(point['wrong']) if point['wrong'] else 0}, none {100 * point['none']:.0f} %"
             )
             body += dot(x, y, index, tip)
-        parts.append(_series(entry["scheme"], index, body))
+        parts.append(series(body, index, scheme=entry["scheme"]))
     return svg(WIDE, parts, "right owner against registry size", "registry")
 
 
@@ -71,7 +71,7 @@ def quality_plot(curves: Sequence[Json], scheme: str, index: int) -> str:
         for (x, y), (q, p, value) in zip(places, points, strict=True):
             tip = f"{curve['attack']} {strength(value)}\nfound {100 * p:.0f} %, Q = {q:.3f}"
             body += dot(x, y, index, tip)
-        parts.append(f'<g class="series thin" data-attack="{curve["attack"]}" style="--c:var(--s{index % 8})">{body}</g>')
+        parts.append(series(body, index, "series thin", attack=curve["attack"]))
     return svg(WIDE, parts, f"detection against quality cost for {scheme}", "plane")
 
 
@@ -87,10 +87,6 @@ def bits_plot(bits: Json, scheme: str, index: int) -> str:
         f'height="{bottom - top:.1f}"/>'
     )
     points = [(frame.x(i / max(1, len(shares) - 1)), frame.y(share)) for i, share in enumerate(shares)]
-    parts.append(_series(scheme, index, f'<path class="line" d="{path(points)}"/>'))
+    parts.append(series(f'<path class="line" d="{path(points)}"/>', index, scheme=scheme))
     parts += ticks_x(frame, [], f"{bits['bits']} raw bits, sorted; {bits['n']} pictures")
     return svg(frame, parts, f"share of ones per raw bit, {scheme}", "bits")
-
-
-def _series(scheme: str, index: int, body: str) -> str:
-    return f'<g class="series" data-scheme="{scheme}" style="--c:var(--s{index % 8})">{body}</g>'

@@ -2,12 +2,11 @@
 
 import json
 from importlib import resources
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from watermark.evaluation.aggregate import Json, Run
+from watermark.evaluation.aggregate import Json, Run, rate
 from watermark.metrics.paired import bootstrap_mean
 
 RATE = 1e-3
@@ -27,10 +26,11 @@ def twins(run: Run) -> Json:
     """
     known = published()
     rows = run.marked(run.headline_group)
+    cells = dict(iter(rows.groupby(["scheme", "attack"])))
     found = []
     for twin in known["twins"]:
         parts = twin.get("parts") or {twin["attack"]: twin["strengths"]}
-        ours = [entry for scheme in run.schemes if (entry := _ours(rows, scheme, parts)) is not None]
+        ours = [entry for scheme in run.schemes if (entry := _ours(cells, scheme, parts)) is not None]
         if not ours:
             continue
         best = max(twin["values"], key=lambda name: twin["values"][name])
@@ -54,16 +54,20 @@ def twins(run: Run) -> Json:
     }
 
 
-def _ours(rows: pd.DataFrame, scheme: str, parts: dict[str, list[float]]) -> Json | None:
+def _ours(cells: dict[tuple, pd.DataFrame], scheme: str, parts: dict[str, list[float]]) -> Json | None:
     """Mean over attacks of the mean over strengths; None unless every rung is there."""
-    of_scheme = rows[rows["scheme"] == scheme]
-    means: list[pd.Series[Any]] = []
+    means: list[pd.Series] = []
     for attack, strengths in parts.items():
-        of_attack = of_scheme[of_scheme["attack"] == attack]
+        of_attack = cells.get((scheme, attack))
+        if of_attack is None:
+            return None
         near = of_attack[np.isclose(of_attack["strength"].to_numpy(float)[:, None], strengths).any(axis=1)]
         if near["strength"].nunique() < len(strengths):
             return None
         hit = near["log10_p_expected"].fillna(0) <= np.log10(RATE)
+        if len(parts) == 1:
+            found = rate(near, hit)
+            return {"scheme": scheme, **{name: found[name] for name in ("rate", "low", "high", "images")}}
         means.append(hit.groupby(near["image"]).mean())
     per_image = pd.concat(means, axis=1).mean(axis=1)
     low, high = bootstrap_mean(per_image.to_numpy())

@@ -55,8 +55,12 @@ def grid_y(frame: Frame, ticks: Sequence[tuple[float, str]]) -> list[str]:
     parts = []
     for share, text in ticks:
         y = frame.y(share)
-        parts.append(f'<line class="grid" x1="{frame.left}" x2="{frame.width - frame.right}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="tick" x="{frame.left - 5}" y="{y + 3.5:.1f}" text-anchor="end">{escape(text)}</text>')
+        parts.append(
+            f'<line class="grid" x1="{frame.left}" x2="{frame.width - frame.right}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        )
+        parts.append(
+            f'<text class="tick" x="{frame.left - 5}" y="{y + 3.5:.1f}" text-anchor="end">{escape(text)}</text>'
+        )
     return parts
 
 
@@ -65,10 +69,12 @@ def ticks_x(frame: Frame, ticks: Sequence[tuple[float, str]], title: str = "") -
     parts, last = [], -1e9
     base = frame.height - frame.bottom
     for share, text in ticks:
-        x, half = frame.x(share), 3.1 * len(text)
+        x, half = frame.x(share), 3.3 * len(text)
         parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{base:.1f}" y2="{base + 3:.1f}"/>')
         if x - half > last + 3:
-            parts.append(f'<text class="tick" x="{x:.1f}" y="{base + 13:.1f}" text-anchor="middle">{escape(text)}</text>')
+            parts.append(
+                f'<text class="tick" x="{x:.1f}" y="{base + 13:.1f}" text-anchor="middle">{escape(text)}</text>'
+            )
             last = x + half
     if title:
         x = frame.x(0.5)
@@ -97,3 +103,9 @@ def dot(x: float, y: float, marker: int, tip: str) -> str:
         f'<g class="dot" transform="translate({x:.1f},{y:.1f})" tabindex="-1" data-tip="{tip}">'
         f'<circle r="9" class="catch"/><path d="{MARKERS[marker % len(MARKERS)]}"/></g>'
     )
+
+
+def series(body: str, index: int, kind: str = "series", **data: str) -> str:
+    """A group in the colour of scheme ``index``; ``data`` becomes data attributes that the page filters by."""
+    named = "".join(f' data-{name}="{escape(value, quote=True)}"' for name, value in data.items())
+    return f'<g class="{kind}"{named} style="--c:var(--s{index % 8})">{body}</g>'

@@ -3,7 +3,7 @@
 from rich.table import Table
 
 from watermark.evaluation.aggregate import Json
-from watermark.report.wording import count, db, fixed, interval, percent, power
+from watermark.report.wording import NOTHING, count, db, fixed, interval, percent, power
 
 HEAD = ("Scheme", "PSNR", "SSIM", "Found, no attack", "Found, attacked", "IDs exact", "False alarms", "Weakest against")
 
@@ -29,8 +29,9 @@ def caption(data: Json) -> str:
     first = data["schemes"][0]["detection"]
     pictures = "photos" if data["group"] == "natural" else "test pictures"
     return (
-        f"{count(first['images'])} {pictures}, {len(data['attacks'])} attacks over their ladders, n = {count(first['n'])} "
-        f"readings per scheme, false-positive rate {power(data['false_positive_rate'])} (theory); "
+        f"{count(first['images'])} {pictures}, {len(data['attacks'])} attacks over their ladders, "
+        f"n = {count(first['n'])} readings per scheme, "
+        f"false-positive rate {power(data['false_positive_rate'])} (theory); "
         f"95 % intervals clustered by picture."
     )
 
@@ -54,7 +55,7 @@ def markdown(data: Json) -> str:
     lines += ["", "Mark found, per attack (95 % interval):", ""]
     lines += ["| Attack | " + " | ".join(schemes) + " |", "|---" + "|---:" * len(schemes) + "|"]
     for attack, rates in _per_attack(data):
-        cells = [f"{percent(r)} [{interval(r)}]" if r else "–" for r in rates]
+        cells = [f"{percent(r)} [{interval(r)}]" if r else NOTHING for r in rates]
         lines.append(f"| {attack} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -65,7 +66,7 @@ def latex(data: Json) -> str:
     lines = [
         "% needs \\usepackage{booktabs}",
         "\\begin{table}",
-        f"\\caption{{Share of attacked pictures in which the mark is found, in \\%, [95\\% interval]. {_tex(caption(data))}}}",
+        f"\\caption{{Mark found after each attack, share of pictures with its 95\\% interval. {_tex(caption(data))}}}",
         "\\begin{tabular}{l" + "r" * len(schemes) + "}",
         "\\toprule",
         "Attack & " + " & ".join(_tex(s) for s in schemes) + " \\\\",
@@ -85,14 +86,23 @@ def _per_attack(data: Json) -> list[tuple[str, list[Json | None]]]:
 
 
 def _tex(text: str) -> str:
-    for plain, escaped in (("_", "\\_"), ("%", "\\%"), ("&", "\\&"), ("\u202f", "\\,"), ("–", "--"), ("<", "$<$")):
+    for plain, escaped in (("_", "\\_"), ("%", "\\%"), ("&", "\\&"), ("\u202f", "\\,"), (NOTHING, "--"), ("<", "$<$")):
         text = text.replace(plain, escaped)
     return text
 
 
 def summary(data: Json) -> Json:
     """The small machine-readable result: per scheme quality and rates with n and intervals, plus provenance."""
-    keep = ("group", "quality", "no_attack", "detection", "payload", "false_positives", "misattribution", "message_bits")
+    keep = (
+        "group",
+        "quality",
+        "no_attack",
+        "detection",
+        "payload",
+        "false_positives",
+        "misattribution",
+        "message_bits",
+    )
     p = data["provenance"]
     return {
         "schema_version": data["schema_version"],
@@ -101,5 +111,8 @@ def summary(data: Json) -> Json:
         "higher_is_better": {"detection": True, "payload": True, "false_positives": False, "misattribution": False},
         "schemes": {card["scheme"]: {name: card[name] for name in keep} for card in data["schemes"]},
         "failed_rows": data["failures"]["rows"],
-        **{name: p[name] for name in ("command", "job_key", "config_hash", "git", "versions", "device", "seeds", "data")},
+        **{
+            name: p[name]
+            for name in ("command", "job_key", "config_hash", "git", "versions", "device", "seeds", "data")
+        },
     }

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 THIN_SPACE = "\u202f"
+NOTHING = "\u2013"
+"""What stands where nothing was measured."""
 
 
 def digits(rate: Mapping[str, Any]) -> int:
@@ -14,9 +16,9 @@ def digits(rate: Mapping[str, Any]) -> int:
 
 
 def percent(rate: Mapping[str, Any]) -> str:
-    """``97 %``; ``-`` where nothing was measured. Never rounds a miss away: 99.96 % stays under 100."""
+    """``97 %``; a dash where nothing was measured. Never rounds a miss away: 99.96 % stays under 100."""
     if rate["rate"] is None:
-        return "–"
+        return NOTHING
     return _number(rate["rate"], digits(rate)) + THIN_SPACE + "%"
 
 
@@ -80,36 +82,45 @@ def strength(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
 
 
-def seconds(value: float | None) -> str:
-    """Seconds with two significant digits."""
+def digits2(value: float | None) -> str:
+    """Two significant digits, without an exponent between 0.001 and a million."""
     if value is None:
-        return "–"
-    return f"{value:.0f} s" if value >= 10 else f"{value:.1f} s" if value >= 1 else f"{1000 * value:.2g} ms"
+        return NOTHING
+    if value == 0 or not 1e-3 <= abs(value) < 1e6:
+        return f"{value:.1e}" if value else "0"
+    return f"{value:.{max(0, 1 - math.floor(math.log10(abs(value))))}f}"
+
+
+def seconds(value: float | None) -> str:
+    """Seconds or milliseconds with two significant digits."""
+    if value is None:
+        return NOTHING
+    return f"{digits2(value)}{THIN_SPACE}s" if value >= 1 else f"{digits2(1000 * value)}{THIN_SPACE}ms"
 
 
 def fixed(value: float | str | None, places: int) -> str:
     """A number with fixed decimals; ``inf`` and ``-inf`` stay words, nothing is a dash."""
     if value is None:
-        return "–"
+        return NOTHING
     return value if isinstance(value, str) else f"{value:.{places}f}"
 
 
 def db(value: float | None, unit: bool = True) -> str:
     """Decibels with one decimal."""
-    return "–" if value is None else f"{value:.1f}" + (f"{THIN_SPACE}dB" if unit else "")
+    return NOTHING if value is None else f"{value:.1f}" + (f"{THIN_SPACE}dB" if unit else "")
 
 
 def p_value(value: float | None) -> str:
     """A p-value with two digits, as a power of ten where it is small."""
     if value is None:
-        return "–"
+        return NOTHING
     return f"{value:.2f}" if value >= 0.095 else f"{value:.3f}" if value >= 0.001 else power(value)
 
 
 def from_log10(value: float | None) -> str:
     """A p-value that is known by its log10."""
     if value is None:
-        return "–"
+        return NOTHING
     return p_value(10.0**value) if value > -300 else f"1e{value:.0f}"
 
 

@@ -1,50 +1,46 @@
 """Scheme x attack x rung: the rates behind the heat map and the survival curves."""
 
+from collections.abc import Iterator
+
 import pandas as pd
 
-from watermark.evaluation.aggregate import GROUPS, IDENTITY, Json, Run, bit_accuracy, mean, rate
+from watermark.evaluation.aggregate import Json, Run, bit_accuracy, mean, rate
 
 
 def cells(run: Run) -> list[Json]:
     """One entry per scheme, attack, rung and group of pictures."""
-    keys = ["scheme", "attack", "strength", "group"]
-    marked = run.rows[run.rows["marked"]]
-    negatives = {key: rows for key, rows in run.negatives().groupby(keys, dropna=False)}
     found = []
-    for key, rows in marked.groupby(keys, dropna=False, sort=False):
-        unmarked = negatives.get(key, run.rows.iloc[:0])
-        found.append(
-            {
-                "scheme": key[0],
-                "attack": key[1],
-                "strength": None if pd.isna(key[2]) else float(key[2]),
-                "group": key[3],
-                **_rates(rows, unmarked),
-                "attack_psnr": mean(rows["attack_psnr"]),
-                "attack_ssim": mean(rows["attack_ssim"]),
-            }
-        )
+    for key, marked, unmarked in _pairs(run, ["scheme", "attack", "strength", "group"]):
+        strength = None if pd.isna(key[2]) else float(key[2])
+        damage = {name: mean(marked[name]) for name in ("attack_psnr", "attack_ssim")}
+        place = {"scheme": key[0], "attack": key[1], "strength": strength, "group": key[3]}
+        found.append({**place, **_rates(marked, unmarked), **damage})
     return found
 
 
 def ladders(run: Run) -> list[Json]:
     """One entry per scheme, attack and group, pooled over the attack's rungs: the cells of the heat map."""
     found = []
-    for scheme in run.schemes:
-        of_scheme = run.rows[run.rows["scheme"] == scheme]
-        for attack in [IDENTITY, *run.attacks]:
-            rows = of_scheme[of_scheme["attack"] == attack]
-            for group in GROUPS:
-                part = rows[rows["group"] == group]
-                marked = part[part["marked"]]
-                if marked.empty:
-                    continue
-                unmarked = part[~part["marked"] & part["error"].isna()]
-                rungs = int(marked["strength"].nunique(dropna=False))
-                found.append(
-                    {"scheme": scheme, "attack": attack, "group": group, "rungs": rungs, **_rates(marked, unmarked)}
-                )
+    for key, marked, unmarked in _pairs(run, ["scheme", "attack", "group"]):
+        rungs = int(marked["strength"].nunique(dropna=False))
+        found.append({"scheme": key[0], "attack": key[1], "group": key[2], "rungs": rungs, **_rates(marked, unmarked)})
     return found
+
+
+def _pairs(run: Run, keys: list[str]) -> Iterator[tuple[tuple, pd.DataFrame, pd.DataFrame]]:
+    """Marked rows of every cell, with the unmarked rows of the same cell."""
+    columns = [*dict.fromkeys([*keys, "strength"]), "image_code", "is_marked", "payload_ok", "right_bits", "log10_p"]
+    columns += ["error", "attack_psnr", "attack_ssim"]
+    none = run.rows.loc[:, columns].iloc[:0]
+    unmarked = dict(iter(run.negatives()[columns].groupby(keys, dropna=False)))
+    unmarked = {_key(key): rows for key, rows in unmarked.items()}
+    for key, marked in run.rows.loc[run.rows["marked"], columns].groupby(keys, dropna=False, sort=False):
+        yield key, marked, unmarked.get(_key(key), none)
+
+
+def _key(key: tuple) -> tuple:
+    """NaN (no strength) is not equal to itself and would never be found."""
+    return tuple(None if part != part else part for part in key)
 
 
 def _rates(marked: pd.DataFrame, unmarked: pd.DataFrame) -> Json:

@@ -1,5 +1,7 @@
 """What it takes: seconds per image and megapixel for embedding, each attack, and reading."""
 
+import pandas as pd
+
 from watermark.evaluation.aggregate import Json, Run
 
 
@@ -11,7 +13,8 @@ def cost(run: Run) -> Json:
         for (scheme, stage), part in costs[costs["stage"].isin(["embed", "decode"])].groupby(["scheme", "stage"])
     ]
     attacks = [
-        {"attack": attack, **_sum(part)} for attack, part in costs[costs["stage"] == "attack"].groupby("attack", sort=False)
+        {"attack": attack, **_sum(part)}
+        for attack, part in costs[costs["stage"] == "attack"].groupby("attack", sort=False)
     ]
     return {
         "device": run.manifest.get("device"),
@@ -21,8 +24,8 @@ def cost(run: Run) -> Json:
     }
 
 
-def _sum(part: object) -> Json:
-    images, pixels, seconds = (float(part[name].sum()) for name in ("images", "pixels", "seconds"))  # type: ignore[index]
+def _sum(part: pd.DataFrame) -> Json:
+    images, pixels, seconds = (float(part[name].sum()) for name in ("images", "pixels", "seconds"))
     return {
         "images": int(images),
         "seconds_per_image": seconds / max(images, 1),

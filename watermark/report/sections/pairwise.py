@@ -14,7 +14,7 @@ def pairs(run: Run) -> list[Json]:
     """Every pair of schemes: overall, and per attack with Holm's correction over the attacks."""
     rows = run.marked(run.headline_group)
     per_image = rows.groupby(["attack", "image", "scheme"])["is_marked"].mean().unstack("scheme")
-    found = []
+    found: list[Json] = []
     for first, second in combinations(run.schemes, 2):
         if not {first, second} <= set(per_image.columns):
             continue
@@ -28,7 +28,7 @@ def pairs(run: Run) -> list[Json]:
                 "attacks": _per_attack(difference, run.attacks),
             }
         )
-    adjusted = holm([pair["overall"]["p"] for pair in found]) if found else []
+    adjusted = list(holm([pair["overall"]["p"] for pair in found])) if found else []
     for pair, p in zip(found, adjusted, strict=True):
         _decide(pair["overall"], float(p))
     return found

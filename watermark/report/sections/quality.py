@@ -35,9 +35,7 @@ def plane(run: Run, cells: list[Json]) -> Json:
     found = []
     for scheme in run.schemes:
         for attack in run.attacks:
-            rungs = [
-                c for c in cells if c["scheme"] == scheme and c["attack"] == attack and c["group"] == group
-            ]
+            rungs = [c for c in cells if c["scheme"] == scheme and c["attack"] == attack and c["group"] == group]
             found.append(_curve(scheme, attack, rungs))
     return {"constants": CONSTANT_SET, "group": group, "curves": [curve for curve in found if curve["points"]]}
 

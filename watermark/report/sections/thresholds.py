@@ -67,7 +67,9 @@ def _at(marked: pd.DataFrame, negatives: pd.DataFrame, threshold: float) -> Json
     }
 
 
-def _calibrated(calibration: pd.DataFrame, test: pd.DataFrame, marked: pd.DataFrame, target: float | None) -> Json | None:
+def _calibrated(
+    calibration: pd.DataFrame, test: pd.DataFrame, marked: pd.DataFrame, target: float | None
+) -> Json | None:
     threshold = None if target is None else threshold_at(_score(calibration), target)
     if threshold is None or marked.empty or test.empty:
         return None
