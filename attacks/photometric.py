@@ -106,3 +106,25 @@ class Grayscale(Attack):
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
         """Blend with the luma."""
         return torch.lerp(images, vision.rgb_to_grayscale(images, 3), self.strength)
+
+
+class Equalize(Attack):
+    """Flatten the histogram of every channel, on 8-bit values, and mix it in.
+
+    Args:
+        amount: 1 for the equalised picture, 0 for no change.
+    """
+
+    differentiable, geometric, harder = False, False, "higher"
+    unit, identity = "share of the equalised picture", 0.0
+    reproduces = "JPEG Trust watermarking benchmark, histogram equalisation"
+
+    def __init__(self, amount: float = 1) -> None:
+        if not 0 <= amount <= 1:
+            raise ValueError(f"amount must be in 0..1, got {amount}")
+        super().__init__(amount)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Per channel, as Pillow does."""
+        flat = vision.equalize((images * 255).round().to(torch.uint8))
+        return torch.lerp(images, flat.to(images.dtype) / 255, self.strength)

@@ -1,0 +1,149 @@
+"""Attacks along a gradient, for marks that one embedded oneself: they need a decoder, or pairs to learn one from."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from attacks.base import Attack, Generators
+from attacks.functional import draw
+from attacks.regeneration import ImageCoder
+
+Score = Callable[[Tensor], Tensor]
+"""Images ``(N, 3, H, W)`` to one differentiable number per image ``(N,)``; larger means more surely marked."""
+
+
+class ProjectedGradient(Attack):
+    """Lower (or raise) a differentiable score as far as possible while no value changes by more than ``epsilon``/255.
+
+    Projected gradient descent with signs (Madry et al., 2018) from a random start in the ball. With the mark's own
+    decoder as the score this is the white-box attack; with ``raises`` on unmarked pictures it forges (test F4).
+
+    Args:
+        epsilon: largest change of a value, in 1/255.
+        score: what to lower; must treat the images of a batch separately.
+        steps: gradient steps; each moves every value by ``pace * epsilon``.
+        pace: length of a step as a share of epsilon; WAVES uses 200 steps of .05.
+        raises: raise the score instead.
+    """
+
+    differentiable, geometric, harder = False, False, "higher"
+    unit, identity = "largest change, 1/255", 0.0
+    reproduces = "WAVES AdvEmb and AdvCls settings: 200 steps of .05 epsilon"
+
+    def __init__(
+        self, epsilon: float, score: Score | None, steps: int = 200, pace: float = 0.05, raises: bool = False
+    ) -> None:
+        if not 0 <= epsilon <= 255:
+            raise ValueError(f"epsilon must be in 0..255 (of 255), got {epsilon}")
+        if steps < 1:
+            raise ValueError(f"steps must be at least 1, got {steps}")
+        super().__init__(epsilon)
+        self.score, self.steps, self.pace, self.raises = score, steps, pace, raises
+
+    def objective(self, images: Tensor) -> Score:
+        """The score to lower, given the unattacked images."""
+        if self.score is None:
+            raise ValueError("expected a differentiable score to attack, got None")
+        del images
+        return self.score
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        """Sign steps, projected to the ball and to [0, 1]."""
+        radius = self.strength / 255
+        objective = self.objective(images.detach())
+        direction = self.pace * radius * (1 if self.raises else -1)
+        start = draw.uniform(generators, images, *images.shape[1:], low=-1.0)
+        current = (images + radius * start).clamp(0, 1)
+        low, high = (images - radius).clamp(min=0).detach(), (images + radius).clamp(max=1).detach()
+        for _ in range(self.steps):
+            with torch.enable_grad():
+                leaf = current.detach().requires_grad_(True)
+                (slope,) = torch.autograd.grad(objective(leaf).sum(), leaf)
+            current = (leaf.detach() + direction * slope.sign()).clamp(low, high)
+        return current.detach()
+
+
+class EmbeddingAttack(ProjectedGradient):
+    """Drive the picture's features in a public encoder away from where they were; nothing of the mark is needed.
+
+    Args:
+        epsilon: largest change of a value, in 1/255.
+        encoder: an ``ImageCoder`` (see ``attacks.regeneration``) whose code is pushed away.
+        steps: gradient steps.
+    """
+
+    reproduces = "WAVES AdvEmb-KLVAE8 (grey box), with the encoder that is given"
+
+    def __init__(self, epsilon: float, encoder: ImageCoder, steps: int = 200) -> None:
+        super().__init__(epsilon, None, steps)
+        self.encoder = encoder
+
+    def objective(self, images: Tensor) -> Score:
+        """Minus the squared distance to the features of the unattacked images."""
+        if isinstance(self.encoder, nn.Module):
+            self.encoder.to(images.device)
+        with torch.no_grad():
+            before = self.encoder.encode(images)
+        return lambda moved: -(self.encoder.encode(moved) - before).square().mean((1, 2, 3))
+
+
+class Surrogate(nn.Module):
+    """A small detector to be learned from pairs: high-pass filters, four convolutions, average. ``(N,)`` logits."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        sizes = [3, width, width, 2 * width, 2 * width]
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(sizes):
+            layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.GroupNorm(4, outputs), nn.ReLU()]
+        self.features = nn.Sequential(*layers)
+        self.head = nn.Linear(2 * width, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Above 0: thinks that it is marked."""
+        detail = images - F.avg_pool2d(F.pad(images, (1,) * 4, mode="replicate"), 3, stride=1)
+        return self.head(self.features(10 * detail).mean((2, 3)))[:, 0]
+
+
+def train_surrogate(
+    marked: Tensor, unmarked: Tensor, steps: int = 300, batch: int = 16, crop: int = 128, seed: int = 0
+) -> Surrogate:
+    """Learn to tell marked from unmarked pictures; for ``ProjectedGradient(score=...)`` (WAVES AdvCls).
+
+    Args:
+        marked: ``(N, 3, H, W)`` in [0, 1].
+        unmarked: ``(M, 3, H, W)``; other pictures than the marked ones make a harder, more honest attacker.
+        steps: of Adam.
+        batch: pictures of each kind per step.
+        crop: side of the random crops.
+        seed: of everything random.
+
+    Returns:
+        The network in evaluation mode, weights frozen.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Surrogate().to(marked.device)
+    optimiser = torch.optim.Adam(model.parameters(), 2e-3)
+    for _ in range(steps):
+        pictures = torch.cat([_crops(kind, batch, crop, generator) for kind in (marked, unmarked)])
+        target = pictures.new_tensor([1.0] * batch + [0.0] * batch)
+        loss = F.binary_cross_entropy_with_logits(model(pictures), target)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return model.eval().requires_grad_(False)
+
+
+def _crops(images: Tensor, count: int, crop: int, generator: torch.Generator) -> Tensor:
+    height, width = (min(crop, side) for side in images.shape[-2:])
+    pieces = []
+    for index in torch.randint(len(images), (count,), generator=generator).tolist():
+        top = int(torch.randint(images.shape[-2] - height + 1, (), generator=generator))
+        left = int(torch.randint(images.shape[-1] - width + 1, (), generator=generator))
+        pieces.append(images[index, :, top : top + height, left : left + width])
+    return torch.stack(pieces)
