@@ -1,0 +1,110 @@
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from tests.training.tiny import tiny_trainer
+from watermark.errors import UserError
+from watermark.training.checkpoint import load, save_atomically
+
+
+def same(one, other):
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other
+
+
+def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(tmp_path):
+    whole = tiny_trainer(tmp_path / "whole")
+    whole.run()
+    tiny_trainer(tmp_path / "halves").run(until=3)
+    second = tiny_trainer(tmp_path / "halves")
+    second.run()
+    one, other = load(tmp_path / "whole" / "last.pt"), load(tmp_path / "halves" / "last.pt")
+    for state in (one, other):
+        state.pop("seconds")
+    assert one["step"] == 6
+    assert same(one, other)
+
+
+def test_a_step_changes_weights_average_and_curriculum(tmp_path):
+    trainer = tiny_trainer(tmp_path, steps=1)
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    trainer.run()
+    moved = [name for name, value in trainer.model.state_dict().items() if not torch.equal(value, before[name])]
+    assert any("whiten" in name for name in moved)
+    assert any("amplitude" in name for name in moved)
+    assert trainer.average.updates == 1
+    assert trainer.curriculum.skill != 0.5
+
+
+class Poison(nn.Module):
+    """A loss that turns to NaN after a few calls."""
+
+    def __init__(self, good):
+        super().__init__()
+        self.good, self.calls = good, 0
+
+    def forward(self, logits, message):
+        self.calls += 1
+        factor = 1.0 if self.calls <= self.good else float("nan")
+        return -(logits * (message.float() * 2 - 1)).mean(1) * factor
+
+
+def test_nan_leaves_the_last_good_weights(tmp_path):
+    trainer = tiny_trainer(tmp_path, steps=50, loss=Poison(3), patience=2, save_seconds=0)
+    with pytest.raises(UserError, match="without a finite gradient"):
+        trainer.run()
+    state = load(tmp_path / "last.pt")
+    assert all(bool(value.isfinite().all()) for value in state["model"].values())
+    assert state["average"]["updates"] == 3
+
+
+class OutOfMemory(nn.Module):
+    def forward(self, logits, message):
+        raise torch.OutOfMemoryError("no room")
+
+
+def test_running_out_of_memory_is_one_line_and_keeps_the_checkpoint(tmp_path):
+    tiny_trainer(tmp_path).run(until=2)
+    with pytest.raises(UserError, match="out of memory at step 2"):
+        tiny_trainer(tmp_path, loss=OutOfMemory()).run()
+    assert load(tmp_path / "last.pt")["step"] == 2
+
+
+def test_a_kill_while_writing_keeps_the_old_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "last.pt"
+    save_atomically({"step": 1}, path)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save_atomically({"step": 2}, path)
+    assert load(path)["step"] == 1
+
+
+def test_another_seed_does_not_take_over_a_run(tmp_path):
+    tiny_trainer(tmp_path).run(until=1)
+    with pytest.raises(UserError, match="begun with seed 0, got seed 1"):
+        tiny_trainer(tmp_path, seed=1).run()
+
+
+def test_figures_are_kept_as_one_record_a_line(tmp_path):
+    tiny_trainer(tmp_path, log_every=1).run()
+    records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in records if record["kind"] == "train"] == [1, 2, 3, 4, 5, 6]
+    assert {"loss", "accuracy", "norm", "layers"} <= records[1].keys()
+
+
+def test_low_precision_and_compiled_networks_are_only_settings(tmp_path):
+    trainer = tiny_trainer(tmp_path, steps=2, precision="bfloat16")
+    trainer.run()
+    assert trainer.step == 2
+    assert trainer.skipped == 0

@@ -1,0 +1,47 @@
+import os
+import socket
+
+import torch
+import torch.multiprocessing as multiprocessing
+
+from tests.training.tiny import tiny_trainer
+from watermark.training.checkpoint import load
+from watermark.training.processes import Processes
+
+
+def work(rank, world, port, folder):
+    torch.set_num_threads(1)
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    processes = Processes.start("cpu")
+    try:
+        trainer = tiny_trainer(folder / "run", steps=3, processes=processes)
+        trainer.run()
+        torch.save(trainer.model.state_dict(), folder / f"{rank}.pt")
+    finally:
+        processes.stop()
+
+
+def test_two_processes_hold_the_same_weights_and_one_writes(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    multiprocessing.spawn(work, (2, port, tmp_path), nprocs=2)
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+    written = load(tmp_path / "run" / "last.pt")
+    assert written["step"] == 3
+    assert all(torch.equal(value, first[name]) for name, value in written["model"].items())
+    alone = tiny_trainer(tmp_path / "alone", steps=3)
+    alone.run()
+    moved = [name for name, value in alone.model.state_dict().items() if not torch.equal(value, first[name])]
+    assert moved  # the second process brought pictures of its own
+
+
+def test_gradients_become_their_mean(tmp_path):
+    single = Processes(0, 1, torch.device("cpu"))
+    layer = torch.nn.Linear(2, 1)
+    layer(torch.ones(1, 2)).sum().backward()
+    before = layer.weight.grad.clone()
+    single.average_gradients(layer)
+    assert torch.equal(layer.weight.grad, before)
+    assert single.gather(3) == [3]

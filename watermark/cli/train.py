@@ -1,0 +1,96 @@
+"""``watermark train``: Hydra composes model, noise, curriculum and optimiser; ``watermark.training`` runs them."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+import torch
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+from watermark.config import CONFIG_DIR, build
+from watermark.errors import UserError
+from watermark.training.config import TrainConfig
+from watermark.training.loop import Trainer
+from watermark.training.photos import Crops, bundled, folder
+from watermark.training.processes import Processes
+from watermark.training.validation import Validation
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run Hydra on the words after ``train``."""
+    ConfigStore.instance().store(name="train_schema", node=TrainConfig)
+    before, sys.argv = sys.argv, ["watermark train", *argv]
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="train")(_train)()
+    finally:
+        sys.argv = before
+    return 0
+
+
+def _train(config: DictConfig) -> None:
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, datefmt="%H:%M:%S")
+    logging.getLogger("watermark").setLevel(logging.INFO)
+    processes = Processes.start(config.device)
+    if processes.rank:
+        logging.getLogger("watermark").setLevel(logging.WARNING)
+    try:
+        make_trainer(config, processes).run()
+    except (UserError, ValueError) as error:
+        sys.stderr.write(f"watermark: {str(error).splitlines()[0]}\n")
+        sys.exit(2)
+    finally:
+        processes.stop()
+
+
+def make_trainer(config: DictConfig, processes: Processes | None = None) -> Trainer:
+    """Build everything that a composed configuration describes; the run folder gets a copy of it."""
+    processes = processes or Processes.start(config.device)
+    torch.manual_seed(config.seed)  # before the networks are drawn
+    train, val = _pictures(config.photos)
+    crops = Crops(train, config.photos.side, tuple(config.photos.scales))
+    held = Crops(val, config.photos.side)
+    count = min(len(held), config.validation.limit)
+    images = torch.cat([held.centre(index * len(held) // count) for index in range(count)])
+    attacks = {name: [build(item) for item in chain] for name, chain in config.validation.attacks.items()}
+    model = build(config.model)
+    if config.start is not None:
+        values = torch.load(config.start, map_location="cpu", weights_only=True)["values"]
+        model.load_state_dict(values)
+    target = Path(config.output) / config.name
+    if processes.rank == 0:
+        target.mkdir(parents=True, exist_ok=True)
+        (target / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True))
+    return Trainer(
+        model=model,
+        optimiser=build(config.optimizer),
+        crops=crops,
+        noise=build(config.noise),
+        curriculum=build(config.curriculum),
+        loss=build(config.loss),
+        quality=build(config.quality),
+        validation=Validation(images, attacks, config.validation.psnr, config.validation.need),
+        schedule=build(config.schedule),
+        folder=target,
+        seed=config.seed,
+        processes=processes,
+    )
+
+
+def _pictures(photos: DictConfig) -> tuple[list[Any], list[Any]]:
+    if (photos.train is None) != (photos.val is None):
+        raise UserError("give both photos.train and photos.val, or neither (then the bundled photographs are used)")
+    if photos.train is None:
+        pictures = bundled()
+        return pictures[:-1], pictures[-1:]
+    for name in (photos.train, photos.val):
+        if not Path(name).expanduser().is_dir():
+            raise UserError(f"expected a folder of photographs, got {name}")
+    return folder(photos.train), folder(photos.val)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,200 @@
+"""What is trained in the learned schemes: where energy goes, how pictures are cleaned, how lines are weighed.
+
+Each part starts as a classical block that already works (a local normalisation of 8x8 cosine coefficients, an activity
+mask, a flat spectrum, a matched filter) and adds small corrections whose last layer starts at zero. Training therefore
+begins at a working detector and can only be judged by what it adds. The whitening is odd in its input: turning the
+sign of the picture turns the sign of the map, so no part can prefer one message over another.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.fft import dctn
+from torch import Tensor, nn
+
+from watermark.transforms.color import luma
+from watermark.transforms.jnd import texture_mask
+
+PLANES = 2
+"""Colour planes that carry the mark: luma along (.299, .587, .114), and blue difference at constant luma."""
+
+
+def to_planes(images: Tensor) -> Tensor:
+    """RGB ``(N, 3, H, W)`` in [0, 1] to luma and negated blue difference ``(N, 2, H, W)`` in grey levels (0..255).
+
+    The blue difference is negated because a step along the luma vector lowers blue difference; with this sign the two
+    planes of one mark add up instead of cancelling.
+    """
+    red, green, blue = images.mul(255).unbind(1)
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    return torch.stack([luma, (luma - blue) / 1.772], 1)
+
+
+def from_planes(residual: Tensor) -> Tensor:
+    """Residual on the two planes ``(N, 2, H, W)`` to RGB ``(N, 3, H, W)``; each plane moves along a unit RGB vector."""
+    directions = residual.new_tensor([[0.299, 0.587, 0.114], [0.0, 0.344136, -1.772]])
+    return torch.einsum("nphw,pc->nchw", residual, F.normalize(directions, dim=1))
+
+
+class Profile(nn.Module):
+    """A smooth function of frequency: ``knots`` values over the radius plus as many times cos(4 angle), per plane.
+
+    Args:
+        low: inner radius of the band, cycles per canonical pixel.
+        high: outer radius.
+        knots: number of knots, linearly interpolated.
+        start: initial value of each plane.
+    """
+
+    def __init__(self, low: float, high: float, knots: int, start: tuple[float, ...]) -> None:
+        super().__init__()
+        self.low, self.high, self.knots = low, high, knots
+        values = torch.zeros(len(start), 2, knots)
+        values[:, 0] = torch.tensor(start)[:, None]
+        self.values = nn.Parameter(values)
+
+    def basis(self, radius: Tensor) -> Tensor:
+        """Interpolation weights ``(L, knots)`` of the knots at each radius."""
+        position = ((radius - self.low) / (self.high - self.low) * (self.knots - 1)).clamp(0, self.knots - 1)
+        return (1 - (position[:, None] - torch.arange(self.knots, device=radius.device)).abs()).clamp_min(0)
+
+    def forward(self, radius: Tensor, angle: Tensor) -> Tensor:
+        """Values ``(planes, L)`` at polar frequencies ``radius`` (cycles per pixel) and ``angle`` (radians)."""
+        basis = self.basis(radius)
+        return self.values[:, 0] @ basis.T + (self.values[:, 1] @ basis.T) * torch.cos(4 * angle)
+
+
+class BlockWhitening(nn.Module):
+    """Turn one plane into a map in which the host is noise of even strength, in overlapped 8x8 cosine blocks.
+
+    Classical start: every coefficient of the band is divided by its local root mean square, limited, and divided a
+    little further where the picture is busy. Learned: the exponents and floors, a gain from the local energies of all
+    coefficients (a small CNN on the block grid), and a linear prediction from neighbouring coefficients.
+
+    Args:
+        high: coefficients up to this radial frequency (cycles per pixel) are kept.
+        width: channels of the CNN; 0 leaves the CNN and the linear prediction out.
+    """
+
+    stride = 4
+    basis: Tensor
+
+    def __init__(self, high: float = 0.3, width: int = 24) -> None:
+        super().__init__()
+        filters = [dctn(impulse, norm="ortho") for impulse in np.eye(64).reshape(64, 8, 8)]  # pixel -> coefficients
+        basis = torch.tensor(np.stack(filters), dtype=torch.float32).permute(1, 2, 0).reshape(64, 8, 8)  # (uv, y, x)
+        rows, columns = torch.meshgrid(torch.arange(8.0), torch.arange(8.0), indexing="ij")
+        radius = (rows.square() + columns.square()).sqrt().flatten() / 16
+        kept = (radius > 0) & (radius <= high)
+        self.register_buffer("basis", basis[kept][:, None].contiguous(), persistent=False)  # (C, 1, 8, 8)
+        count = int(kept.sum())
+        self.exponent = nn.Parameter(torch.full((count,), 0.3))
+        self.floor = nn.Parameter(torch.full((count,), 0.5).log())
+        self.gain = nn.Parameter(torch.zeros(count))
+        self.context: nn.Module | None = None
+        self.predict: nn.Module | None = None
+        if width:
+            last = nn.Conv2d(width, count, 1)
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+            self.context = nn.Sequential(
+                nn.Conv2d(2 * count, width, 1), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), last
+            )
+            self.predict = nn.Conv2d(count, count, 3, padding=1, bias=False)
+            nn.init.zeros_(self.predict.weight)
+
+    def forward(self, plane: Tensor) -> Tensor:
+        """Whitened map ``(N, 1, H, W)`` of a plane ``(N, 1, H, W)`` in grey levels; any size from 8 px a side.
+
+        Under autocast only the CNN runs in low precision: bfloat16 cannot hold a bright pixel to one grey level.
+        """
+        with torch.autocast(plane.device.type, enabled=False):
+            height, width = plane.shape[-2:]
+            padded = F.pad(plane, (4, 4 + -width % 4, 4, 4 + -height % 4), mode="replicate")
+            coefficients = F.conv2d(padded, self.basis, stride=self.stride)  # (N, C, H/4 + 1, W/4 + 1)
+            energy = F.avg_pool2d(coefficients.square(), 3, 1, 1, count_include_pad=False)
+            scale = (energy + 1e-6).sqrt() + self.floor.exp()[:, None, None]
+            ratio = coefficients / scale
+            gain = self.gain[:, None, None] - self.exponent[:, None, None] * scale.log()
+        if self.context is not None and self.predict is not None:
+            features = torch.cat([scale.log(), (coefficients.abs() + 0.5).log()], 1) - 1.0
+            gain = gain + 2 * torch.tanh(self.context(features).float())
+            ratio = ratio + self.predict(ratio.clamp(-2, 2)).float()
+        with torch.autocast(plane.device.type, enabled=False):
+            cleaned = ratio.clamp(-2, 2) * gain.exp()
+            whole = F.conv_transpose2d(cleaned, self.basis, stride=self.stride)
+        return whole[..., 4 : 4 + height, 4 : 4 + width] / 4
+
+
+class TextureMask(nn.Module):
+    """How much each pixel may move, per plane: the more its surroundings move already, the more.
+
+    Classical start: ``texture_mask`` to the power ``exponent``. Learned: the exponents, and a correction by at most a
+    factor e from local deviations at three sizes and the brightness, computed at half resolution.
+    """
+
+    def __init__(self, exponent: float = 0.75, width: int = 16, canonical: int = 512) -> None:
+        super().__init__()
+        self.canonical = canonical
+        self.exponent = nn.Parameter(torch.full((PLANES,), exponent))
+        last = nn.Conv2d(width, PLANES, 1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+        self.correct = nn.Sequential(nn.Conv2d(4, width, 1), nn.ReLU(), last)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Positive mask ``(N, 2, H, W)`` of images ``(N, 3, H, W)``."""
+        size = images.shape[-2:]
+        base = texture_mask(images, exponent=1.0, canonical=self.canonical).log()[:, None]  # (N, 1, H, W)
+        shrink = min(1.0, self.canonical / min(size)) / 2
+        small = F.interpolate(255 * luma(images), [max(8, round(n * shrink)) for n in size], mode="area")
+        moments = torch.cat([small, small.square()], 1)
+        means = [F.avg_pool2d(moments, side, 1, side // 2, count_include_pad=False) for side in (3, 5, 9)]
+        deviation = [(mean[:, 1:] - mean[:, :1].square()).clamp_min(1e-3).sqrt() for mean in means]
+        features = torch.cat([(1 + d).log() - 1 for d in deviation] + [means[1][:, :1] / 255 - 0.5], 1)
+        change = F.avg_pool2d(torch.tanh(self.correct(features)), 3, 1, 1, count_include_pad=False)
+        change = F.interpolate(change, size=size, mode="bilinear", align_corners=False)
+        return (base * self.exponent[:, None, None] + change).exp()
+
+
+class LineWeights(nn.Module):
+    """How much to trust each line of each plane, judged by how well the pilot lines around it came through.
+
+    Args:
+        low: inner radius of the band, cycles per canonical pixel.
+        high: outer radius.
+        bands: rings over which the pilot is judged.
+        width: hidden units.
+    """
+
+    def __init__(self, low: float, high: float, bands: int = 10, width: int = 48) -> None:
+        super().__init__()
+        self.rings = Profile(low, high, bands, (0.0,) * PLANES)
+        self.rings.values.requires_grad_(False)
+        self.base = Profile(low, high, 16, (0.0, -0.7))
+        last = nn.Linear(width, PLANES * bands)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.judge = nn.Sequential(
+            nn.Linear(2 * PLANES * bands, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), last
+        )
+
+    def forward(self, lines: Tensor, pilot: Tensor, radius: Tensor, angle: Tensor) -> Tensor:
+        """Positive weights ``(N, 2, L)``.
+
+        Args:
+            lines: ``(N, 2, L)`` complex, what the maps hold at every line, pilot lines already turned to phase zero.
+            pilot: ``(L,)`` bool, which lines belong to the pilot.
+            radius: ``(L,)`` cycles per pixel.
+            angle: ``(L,)`` radians.
+        """
+        basis = self.rings.basis(radius)  # (L, bands)
+        power = lines.abs().square()
+        ring_power = power @ basis / basis.sum(0)
+        votes = (lines.real * pilot) @ basis
+        spread = (ring_power * (pilot[:, None] * basis.square()).sum(0) / 2 + 1e-9).sqrt()
+        quiet = ring_power / ring_power.mean((1, 2), keepdim=True).clamp_min(1e-9)
+        features = torch.cat([(votes / spread / 3).clamp(-2, 6), (quiet + 1e-3).log() / 2], 1)  # (N, 2 planes, bands)
+        heights = self.judge(features.flatten(1)).view(len(lines), PLANES, -1)
+        heights = 4 * torch.tanh(heights / 4) - 0.5 * (quiet + 1e-3).log().clamp(-2, 4)
+        return (heights @ basis.T + self.base(radius, angle)).exp()

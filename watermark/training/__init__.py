@@ -1,0 +1,1 @@
+"""Train schemes against the suite's own attacks; built by configuration."""

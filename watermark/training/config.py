@@ -1,0 +1,31 @@
+"""The scalars of ``watermark train``, typed; the groups (model, noise, curriculum, ...) are composed beside them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import MISSING
+
+
+@dataclass
+class TrainConfig:
+    """What can be set on the command line besides the groups."""
+
+    name: str = "default"
+    """Folder of the run under ``output``; the same name goes on from its last checkpoint."""
+    output: str = "results/runs/train"
+    seed: int = 0
+    """Decides crops, keys, messages, shifts, noise and the networks' first weights."""
+    device: str = "auto"
+    """``cpu``, ``cuda``, ``cuda:1`` or ``auto``."""
+    start: str | None = None
+    """A ``best.pt`` of another run to begin from; None: from the classical start."""
+    photos: Any = MISSING
+    model: Any = MISSING
+    noise: Any = MISSING
+    curriculum: Any = MISSING
+    optimizer: Any = MISSING
+    validation: Any = MISSING
+    loss: Any = MISSING
+    quality: Any = MISSING
+    schedule: Any = MISSING
+    experiment: Any = None

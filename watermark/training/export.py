@@ -1,0 +1,47 @@
+"""From a checkpoint to what ships: averaged weights in a safetensors file that says how to build the network.
+
+``python -m watermark.training.export RUN_FOLDER OUT.safetensors``
+"""
+
+import argparse
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from safetensors.torch import save_file
+
+from watermark.training.checkpoint import load
+
+log = logging.getLogger(__name__)
+
+
+def export(run: Path, out: Path, checkpoint: str = "best.pt") -> str:
+    """Write the averaged weights of a training run of the ``learned`` model; returns the file's sha256."""
+    state = load(run / checkpoint)
+    config = OmegaConf.load(run / "config.yaml")
+    settings: dict[str, Any] = OmegaConf.to_container(config.model.core)  # type: ignore[assignment]
+    settings.pop("_target_")  # the header holds plain settings: nothing in a weights file names code to run
+    values = {name.removeprefix("core."): value.float().contiguous() for name, value in state["values"].items()}
+    header = {"lattice_mark": json.dumps(settings, sort_keys=True), "step": str(state["step"]), "name": config.name}
+    save_file(values, str(out), metadata=header)
+    digest = hashlib.sha256(out.read_bytes()).hexdigest()
+    log.info("%s: step %d, %d bytes, sha256 %s", out, state["step"], out.stat().st_size, digest)
+    return digest
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the module."""
+    parser = argparse.ArgumentParser(prog="python -m watermark.training.export", description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of the training run")
+    parser.add_argument("out", type=Path, help=".safetensors to write")
+    parser.add_argument("--checkpoint", default="best.pt", help="best.pt or last.pt")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    export(options.run, options.out, options.checkpoint)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""What a person sees of a training: a line with the time left, a file of figures, TensorBoard if it is installed."""
+
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+log = logging.getLogger(__name__)
+
+
+class Journal:
+    """Writes beside the checkpoints.
+
+    Args:
+        folder: of the run.
+        steps: of the whole training.
+        start: step at which this process begins.
+    """
+
+    def __init__(self, folder: Path, steps: int, start: int) -> None:
+        self.steps, self.start, self.began = steps, start, time.monotonic()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = (folder / "log.jsonl").open("a", encoding="utf-8")
+        self._board: Any = None
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            log.info("no tensorboard here (extra 'train'); figures go to log.jsonl only")
+        else:
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=start)
+
+    def write(self, step: int, kind: str, figures: dict[str, Any]) -> None:
+        """One record: a line of ``log.jsonl``, and scalars for TensorBoard."""
+        self._file.write(json.dumps({"step": step, "kind": kind, **figures}) + "\n")
+        self._file.flush()
+        if self._board is not None:
+            for name, value in _flat(figures):
+                self._board.add_scalar(f"{kind}/{name}", value, step)
+
+    def progress(self, step: int, figures: dict[str, Any]) -> None:
+        """The line for the person who waits."""
+        seconds = (time.monotonic() - self.began) / max(1, step - self.start)
+        left = seconds * (self.steps - step)
+        shown = " ".join(f"{name} {value:.3g}" for name, value in _flat(figures))
+        log.info("step %d/%d, %.2f s each, %s left: %s", step, self.steps, seconds, _clock(left), shown)
+
+    def pictures(self, step: int, shown: Tensor) -> None:
+        """Originals, marked pictures and residuals times ten as a grid; ``shown`` holds originals, then marked."""
+        if self._board is None:
+            return
+        original, marked = shown.cpu().chunk(2)
+        residual = (0.5 + 10 * (marked - original)).clamp(0, 1)
+        rows = [torch.cat(list(part), 2) for part in (original, marked, residual)]
+        self._board.add_image("pictures", torch.cat(rows, 1), step)
+
+    def close(self) -> None:
+        """Flush everything."""
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def _flat(figures: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:
+    pairs: list[tuple[str, float]] = []
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            pairs += _flat(value, f"{prefix}{name}/")
+        elif isinstance(value, int | float):
+            pairs.append((prefix + name, float(value)))
+    return pairs
+
+
+def _clock(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
