@@ -1,3 +1,4 @@
+import hashlib
 
 import numpy as np
 import pytest
@@ -138,3 +139,19 @@ def test_logits_may_live_on_the_gpu():
     codec = Codec(Layout(), 128, key=1)
     logits = logits_of(codec.encode([Payload(1, 2)])).cuda()
     assert codec.decode(logits)[0].payload == Payload(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("layout", "message_bits", "digest"),
+    [
+        (Layout(), 128, "d6510b2c0074948e"),
+        (Layout(), 512, "4ad44a544766b4bf"),
+        (Layout(), 1000, "01323986956488ca"),
+        (Layout(4, 20, 56, 16), 300, "9162b3498d997ac2"),
+        (Layout(4, 24, 68, 32, "mac"), 1900, "1bd046ee41d9d4a4"),
+        (Layout(2, 0, 46, 8), 100, "43b688c9ecd2cb9d"),
+    ],
+)
+def test_a_mark_embedded_today_is_read_in_ten_years(layout, message_bits, digest):
+    (message,) = Codec(layout, message_bits, "a secret").encode([Payload(0, 123_456)])
+    assert hashlib.sha256(bytes(message.tolist())).hexdigest()[:16] == digest

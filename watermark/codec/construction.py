@@ -84,10 +84,16 @@ def construct(information_bits: int, channel_bits: int) -> Construction:
     np.add.at(copies, sends, 1)
     snr = threshold_snr(information_bits, channel_bits)
     means = np.where(certain, _MAX_MEAN, 4 * snr * copies)
-    reliability = np.where(certain, -1.0, input_means(means))  # an input whose position is fixed at zero is frozen
+    reliability = np.where(certain, 0, input_means(means))  # an input whose position is fixed at zero must be frozen
     information = np.zeros(mother, dtype=bool)
-    information[np.argsort(-reliability, kind="stable")[:information_bits]] = True
+    information[_order(reliability)[-information_bits:]] = True
     return Construction(information, sends, certain, snr)
+
+
+def _order(reliability: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Worst first. Rounded, ties by position: the last digits of another processor must not change the code."""
+    rounded = np.round(np.log(np.maximum(reliability, 1e-9)), 6)
+    return np.lexsort((np.arange(len(rounded)), rounded))
 
 
 _MAX_MEAN = 2000.0
