@@ -1,1 +1,85 @@
-"""Attacks on images, batched, on any device; knows nothing of watermarks."""
+"""Attacks on images, batched, on any device; knows nothing of watermarks.
+
+``from attacks import Screenshot; attacked = Screenshot(scale=0.67)(images)`` with ``images`` float ``(N, 3, H, W)``, RGB,
+``[0, 1]``. What needs a model or a decoder lives in ``attacks.pretrained``, ``attacks.adversarial`` and
+``attacks.forgery``.
+"""
+
+from attacks.base import Attack
+from attacks.capture import PrintScan, ScreenCamera, SoftScreenCamera
+from attacks.compose import Chain, Combined
+from attacks.compression import Avif, Jpeg, Jpeg2000, WebP
+from attacks.crop import Crop, CropResize
+from attacks.denoise import DctShrinkage, DenoiseResample, NonLocalMeans, TotalVariation, WaveletShrinkage
+from attacks.erase import Erase
+from attacks.filters import GaussianBlur, Median, Sharpen, SmallMedian
+from attacks.geometry import Bending, Pad, Perspective, RemoveLines, Shear, Translate
+from attacks.identity import Identity
+from attacks.noise import GaussianNoise, SaltPepper, SpeckleNoise
+from attacks.partial import Collage, Inpaint, OverlayText, Paste, Splice, Stickers
+from attacks.photometric import Brightness, Contrast, Equalize, Gamma, Grayscale, Hue, Saturation
+from attacks.regeneration import DiffusionRegeneration, Regeneration
+from attacks.reshare import Reshare
+from attacks.resize import Aspect, Resize, ResizeBack
+from attacks.rotation import Flip, Rotation
+from attacks.screenshot import Screenshot, ScreenshotCrop
+from attacks.soft_jpeg import SoftJpeg
+
+__all__ = [
+    "Aspect",
+    "Attack",
+    "Avif",
+    "Bending",
+    "Brightness",
+    "Chain",
+    "Collage",
+    "Combined",
+    "Contrast",
+    "Crop",
+    "CropResize",
+    "DctShrinkage",
+    "DenoiseResample",
+    "DiffusionRegeneration",
+    "Equalize",
+    "Erase",
+    "Flip",
+    "Gamma",
+    "GaussianBlur",
+    "GaussianNoise",
+    "Grayscale",
+    "Hue",
+    "Identity",
+    "Inpaint",
+    "Jpeg",
+    "Jpeg2000",
+    "Median",
+    "NonLocalMeans",
+    "OverlayText",
+    "Pad",
+    "Paste",
+    "Perspective",
+    "PrintScan",
+    "Regeneration",
+    "RemoveLines",
+    "Reshare",
+    "Resize",
+    "ResizeBack",
+    "Rotation",
+    "SaltPepper",
+    "Saturation",
+    "ScreenCamera",
+    "Screenshot",
+    "ScreenshotCrop",
+    "Sharpen",
+    "Shear",
+    "SmallMedian",
+    "SoftJpeg",
+    "SoftScreenCamera",
+    "SpeckleNoise",
+    "Splice",
+    "Stickers",
+    "TotalVariation",
+    "Translate",
+    "WaveletShrinkage",
+    "WebP",
+]

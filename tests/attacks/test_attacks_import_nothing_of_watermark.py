@@ -1,0 +1,22 @@
+"""The package must serve anybody's marks: it may not know ours."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ATTACKS = Path(__file__).parents[2] / "attacks"
+ALLOWED = {"attacks", "torch", "torchvision", "numpy", "scipy", "PIL", "skimage", "pywt", "safetensors"}
+
+
+@pytest.mark.parametrize("path", sorted(ATTACKS.rglob("*.py")), ids=lambda path: str(path.relative_to(ATTACKS)))
+def test_only_the_stated_libraries_are_imported(path):
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            found.add(str(node.module).split(".")[0])
+    assert found - ALLOWED - sys.stdlib_module_names == set()
