@@ -157,3 +157,11 @@ def _samples(path: Path, plan: Simulation, images: list[dict]) -> None:
         for name in names:
             picture = np.stack([x + y, 2 * y, 255 - x], -1) % 256 + rng.normal(0, 4, (120, 180, 3))
             Image.fromarray(picture.clip(0, 255).astype("uint8")).save(folder / f"{name}.webp", quality=60)
+
+
+def change_rows(path: Path, change) -> None:
+    """Read the rows as a list of dictionaries, let ``change`` edit each in place, and write them back."""
+    rows = pq.read_table(path / "rows.parquet").to_pylist()
+    for row in rows:
+        change(row)
+    pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema()), path / "rows.parquet")

@@ -56,7 +56,7 @@ def compare_runs(run_a: Path, run_b: Path) -> Comparison:
     a, b = load_run(Path(run_a)), load_run(Path(run_b))
     _check_images(a, b)
     left, right = _marked(a), _marked(b)
-    both = left.join(right, how="inner", lsuffix="_a", rsuffix="_b")
+    both = left.merge(right, left_index=True, right_index=True, suffixes=("_a", "_b"))
     if both.empty:
         raise ValueError(f"expected runs that share pictures, schemes and attacks, got {run_a} and {run_b}")
     changes = []

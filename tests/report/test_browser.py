@@ -1,0 +1,112 @@
+"""The page in a real browser: no console errors, sorts, filters, shows every plot, fits a phone."""
+
+import shutil
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs the dev dependency playwright")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium; on Debian: apt-get install chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def tab(browser, run_dir):
+    """The page at desktop size, with what the console and the network saw in ``tab.seen``."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.seen = []
+    page.on("console", lambda message: page.seen.append(message.text))
+    page.on("pageerror", lambda error: page.seen.append(str(error)))
+    page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else page.seen.append(r.url))
+    page.goto((run_dir / "report.html").as_uri())
+    yield page
+    context.close()
+
+
+def test_it_opens_quietly_and_shows_every_plot(tab, data):
+    plots = tab.locator("svg.plot:visible")
+    assert tab.locator("svg.survival:visible").count() == len(data["attacks"])
+    assert plots.count() >= len(data["attacks"]) + 2 + 2 * len(data["schemes"])
+    boxes = [plots.nth(i).bounding_box() for i in range(plots.count())]
+    assert all(box["width"] > 100 and box["height"] > 50 for box in boxes)
+    assert all(tab.evaluate("[...document.images].map(i => i.complete && i.naturalWidth > 0)"))
+    assert tab.seen == []
+
+
+def test_the_heat_map_sorts(tab):
+    rows = lambda: tab.locator("#heat tbody tr").evaluate_all("all => all.map(r => r.dataset.attack)")  # noqa: E731
+    values = lambda: tab.locator("#heat tbody tr td:nth-child(2)").evaluate_all("c => c.map(x => +x.dataset.v)")  # noqa: E731
+    before = rows()
+    tab.locator("#heat thead th:nth-child(2) button").click()
+    assert values() == sorted(values())
+    tab.locator("#heat thead th:nth-child(2) button").click()
+    assert values() == sorted(values(), reverse=True)
+    assert sorted(rows()) == sorted(before)
+    tab.locator("#heat thead th:first-child button").click()
+    assert rows() == sorted(before)
+    assert tab.seen == []
+
+
+def test_attacks_and_schemes_can_be_filtered(tab):
+    tab.fill("#filter", "jpeg")
+    assert tab.locator("#heat tbody tr:visible").count() == 1
+    assert tab.locator("svg.survival:visible").count() == 1
+    tab.fill("#filter", "")
+    assert tab.locator("#heat tbody tr:visible").count() == 5
+    tab.locator(".chip[data-toggle=fragile]").first.click()
+    assert tab.locator(".card:visible").count() == 2
+    assert tab.locator("[data-scheme=fragile]:visible").count() == 0
+    tab.locator(".chip[data-toggle=fragile]").last.click()
+    assert tab.locator(".card:visible").count() == 3
+    assert tab.seen == []
+
+
+def test_metric_and_group_switch_what_is_shown(tab):
+    cell = lambda: tab.locator("#heat tbody tr:nth-child(2) td:nth-child(2) .cell:visible")  # noqa: E731
+    assert "detection" in cell().get_attribute("data-tip")
+    tab.locator(".seg[data-sets=metric] button[value=payload]").first.click()
+    assert "payload" in cell().get_attribute("data-tip")
+    tab.locator(".seg[data-sets=group] button[value=hard]").first.click()
+    assert "hard" in cell().get_attribute("data-tip")
+    assert cell().count() == 1
+
+
+def test_pointing_shows_n_and_interval(tab):
+    tab.locator("svg.survival:visible .dot").first.scroll_into_view_if_needed()
+    tab.locator("svg.survival:visible .dot").first.hover(force=True)
+    assert "95 % interval" in tab.locator("#tip").inner_text()
+    assert "n = " in tab.locator("#tip").inner_text()
+
+
+def test_the_calculator_counts(tab):
+    tab.fill("#volume", "9000000")
+    tab.select_option("#rate", "1e-4")
+    assert tab.locator("#per-day").inner_text() == "900"
+
+
+def test_it_fits_a_phone_and_works_in_the_dark(browser, run_dir):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark", has_touch=True)
+    page = context.new_page()
+    page.goto((run_dir / "report.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert sum(int(v) for v in background[4:-1].split(",")) < 150
+    assert page.locator(".card").first.bounding_box()["y"] < 844  # the verdict begins on the first screen
+    context.close()

@@ -1,0 +1,175 @@
+"""The files: whole, valid, rebuilt from the rows alone, one page without network."""
+
+import json
+import re
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+from rich.console import Console
+
+from watermark.report import build_report, compare_runs, print_summary, schema
+from watermark.report.curves import positions
+from watermark.report.wording import interval, n_of, percent, upper_bound
+
+
+def test_report_json_is_valid_and_a_broken_one_is_not(data):
+    jsonschema.Draft202012Validator.check_schema(schema())
+    jsonschema.validate(data, schema())
+    broken = json.loads(json.dumps(data))
+    broken["schemes"][0]["detection"]["rate"] = 97
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(broken, schema())
+
+
+def test_rebuilding_gives_the_same_bytes(run_dir):
+    names = ["report.html", "report.json", "summary.json", "robustness_evidence.json", "table.md", "table.tex"]
+    before = {name: (run_dir / name).read_bytes() for name in names}
+    assert build_report(run_dir) == run_dir / "report.html"
+    assert {name: (run_dir / name).read_bytes() for name in names} == before
+    assert not list(run_dir.glob(".*"))
+
+
+def test_the_report_needs_no_torch():
+    code = "import sys, watermark.report; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_page_is_one_file_without_network(page):
+    assert not re.search(r'<[a-z][^>]*\s(?:src|href|action)\s*=\s*["\']?(?!data:|#)', page)
+    assert not re.search(r"@import|url\(\s*['\"]?(?!data:)|fetch\(|XMLHttpRequest|<iframe|<link(?! rel=\"icon\")", page)
+
+
+def test_the_page_says_who_wins_how_sure_and_what_failed(page, data):
+    assert data["verdict"]["headline"].split(":")[0] in page
+    assert "Only 12 pictures" in page
+    assert "refused: needs" in page
+    assert "ValueError: simulated" in page
+    for attack in data["attacks"]:
+        assert page.count(f'data-attack="{attack["name"]}"') >= 3
+    assert page.count("data:image/webp") >= 3
+
+
+def test_summary_is_small_and_carries_n_intervals_and_provenance(run_dir):
+    summary = json.loads((run_dir / "summary.json").read_text())
+    assert len((run_dir / "summary.json").read_text()) < 10_000
+    assert summary["schemes"]["steady"]["detection"].keys() == {"successes", "n", "images", "rate", "low", "high"}
+    assert summary["data"]["manifest_hash"] == "a" * 64
+    assert summary["config_hash"]
+    assert summary["versions"]["torch"] == "2.11.0"
+
+
+def test_evidence_has_the_fields_of_c2pa_issue_61(run_dir, data):
+    evidence = json.loads((run_dir / "robustness_evidence.json").read_text())
+    assert evidence.keys() == {"steady", "average", "fragile"}
+    entry = evidence["steady"]["robustnessEvidence"]
+    assert entry.keys() == {"methodology", "corpus", "harness", "date", "results"}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", entry["date"])
+    assert entry["results"].keys() == {"unattacked", "jpeg", "noise", "rotate", "crop"}
+    assert entry["results"]["jpeg"]["detection"]["n"] == 36
+
+
+def test_tables_have_a_row_per_attack_and_an_interval_per_cell(run_dir):
+    markdown, latex = ((run_dir / f"table.{kind}").read_text() for kind in ("md", "tex"))
+    for attack in ("identity", "jpeg", "noise", "rotate", "crop"):
+        assert len(re.findall(rf"^\| {attack} (?:\| [<\d.]+\u202f% \[.+ to .+\] ){{3}}\|$", markdown, re.M)) == 1
+        assert re.search(rf"^{attack} &.*\\\\$", latex, re.M)
+    assert latex.count("{") == latex.count("}")
+
+
+def test_terminal_summary_names_every_scheme(run_dir):
+    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console.print(print_summary(run_dir))
+    text = console.export_text()
+    assert all(name in text for name in ("steady", "average", "fragile", "0 / 20"))
+
+
+@pytest.mark.parametrize("missing", ["logits", "costs", "samples", "negatives", "identity"])
+def test_a_run_that_kept_less_still_reports(sim, tmp_path, missing):
+    import pyarrow.parquet as pq
+
+    plan = sim.Simulation(photos=3, hard=1, logits=missing != "logits", samples=missing != "samples")
+    path = sim.simulate(tmp_path, plan)
+    if missing == "costs":
+        (path / "costs.parquet").unlink()
+    if missing in ("negatives", "identity"):
+        table = pq.read_table(path / "rows.parquet")
+        column = "marked" if missing == "negatives" else "attack"
+        pq.write_table(
+            table.filter([v not in (False, "identity") for v in table[column].to_pylist()]), path / "rows.parquet"
+        )
+    page = build_report(path).read_text()
+    said = {
+        "logits": "kept no soft decisions",
+        "costs": "kept no times",
+        "samples": "kept no sample pictures",
+        "negatives": "No unmarked picture was read",
+        "identity": "Verdict",
+    }
+    assert said[missing] in page
+    jsonschema.validate(json.loads((path / "report.json").read_text()), schema())
+
+
+def test_names_cannot_smuggle_markup(sim, tmp_path):
+    nasty = "<img src=x onerror=alert(1)>"
+    path = sim.simulate(tmp_path, sim.Simulation(photos=2, hard=0, schemes={nasty: 1.6}, samples=False))
+    sim.change_rows(path, lambda row: row.update(error=nasty) if row["attack"] == "crop" else None)
+    assert "<img src=x" not in build_report(path).read_text()
+
+
+def test_harsher_lies_to_the_right():
+    lower = positions({"strengths": [90, 10, 50], "harder": "lower"})
+    assert lower[90] < lower[50] < lower[10]
+    higher = positions({"strengths": [0.1, 0.02], "harder": "higher"})
+    assert higher[0.02] < higher[0.1]
+    away = positions({"strengths": [0.5, 2.0, 1.2], "harder": "away"})
+    assert away[0.5] < away[1.2] < away[2.0]
+    crowded = positions({"strengths": [1, 2, 4, 8, 100], "harder": "higher"})
+    assert crowded[2] - crowded[1] == pytest.approx(0.25)
+
+
+def rate_of(successes, n, low, high, images=None):
+    return {"successes": successes, "n": n, "images": images or n, "rate": successes / n, "low": low, "high": high}
+
+
+def test_words_never_round_a_miss_away_or_a_bound_down():
+    assert percent(rate_of(999, 1000, 0.994, 0.99998)) == "99.9\u202f%"
+    assert percent(rate_of(99999, 100000, 0.9, 1.0)) == "99\u202f%"
+    assert percent(rate_of(1, 100000, 0.0, 0.05)) == "<1\u202f%"
+    assert percent(rate_of(12, 12, 0.735, 1.0)) == "100\u202f%"
+    assert interval(rate_of(12, 12, 0.7353, 1.0)) == "73 to 100\u202f%"
+    assert n_of(rate_of(5, 144, 0, 1, images=12)) == "n = 144 readings of 12 images"
+    assert upper_bound(0.003682) == "0.37\u202f%"
+    assert upper_bound(0.00361) == "0.37\u202f%"
+
+
+def test_compare_finds_what_got_worse_and_what_cannot_be_told(sim, tmp_path):
+    before = sim.simulate(tmp_path / "a", sim.Simulation(samples=False))
+    after = sim.simulate(tmp_path / "b", sim.Simulation(samples=False))
+
+    def worsen(row):
+        if row["marked"] and row["scheme"] == "steady" and row["attack"] in ("noise", "rotate"):
+            row["is_marked"] = False
+        if row["marked"] and row["scheme"] == "average" and row["attack"] == "crop" and row["image"] == "photo_000.png":
+            row["is_marked"] = not row["is_marked"]
+
+    sim.change_rows(after, worsen)
+    found = compare_runs(before, after)
+    verdicts = {(c["scheme"], c["attack"]): c["verdict"] for c in found.changes}
+    assert verdicts["steady", "noise"] == verdicts["steady", "all"] == "worse"
+    assert verdicts["steady", "jpeg"] == "identical"
+    assert verdicts["average", "crop"] == "not separable"
+    assert verdicts["fragile", "all"] == "identical"
+    assert found.same_images == 16
+    assert found.only_a == found.only_b == []
+    assert found.table().row_count == 15
+
+
+def test_compare_refuses_runs_on_other_pixels(sim, tmp_path):
+    before, after = (sim.simulate(tmp_path / n, sim.Simulation(photos=2, hard=0, samples=False)) for n in "ab")
+    manifest = json.loads((after / "manifest.json").read_text())
+    manifest["data"]["images"][0]["sha256"] = "1" * 64
+    (after / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match="1 differ"):
+        compare_runs(before, after)
