@@ -10,9 +10,11 @@ import hydra
 import torch
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from watermark.config import CONFIG_DIR, build
 from watermark.errors import UserError
+from watermark.training.checkpoint import load
 from watermark.training.config import TrainConfig
 from watermark.training.loop import Trainer
 from watermark.training.photos import Crops, bundled, folder
@@ -58,8 +60,7 @@ def make_trainer(config: DictConfig, processes: Processes | None = None) -> Trai
     attacks = {name: [build(item) for item in chain] for name, chain in config.validation.attacks.items()}
     model = build(config.model)
     if config.start is not None:
-        values = torch.load(config.start, map_location="cpu", weights_only=True)["values"]
-        model.load_state_dict(values)
+        take_over(model, Path(config.start), list(config.start_parts))
     target = Path(config.output) / config.name
     if processes.rank == 0:
         target.mkdir(parents=True, exist_ok=True)
@@ -78,6 +79,21 @@ def make_trainer(config: DictConfig, processes: Processes | None = None) -> Trai
         seed=config.seed,
         processes=processes,
     )
+
+
+def take_over(model: nn.Module, checkpoint: Path, parts: list[str]) -> None:
+    """Begin with the averaged weights of another run; only those whose names contain one of ``parts``.
+
+    Raises:
+        UserError: if there is no such checkpoint, or nothing in it fits.
+    """
+    if not checkpoint.is_file():
+        raise UserError(f"start: expected a checkpoint, got {checkpoint}")
+    values = {name: value for name, value in load(checkpoint)["values"].items() if any(part in name for part in parts)}
+    own = model.state_dict()
+    if not values or any(name not in own or own[name].shape != value.shape for name, value in values.items()):
+        raise UserError(f"start: {checkpoint} does not fit this model (parts {', '.join(parts)})")
+    model.load_state_dict({**own, **values})
 
 
 def _pictures(photos: DictConfig) -> tuple[list[Any], list[Any]]:

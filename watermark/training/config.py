@@ -1,6 +1,6 @@
 """The scalars of ``watermark train``, typed; the groups (model, noise, curriculum, ...) are composed beside them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
@@ -19,6 +19,8 @@ class TrainConfig:
     """``cpu``, ``cuda``, ``cuda:1`` or ``auto``."""
     start: str | None = None
     """A ``best.pt`` of another run to begin from; None: from the classical start."""
+    start_parts: list[str] = field(default_factory=lambda: [""])
+    """Parts of parameter names that are taken over from ``start``; the default takes all."""
     photos: Any = MISSING
     model: Any = MISSING
     noise: Any = MISSING

@@ -37,9 +37,8 @@ class Journal:
         """One record: a line of ``log.jsonl``, and scalars for TensorBoard."""
         self._file.write(json.dumps({"step": step, "kind": kind, **figures}) + "\n")
         self._file.flush()
-        if self._board is not None:
-            for name, value in _flat(figures):
-                self._board.add_scalar(f"{kind}/{name}", value, step)
+        for name, value in _flat(figures):
+            self._show("add_scalar", f"{kind}/{name}", value, step)
 
     def progress(self, step: int, figures: dict[str, Any]) -> None:
         """The line for the person who waits."""
@@ -55,7 +54,16 @@ class Journal:
         original, marked = shown.cpu().chunk(2)
         residual = (0.5 + 10 * (marked - original)).clamp(0, 1)
         rows = [torch.cat(list(part), 2) for part in (original, marked, residual)]
-        self._board.add_image("pictures", torch.cat(rows, 1), step)
+        self._show("add_image", "pictures", torch.cat(rows, 1), step)
+
+    def _show(self, kind: str, *content: Any) -> None:
+        """A full disk or a deleted folder costs the curves, not the training."""
+        try:
+            if self._board is not None:
+                getattr(self._board, kind)(*content)
+        except OSError as error:
+            log.warning("no TensorBoard from here on: %s", error)
+            self._board = None
 
     def close(self) -> None:
         """Flush everything."""
