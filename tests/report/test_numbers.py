@@ -106,6 +106,20 @@ def test_schemes_that_differ_are_separated_and_equal_ones_are_not(sim, tmp_path,
     assert "No scheme stands out" in equal["verdict"]["headline"]
 
 
+def test_too_few_pictures_cannot_crown_a_winner(sim, tmp_path):
+    path = sim.simulate(tmp_path, sim.Simulation(photos=4, hard=0, samples=False))
+    found = report_data(load_run(path))
+    assert "4 photos are too few to prove it" in found["verdict"]["headline"]
+    assert found["schemes"][1]["rank"] == "not separable"
+
+
+def test_unequal_quality_is_said_on_the_first_screen(sim, tmp_path, data):
+    assert "equal quality" not in data["verdict"]["small"]
+    path = sim.simulate(tmp_path, sim.Simulation(photos=4, hard=0, samples=False))
+    sim.change_rows(path, lambda r: r.update(psnr=r["psnr"] - 3) if r["scheme"] == "average" and r["marked"] else None)
+    assert "not a comparison at equal quality" in report_data(load_run(path))["verdict"]["small"]
+
+
 def test_paired_difference_is_the_mean_over_pictures(data, rows):
     part = attacked_photos(rows)
     means = part.groupby(["scheme", "attack"])["is_marked"].mean()

@@ -43,7 +43,7 @@ def survival(attack: Json, cells: Sequence[Json], schemes: Sequence[str], metric
     for scheme in reversed(schemes):
         own = [c for c in cells if c["scheme"] == scheme and c[metric]["n"]]
         own = sorted((c for c in own if c["strength"] in at), key=lambda c: at[c["strength"]])
-        parts.append(_line(frame, own, at, schemes.index(scheme), scheme, metric))
+        parts.append(_line(frame, own, _dodged(at, schemes, scheme), schemes.index(scheme), metric))
     return svg(frame, parts, f"{metric} rate after {attack['name']} by {attack['parameter']}", "survival")
 
 
@@ -67,9 +67,18 @@ def _identity_line(frame: Frame, attack: Json, at: dict[float, float]) -> list[s
     return [f'<line class="zero" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.y(0):.1f}" y2="{frame.y(1):.1f}"/>']
 
 
-def _line(frame: Frame, cells: Sequence[Json], at: dict[float, float], index: int, scheme: str, metric: str) -> str:
+def _dodged(at: dict[float, float], schemes: Sequence[str], scheme: str) -> dict[float, float]:
+    """A single rung has room to set the schemes side by side."""
+    if len(at) != 1:
+        return at
+    aside = (schemes.index(scheme) - (len(schemes) - 1) / 2) * min(0.08, 0.8 / len(schemes))
+    return {value: share + aside for value, share in at.items()}
+
+
+def _line(frame: Frame, cells: Sequence[Json], at: dict[float, float], index: int, metric: str) -> str:
     if not cells:
         return ""
+    scheme = cells[0]["scheme"]
     xs = [frame.x(0.04 + 0.92 * at[cell["strength"]]) for cell in cells]
     rates = [cell[metric] for cell in cells]
     parts = []

@@ -37,7 +37,7 @@ def report_data(run: Run) -> Json:
         "date": day((run.path / "rows.parquet").stat().st_mtime),
         "group": run.headline_group,
         "false_positive_rate": run.false_positive_rate,
-        "verdict": sentence(run, verdict),
+        "verdict": sentence(run, verdict, tested),
         "schemes": verdict,
         "attacks": cell_section.attacks(run),
         "ladders": ladder,

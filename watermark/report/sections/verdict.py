@@ -3,8 +3,11 @@
 import pandas as pd
 
 from watermark.evaluation.aggregate import IDENTITY, Json, Run, bit_accuracy, mean, misattributed, rate
+from watermark.report.sections.pairwise import LEVEL
 from watermark.report.wording import count, n_of, percent, power, share
 
+UNEQUAL = 0.5
+"""Decibels between schemes from which the page says that quality is not equal."""
 SMALL = 20
 """Pictures under which the page warns in its first screen."""
 
@@ -94,14 +97,24 @@ def _against(best: str, scheme: str, pairs: list[Json]) -> str:
     return "not tested"
 
 
-def sentence(run: Run, found: list[Json]) -> Json:
-    """The verdict in words: a headline, what it rests on, what is promised, and a warning where n is small."""
+def sentence(run: Run, found: list[Json], pairs: list[Json]) -> Json:
+    """The verdict in words: a headline, what it rests on, what is promised, and warnings.
+
+    Args:
+        run: the evaluation.
+        found: from ``cards``.
+        pairs: from ``pairwise.pairs``: tells "no difference seen" from "none could have been seen".
+    """
+    hopeless = any(pair["overall"]["smallest_p"] * len(pairs) > LEVEL for pair in pairs)
     best = found[0]
     pictures = "photos" if best["group"] == "natural" else "test pictures"
     level = [card["scheme"] for card in found[1:] if card["rank"] == "not separable"]
     worse = [card["scheme"] for card in found[1:] if card["rank"] == "worse"]
     headline = f"{best['scheme']}: mark found in {percent(best['detection'])} of attacked {pictures}"
-    if level and worse:
+    if level and hopeless and best["detection"]["rate"] > max(card["detection"]["rate"] for card in found[1:]):
+        images = best["detection"]["images"]
+        headline = f"{best['scheme']} keeps most marks, but {images} {pictures} are too few to prove it"
+    elif level and worse:
         headline = f"{_listed([best['scheme'], *level])} lead and cannot be told apart"
     elif level:
         headline = f"No scheme stands out among {_listed([best['scheme'], *level])}"
@@ -115,7 +128,7 @@ def sentence(run: Run, found: list[Json]) -> Json:
             f"“Found” means a p-value of at most {power(rate_of_false)} after paying for everything that was tried: in "
             f"theory one false alarm in {count(1 / rate_of_false)} unmarked pictures. {_alarms(found)}"
         ),
-        "small": _small(best),
+        "small": " ".join(filter(None, (_small(best), _unequal(found)))) or None,
     }
 
 
@@ -141,9 +154,19 @@ def _small(best: Json) -> str | None:
     images = best["detection"]["images"]
     if images >= SMALL:
         return None
+    text = f"Only {images} pictures: read the intervals, not the rates."
+    if best["detection"]["rate"] < 1:
+        return text
+    return text + f" A scheme that fails on one picture in {max(2, images // 2)} could still have passed here by luck."
+
+
+def _unequal(found: list[Json]) -> str | None:
+    known = [card["quality"]["psnr"] for card in found if card["quality"]["psnr"] is not None]
+    if not known or max(known) - min(known) < UNEQUAL:
+        return None
     return (
-        f"Only {images} pictures: read the intervals, not the rates. A scheme that fails on one picture in "
-        f"{max(2, images // 2)} could still have passed here by luck."
+        f"Schemes are marked at {min(known):.1f} to {max(known):.1f} dB, so this is not a comparison at equal quality; "
+        "target_psnr=42 makes one."
     )
 
 
