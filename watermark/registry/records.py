@@ -63,6 +63,7 @@ class IssueRecord:
         key_id: fingerprint of the key file.
         released_sha256: of the released file's bytes.
         perceptual_hash: of the released pixels, ``"phash64:"`` and 16 hexadecimal digits.
+        thumbnail: small grey copy of the released pixels, to find a crop's place; purged with the record.
         explicit_label: False only where the image was released without a visible label.
         recipient_reference: keyed hash of whom it was provided to; needed where ``explicit_label`` is False.
         c2pa_manifest_id: of a C2PA manifest that goes with the image.
@@ -82,6 +83,7 @@ class IssueRecord:
     released_sha256: str
     perceptual_hash: str
     explicit_label: bool
+    thumbnail: str | None = None
     recipient_reference: str | None = None
     c2pa_manifest_id: str | None = None
     created_at: str = ""

@@ -1,0 +1,92 @@
+import json
+import logging
+import os
+import stat
+
+import pytest
+
+from watermark.cli import main
+from watermark.errors import UserError
+from watermark.keystore import KeyFile, load_key
+
+
+def test_a_key_file_is_readable_by_its_owner_only_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try:
+        KeyFile.new().save(tmp_path / "key.json")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "key.json").stat().st_mode) == 0o600
+
+
+def test_what_was_saved_is_loaded_and_two_keys_differ(tmp_path):
+    key = KeyFile.new()
+    key.save(tmp_path / "key.json")
+    assert KeyFile.load(tmp_path / "key.json") == key
+    assert load_key(tmp_path / "key.json") == key.mark_key
+    assert KeyFile.new().mark_key != key.mark_key
+    assert len(key.mark_key) == len(key.registry_key) == 32
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o601])
+def test_a_loose_permission_is_refused_with_the_command_that_repairs_it(tmp_path, mode):
+    path = tmp_path / "key.json"
+    KeyFile.new().save(path)
+    path.chmod(mode)
+    with pytest.raises(UserError, match=f"mode {mode:03o}.*chmod 600"):
+        KeyFile.load(path)
+
+
+def test_a_key_is_never_overwritten(tmp_path):
+    KeyFile.new().save(tmp_path / "key.json")
+    with pytest.raises(UserError, match="never overwritten"):
+        KeyFile.new().save(tmp_path / "key.json")
+
+
+def test_the_secret_is_in_no_text_that_a_key_turns_into(tmp_path, capsys, caplog):
+    path = tmp_path / "key.json"
+    with caplog.at_level(logging.DEBUG):
+        assert main(["key", "new", str(path)]) == 0
+        assert main(["key", "show", str(path)]) == 0
+    key = KeyFile.load(path)
+    seen = "".join([*capsys.readouterr(), caplog.text, repr(key), str(key), f"{[key]}"])
+    for secret in (key.mark_key, key.registry_key):
+        assert secret.hex() not in seen
+        assert repr(secret) not in seen
+    assert key.key_id in seen
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[]", '{"format": "robust-watermark key 1"}', "SECRET"])
+def test_a_file_that_is_no_key_is_refused_without_its_content(tmp_path, damage):
+    path = tmp_path / "key.json"
+    path.touch(0o600)
+    path.write_text(damage)
+    with pytest.raises(UserError, match="not a key file") as refusal:
+        KeyFile.load(path)
+    assert "SECRET" not in str(refusal.value)
+    assert refusal.value.__suppress_context__
+
+
+def test_a_damaged_secret_is_noticed(tmp_path):
+    path = tmp_path / "key.json"
+    KeyFile.new().save(path)
+    content = json.loads(path.read_text())
+    content["mark_key"] = (
+        "00" + content["mark_key"][2:] if content["mark_key"][:2] != "00" else "11" + content["mark_key"][2:]
+    )
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="damaged"):
+        KeyFile.load(path)
+
+
+def test_a_missing_file_is_said(tmp_path):
+    with pytest.raises(UserError, match="No such file"):
+        KeyFile.load(tmp_path / "none.json")
+
+
+def test_rotation_keeps_the_registry_and_changes_the_mark(tmp_path):
+    old = KeyFile.new()
+    new = KeyFile.new(rotate=old)
+    assert new.registry_key == old.registry_key
+    assert new.mark_key != old.mark_key
+    assert new.key_id != old.key_id

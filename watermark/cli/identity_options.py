@@ -1,0 +1,80 @@
+"""What `issue`, `trace` and `registry` share: where the registry is, which keys, which markers."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from watermark.errors import UserError
+
+if TYPE_CHECKING:
+    from watermark.identity import Candidate
+    from watermark.keystore import KeyFile
+    from watermark.registry import Registry, Slot
+    from watermark.watermarker import Watermarker
+
+DEFAULT_REGISTRY = "watermark-registry.db"
+
+
+def add_registry_option(parser: argparse.ArgumentParser) -> None:
+    """``--registry``."""
+    parser.add_argument(
+        "--registry",
+        default=DEFAULT_REGISTRY,
+        metavar="FILE|URL",
+        help="SQLite file or SQLAlchemy database URL (default: %(default)s)",
+    )
+
+
+def open_registry(args: argparse.Namespace, key: "KeyFile | None") -> "Registry":
+    """The registry, writable if a key is given."""
+    from watermark.registry import Registry
+
+    return Registry(args.registry, key.registry_key if key else None)
+
+
+def marker_for(slot: "Slot", key: "KeyFile", rate: float, target_psnr: float | None = None) -> "Watermarker":
+    """The marker that a slot's definition asks for.
+
+    Raises:
+        UserError: the scheme or layout is not installed here.
+    """
+    from watermark.watermarker import Watermarker
+
+    settings: dict[str, Any] = {} if target_psnr is None else {"target_psnr": target_psnr}
+    try:
+        return Watermarker.load(
+            slot.algorithm, key=key.mark_key, layout=slot.layout, false_positive_rate=rate, **settings
+        )
+    except (ValueError, RuntimeError) as error:
+        raise UserError(f"slot {slot.slot}: {str(error).splitlines()[0]}") from None
+
+
+def candidates_for(registry: "Registry", keys: Sequence["KeyFile"], rate: float) -> list["Candidate"]:
+    """One marker for every pair of a key and a scheme that the registry's slots name, at its share of the rate.
+
+    Raises:
+        UserError: no slot belongs to any of the keys.
+    """
+    from watermark.identity import Candidate
+
+    wanted: dict[tuple[str, str, str], tuple[KeyFile, Slot]] = {}
+    for slot in registry.slots():
+        for key in keys:
+            if key.key_id == slot.key_id:
+                wanted[key.key_id, slot.algorithm, slot.layout] = (key, slot)
+    if not wanted:
+        names = ", ".join(key.key_id for key in keys)
+        raise UserError(f"no slot of this registry belongs to key {names}")
+    share = rate / len(wanted)
+    return [
+        Candidate(marker_for(slot, key, share), key.key_id, slot.algorithm, slot.layout)
+        for key, slot in wanted.values()
+    ]
+
+
+def load_keys(paths: Sequence[Path]) -> list["KeyFile"]:
+    """Key files in the order given."""
+    from watermark.keystore import KeyFile
+
+    return [KeyFile.load(path) for path in paths]

@@ -1,0 +1,156 @@
+"""`watermark registry ACTION`: define provider slots, look records up, verify the chain, purge what may go."""
+
+import argparse
+import json
+from pathlib import Path
+
+from watermark.cli.identity_options import add_registry_option, load_keys, open_registry
+from watermark.errors import UserError
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser("registry", help="keep and check the record of issued IDs", description=__doc__)
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+
+    slot = actions.add_parser("add-slot", help="define a provider slot, for ever")
+    slot.add_argument("slot", type=int)
+    slot.add_argument("--code", required=True, help="27-character provider code")
+    slot.add_argument("--scheme", default="tile_spread", help="a name under configs/scheme (default: %(default)s)")
+    slot.add_argument("--scheme-version", default="1", help="of the scheme's mark (default: %(default)s)")
+    slot.add_argument("--layout", default="l64", help="a name under configs/codec (default: %(default)s)")
+    _finish(slot, _add_slot, key="required")
+
+    _finish(actions.add_parser("slots", help="list the provider slots"), _slots)
+
+    show = actions.add_parser("show", help="everything recorded about one content ID")
+    show.add_argument("slot", type=int)
+    show.add_argument("content_id", type=int)
+    _finish(show, _show)
+
+    verify = actions.add_parser("verify", help="find altered, removed or reordered records; exit status 1 if any")
+    verify.add_argument(
+        "--anchor", action="append", default=[], metavar="COUNT:HASH", help="printed by an earlier verification"
+    )
+    _finish(verify, _verify, key="optional")
+
+    purge = actions.add_parser("purge", help="empty records whose retention is over")
+    purge.add_argument("records", type=int, nargs="*", help="only these (default: all whose time has come)")
+    _finish(purge, _purge, key="required")
+
+    reserve = actions.add_parser("reserve", help="take a block of content IDs for an allocator elsewhere, as JSON")
+    reserve.add_argument("slot", type=int)
+    reserve.add_argument("count", type=int)
+    _finish(reserve, _reserve, key="required")
+
+    spread = actions.add_parser("add-propagator", help="record that a service spread an issued picture")
+    spread.add_argument("slot", type=int)
+    spread.add_argument("content_id", type=int)
+    spread.add_argument("propagator")
+    spread.add_argument("propagate_id")
+    _finish(spread, _add_propagator, key="required")
+
+    binding = actions.add_parser("soft-binding", help="a C2PA soft-binding assertion for an issued picture, as JSON")
+    binding.add_argument("slot", type=int)
+    binding.add_argument("content_id", type=int)
+    binding.add_argument("--owner", required=True, help="your domain, reversed: org.example")
+    _finish(binding, _soft_binding)
+
+
+def _finish(parser: argparse.ArgumentParser, run: object, key: str | None = None) -> None:
+    add_registry_option(parser)
+    if key:
+        parser.add_argument("--key-file", type=Path, required=key == "required", help="the registry's key")
+    parser.set_defaults(run=run)
+
+
+def _add_slot(args: argparse.Namespace) -> int:
+    from watermark.config import build_named, config_names
+    from watermark.registry import Slot
+
+    if args.scheme not in config_names("scheme"):
+        raise UserError(f"no scheme named {args.scheme!r}; expected one of {', '.join(config_names('scheme'))}")
+    try:
+        layout = build_named("codec", args.layout)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    if not 0 <= args.slot < 1 << layout.provider_bits:
+        raise UserError(f"expected a slot from 0 to {(1 << layout.provider_bits) - 1} in layout {args.layout}")
+    (key,) = load_keys([args.key_file])
+    slot = Slot(args.slot, args.code, key.key_id, args.scheme, args.scheme_version, args.layout, layout.content_bits)
+    open_registry(args, key).add_slot(slot)
+    print(f"slot {slot.slot}: {slot.content_producer}, {slot.algorithm} {slot.layout}, key {slot.key_id}")
+    return 0
+
+
+def _slots(args: argparse.Namespace) -> int:
+    for slot in open_registry(args, None).slots():
+        scheme = f"{slot.algorithm} {slot.algorithm_version} {slot.layout}"
+        print(
+            f"slot {slot.slot}: {slot.content_producer}, {scheme}, {slot.content_bits} content bits, key {slot.key_id}"
+        )
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    found = open_registry(args, None).find(args.slot, args.content_id)
+    if found is None:
+        raise UserError(f"content ID {args.content_id} of slot {args.slot} is not recorded")
+    print(json.dumps(found.as_dict(), indent=2))
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    keys = load_keys([args.key_file] if args.key_file else [])
+    result = open_registry(args, keys[0] if keys else None).verify([_anchor(text) for text in args.anchor])
+    for problem in result.problems:
+        print(problem)
+    head = "head checked with the key" if result.head_checked else "head not checked: no key given"
+    answer = "whole" if result.ok else f"{len(result.problems)} problems"
+    print(f"{result.count} records, {result.purged} purged: {answer} ({head})")
+    print(f"anchor {result.count}:{result.hash}  (keep it elsewhere, give it to the next verify)")
+    return 0 if result.ok else 1
+
+
+def _anchor(text: str) -> tuple[int, str]:
+    count, _, digest = text.partition(":")
+    if not count.isdigit() or len(digest) != 64:
+        raise UserError(f"--anchor: expected COUNT:HASH, got {text[:80]}")
+    return int(count), digest
+
+
+def _purge(args: argparse.Namespace) -> int:
+    count = open_registry(args, load_keys([args.key_file])[0]).purge(args.records or None)
+    print(f"{count} records purged")
+    return 0
+
+
+def _reserve(args: argparse.Namespace) -> int:
+    registry = open_registry(args, load_keys([args.key_file])[0])
+    block = registry.reserve(args.slot, args.count)
+    ids = registry.content_ids(block)
+    print(json.dumps({"slot": block.slot, "start": block.start, "stop": block.stop, "content_ids": ids}))
+    return 0
+
+
+def _add_propagator(args: argparse.Namespace) -> int:
+    registry = open_registry(args, load_keys([args.key_file])[0])
+    registry.add_propagator(args.slot, args.content_id, args.propagator, args.propagate_id)
+    print(f"content {args.content_id} of slot {args.slot}: spread by {args.propagator}")
+    return 0
+
+
+def _soft_binding(args: argparse.Namespace) -> int:
+    from watermark.codec import Payload
+    from watermark.config import build_named
+    from watermark.labels import soft_binding
+
+    registry = open_registry(args, None)
+    slot, found = registry.slot(args.slot), registry.find(args.slot, args.content_id)
+    if slot is None or found is None or found.record is None:
+        raise UserError(f"content ID {args.content_id} of slot {args.slot} is not recorded")
+    name = soft_binding.algorithm_name(args.owner, slot.algorithm, slot.algorithm_version)
+    payload = Payload(args.slot, args.content_id, found.record.version)
+    data = soft_binding.soft_binding_assertion(name, build_named("codec", slot.layout), payload)
+    print(json.dumps({"label": soft_binding.ASSERTION, "data": data}, indent=2))
+    return 0

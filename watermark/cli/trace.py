@@ -1,0 +1,100 @@
+"""`watermark trace FILE`: whose picture is this, with evidence. Exit status 0 match, 1 any other answer, 2 error."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from watermark.cli.identity_options import add_registry_option, candidates_for, load_keys, open_registry
+from watermark.errors import UserError
+
+if TYPE_CHECKING:
+    from watermark.identity import Evidence, Verdict
+
+DEFAULT_POLICY = "watermark.identity.policy:measures_article_6"
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser("trace", help="say whose picture this is, with evidence", description=__doc__)
+    parser.add_argument("file", type=Path, help="a picture")
+    parser.add_argument(
+        "--key-file", type=Path, required=True, action="append", help="repeat it for every key in use or rotated out"
+    )
+    add_registry_option(parser)
+    parser.add_argument("--declared", choices=["yes", "no"], help="whether the uploader said that it is AI-generated")
+    parser.add_argument(
+        "--classifier", type=Path, metavar="JSON", help="a classifier's answer, to stand in the evidence"
+    )
+    parser.add_argument("--policy", default=DEFAULT_POLICY, help="function of the evidence (default: %(default)s)")
+    parser.add_argument(
+        "--false-positive-rate", type=float, default=1e-6, help="of the whole answer (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the whole evidence")
+    parser.add_argument("--output", type=Path, metavar="JSON", help="write the whole evidence to a new file")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status 0 only for ``match``."""
+    from watermark.identity import State, to_json, trace
+    from watermark.identity.evidence import classifier_from_json
+    from watermark.identity.policy import load_policy
+
+    if not 0 < args.false_positive_rate < 1:
+        raise UserError(f"--false-positive-rate: expected a number between 0 and 1, got {args.false_positive_rate}")
+    policy = load_policy(args.policy)
+    registry = open_registry(args, None)
+    candidates = candidates_for(registry, load_keys(args.key_file), args.false_positive_rate)
+    evidence = trace(
+        args.file,
+        registry,
+        candidates,
+        false_positive_rate=args.false_positive_rate,
+        declared=None if args.declared is None else args.declared == "yes",
+        classifier=classifier_from_json(_read(args.classifier)) if args.classifier else None,
+    )
+    verdict = policy(evidence)
+    report = to_json(evidence, verdict)
+    if args.output:
+        _write(args.output, report)
+    print(report if args.json else _lines(args.file, evidence, verdict))
+    return 0 if evidence.watermark.state is State.MATCH else 1
+
+
+def _lines(path: Path, evidence: "Evidence", verdict: "Verdict") -> str:
+    mark = evidence.watermark
+    lines = [f"{path}: {mark.state.value} (log10 p {mark.log10_p:.1f})"]
+    if mark.provider_id is not None:
+        lines.append(f"  mark        provider {mark.provider_id}, content {mark.content_id}")
+    if mark.found and mark.found.record:
+        record = mark.found.record
+        lines.append(f"  record      {record.content_producer} {record.produce_id}, issued {record.created_at}")
+    if mark.found and mark.found.withdrawn:
+        lines.append(f"  withdrawn   {mark.found.withdrawn}")
+    if mark.comparison:
+        lines.append(f"  looks       {mark.comparison.distance} of 64 bits differ ({mark.comparison.found_as})")
+    labels = [f"{one.label.label if one.label else 'unreadable'} in {one.carrier}" for one in evidence.metadata]
+    agrees = {None: "", True: ", agrees with the record", False: ", CONTRADICTS the record"}[evidence.metadata_agrees]
+    lines.append(f"  metadata    {('AIGC label ' + '; '.join(labels) + agrees) if labels else 'no AIGC label'}")
+    lines.append(f"  declared    {'not asked' if evidence.declared is None else 'yes' if evidence.declared else 'no'}")
+    lines.append(f"  classifier  {evidence.classifier['name'] if evidence.classifier else 'none run'}")
+    review = ", a person should look" if verdict.needs_review else ""
+    lines.append(f"  class       {verdict.platform_class} by {verdict.policy}{review}")
+    return "\n".join(lines)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError):
+        raise UserError(f"{path}: cannot be read") from None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text + "\n")
+    except FileExistsError:
+        raise UserError(f"{path}: exists already") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from None

@@ -1,0 +1,167 @@
+"""What was found about a picture, in four fields that are kept apart, and what a policy makes of it.
+
+Metadata can be written by anybody, a declaration is a user's word, a watermark needs the key, a classifier guesses.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from watermark.errors import UserError
+from watermark.identity.perceptual_hash import THRESHOLD, Comparison
+from watermark.labels.carriers import FoundLabel
+from watermark.registry import Found
+
+SCHEMA = "robust-watermark evidence 1"
+
+
+class State(StrEnum):
+    """The answer of the look-up."""
+
+    MATCH = "match"
+    UNKNOWN_ID = "valid-checksum-unknown-id"
+    SLOT_UNKNOWN = "slot-unknown"
+    HASH_MISMATCH = "hash-mismatch"
+    NO_MARK = "no-mark"
+
+
+MEANINGS = {
+    State.MATCH: "the mark names a recorded image, and the picture looks like it",
+    State.UNKNOWN_ID: "a valid mark of a known slot, but no image with this ID is on record",
+    State.SLOT_UNKNOWN: "a valid mark, but this registry has no such slot for this key and scheme",
+    State.HASH_MISMATCH: "the mark names a recorded image, and the picture does not look like it: perhaps a copied "
+    "mark, perhaps heavy editing",
+    State.NO_MARK: "no mark at the promised false-positive rate",
+}
+
+
+@dataclass(frozen=True)
+class WatermarkEvidence:
+    """What the pixels say.
+
+    Attributes:
+        state: see ``State``.
+        log10_p: how surprising the reading is without a mark; everything that was tried is paid for.
+        false_positive_rate: promised for this answer as a whole.
+        tried: pairs of key and scheme.
+        provider_id: slot in the pixels; None without a mark.
+        content_id: number in the pixels; None without a mark.
+        version: payload version; None without a mark.
+        found: the registry's record; None if there is none.
+        comparison: with the released picture; None if there is no record or it was purged.
+    """
+
+    state: State
+    log10_p: float
+    false_positive_rate: float
+    tried: int
+    provider_id: int | None = None
+    content_id: int | None = None
+    version: int | None = None
+    found: Found | None = None
+    comparison: Comparison | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything about one file.
+
+    Attributes:
+        file: name, SHA-256, size in bytes and pixels, format.
+        metadata: AIGC labels found.
+        declared: whether the uploader said that it is AI-generated; None if nobody asked.
+        watermark: see ``WatermarkEvidence``.
+        classifier: what some classifier said, given by the caller: ``name``, ``score``, ``is_generated``. None here:
+            this toolkit runs no classifier.
+        created_at: UTC.
+    """
+
+    file: dict[str, Any]
+    metadata: tuple[FoundLabel, ...]
+    declared: bool | None
+    watermark: WatermarkEvidence
+    classifier: dict[str, Any] | None
+    created_at: str
+
+    @property
+    def metadata_agrees(self) -> bool | None:
+        """Whether a label names the same producer and number as the record; None if one of them is missing."""
+        record = self.watermark.found.record if self.watermark.found else None
+        labels = [one.label for one in self.metadata if one.label]
+        if record is None or not labels:
+            return None
+        wanted = (record.content_producer, record.produce_id)
+        return all((one.content_producer, one.produce_id) == wanted for one in labels)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a policy makes of the evidence.
+
+    Attributes:
+        platform_class: ``confirmed``, ``possible``, ``suspected`` or ``none``.
+        attributed_to: provider code, only where the evidence may support an attribution.
+        needs_review: a person should look.
+        reasons: one line each.
+        policy: its name.
+    """
+
+    platform_class: str
+    attributed_to: str | None
+    needs_review: bool
+    reasons: tuple[str, ...]
+    policy: str = field(default="measures-article-6")
+
+
+def to_json(evidence: Evidence, verdict: Verdict) -> str:
+    """The exportable report; the four kinds of evidence stay apart, the verdict stands beside them."""
+    mark = evidence.watermark
+    found = mark.found.as_dict() if mark.found else None
+    comparison = asdict(mark.comparison) | {"threshold": THRESHOLD} if mark.comparison else None
+    if found and found["record"]:
+        found["record"].pop("thumbnail")
+    content = {
+        "schema": SCHEMA,
+        "created_at": evidence.created_at,
+        "file": evidence.file,
+        "metadata": {
+            "labels": [one.as_dict() for one in evidence.metadata],
+            "agrees_with_record": evidence.metadata_agrees,
+        },
+        "declaration": {"declared": evidence.declared},
+        "watermark": {
+            "state": mark.state.value,
+            "meaning": MEANINGS[mark.state],
+            "log10_p": round(mark.log10_p, 3),
+            "false_positive_rate": mark.false_positive_rate,
+            "key_and_scheme_pairs_tried": mark.tried,
+            "provider_id": mark.provider_id,
+            "content_id": mark.content_id,
+            "version": mark.version,
+            "registry": found,
+            "perceptual_hash": comparison,
+        },
+        "classifier": evidence.classifier,
+        "verdict": asdict(verdict),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def classifier_from_json(text: str) -> dict[str, Any]:
+    """A classifier's answer as a caller hands it in.
+
+    Raises:
+        UserError: not an object with ``name`` (text), ``score`` (number) and ``is_generated`` (true or false).
+    """
+    try:
+        value = json.loads(text)
+        if not (
+            isinstance(value["name"], str)
+            and isinstance(value["score"], int | float)
+            and isinstance(value["is_generated"], bool)
+        ):
+            raise ValueError
+    except (ValueError, KeyError, TypeError):
+        raise UserError('expected a classifier answer like {"name": "x", "score": 0.9, "is_generated": true}') from None
+    return {name: value[name] for name in ("name", "score", "is_generated")}

@@ -1,0 +1,136 @@
+"""Issue a picture: allocate an ID, mark, label, check, record, release; all or nothing.
+
+The order decides what a crash can leave behind. The file is complete under a temporary name and its mark and label are
+read back; then the record is committed; then the file gets its name. So no picture is ever released without a record;
+at worst there is a record of a picture that was never released.
+"""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from watermark import files
+from watermark.errors import UserError
+from watermark.identity.perceptual_hash import perceptual_hash, thumbnail
+from watermark.identity.trace import Marker
+from watermark.labels import AigcLabel, add_visible_label, save_with_label
+from watermark.labels.carriers import SUFFIXES
+from watermark.registry import IssueRecord, Registry, Slot
+
+PAYLOAD_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be issued.
+
+    Attributes:
+        source: the generated picture.
+        target: where the released file goes: JPEG, PNG, WebP, AVIF or TIFF by suffix.
+        slot: provider slot.
+        label: ``"1"`` is AI-generated, ``"2"`` possibly, ``"3"`` suspected.
+        produce_id: the provider's number for it; None makes one from slot and content ID.
+        draw_visible: draw the visible label into a corner.
+        explicit_label: people will see a label: the drawn one, or one that the service shows beside the picture.
+        recipient: whom it is provided to; needed where nobody will see a label. Only a keyed hash is recorded.
+        visible_text: of the drawn label.
+        font: font file of the drawn label.
+        overwrite: replace ``target``.
+        quality: of JPEG, WebP or AVIF.
+    """
+
+    source: Path
+    target: Path
+    slot: int
+    label: str = "1"
+    produce_id: str | None = None
+    draw_visible: bool = True
+    explicit_label: bool = True
+    recipient: str | None = None
+    visible_text: str = "AI生成"
+    font: Path | None = None
+    overwrite: bool = False
+    quality: int | None = None
+
+
+def issue(request: Request, registry: Registry, marker: Marker, key_id: str) -> IssueRecord:
+    """Issue one picture.
+
+    Args:
+        request: what is wanted.
+        registry: opened with its key.
+        marker: built with the slot's key, scheme and layout.
+        key_id: fingerprint of the marker's key.
+
+    Returns:
+        The record, as it was committed.
+
+    Raises:
+        UserError: anything in the way, in one line; then nothing was released.
+    """
+    slot = _checked_slot(request, registry, key_id)
+    image = files.load(request.source)
+    if request.draw_visible:
+        image = add_visible_label(image, request.visible_text, font=request.font)
+    content_id = registry.allocate(request.slot)
+    produce_id = request.produce_id or f"W{PAYLOAD_VERSION}-{request.slot:X}-{content_id:X}"
+    label = AigcLabel.first(request.label, slot.content_producer, produce_id)
+    try:
+        marked = marker.embed(image, request.slot, content_id)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{request.source}: {error}") from error
+    request.target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=request.target.parent, prefix=".issue-") as folder:
+        temporary = Path(folder) / request.target.name
+        sha256 = save_with_label(marked, temporary, label, quality=request.quality)
+        released = files.load(temporary)
+        read = marker.detect(released)
+        if (read.is_marked, read.provider_id, read.content_id) != (True, request.slot, content_id):
+            raise UserError(
+                f"{request.target}: the mark cannot be read back from the file (log10 p {read.log10_p:.1f}); "
+                "nothing was issued; try a larger picture, a higher quality or a lower target PSNR"
+            )
+        made = IssueRecord(
+            version=PAYLOAD_VERSION,
+            slot=request.slot,
+            content_id=content_id,
+            content_producer=slot.content_producer,
+            produce_id=produce_id,
+            label=request.label,
+            algorithm=slot.algorithm,
+            algorithm_version=slot.algorithm_version,
+            key_id=key_id,
+            released_sha256=sha256,
+            perceptual_hash=perceptual_hash(released),
+            thumbnail=thumbnail(released),
+            explicit_label=request.explicit_label,
+            recipient_reference=registry.recipient_reference(request.recipient) if request.recipient else None,
+        )
+        (record,) = registry.record([made])
+        try:
+            os.replace(temporary, request.target)  # noqa: PTH105 - named for what it promises: all or nothing
+        except OSError as error:
+            registry.withdraw(request.slot, content_id, "the file could not be put in its place")
+            raise UserError(
+                f"{request.target}: cannot be written ({error.strerror}); the record is withdrawn"
+            ) from error
+    return record
+
+
+def _checked_slot(request: Request, registry: Registry, key_id: str) -> Slot:
+    slot = registry.slot(request.slot)
+    if slot is None:
+        raise UserError(f"slot {request.slot} is not defined in this registry; see: watermark registry add-slot")
+    if slot.key_id != key_id:
+        raise UserError(
+            f"slot {slot.slot} belongs to key {slot.key_id}, this is key {key_id}; a new key takes a new slot"
+        )
+    if request.target.exists() and not request.overwrite:
+        raise UserError(f"{request.target}: exists already; say --overwrite to replace it")
+    if request.target.suffix.lower() not in SUFFIXES:
+        expected = " ".join(sorted(SUFFIXES))
+        raise UserError(f"{request.target}: expected a format with a place for the label: {expected}")
+    if not request.explicit_label and not request.recipient:
+        raise UserError("an image without a visible label needs a recipient (Labelling Measures, Art. 9)")
+    return slot

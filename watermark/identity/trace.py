@@ -1,0 +1,144 @@
+"""Whose picture is this: detect, look up, compare the looks, and keep the evidence."""
+
+import hashlib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from PIL import Image
+
+from watermark import files
+from watermark.identity.evidence import Evidence, State, WatermarkEvidence
+from watermark.identity.perceptual_hash import compare
+from watermark.labels.carriers import FoundLabel, read_labels
+from watermark.registry import Registry
+from watermark.registry.records import time_text, utc_now
+
+
+class Found(Protocol):
+    """What a marker answers (``watermark.detection.Detection``)."""
+
+    @property
+    def is_marked(self) -> bool: ...  # noqa: D102
+    @property
+    def log10_p(self) -> float: ...  # noqa: D102
+    @property
+    def provider_id(self) -> int | None: ...  # noqa: D102
+    @property
+    def content_id(self) -> int | None: ...  # noqa: D102
+    @property
+    def version(self) -> int | None: ...  # noqa: D102
+
+
+class Marker(Protocol):
+    """Two verbs on PIL images; ``watermark.Watermarker`` is one."""
+
+    def embed(self, image: Image.Image, provider_id: int, content_id: int) -> Image.Image:
+        """A marked copy."""
+        ...
+
+    def detect(self, image: Image.Image) -> Found:
+        """What the pixels say."""
+        ...
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A key and scheme that the registry's marks may have been made with.
+
+    Attributes:
+        marker: built with that key, scheme and layout, at its share of the false-positive rate.
+        key_id: fingerprint of the key.
+        algorithm: scheme name.
+        layout: payload layout.
+    """
+
+    marker: Marker
+    key_id: str
+    algorithm: str
+    layout: str
+
+
+def trace(
+    path: Path,
+    registry: Registry,
+    candidates: Iterable[Candidate],
+    *,
+    false_positive_rate: float,
+    declared: bool | None = None,
+    classifier: dict[str, Any] | None = None,
+) -> Evidence:
+    """Gather the evidence about one file.
+
+    Args:
+        path: a picture.
+        registry: opened with or without its key.
+        candidates: what to look for, each built with ``false_positive_rate / len(candidates)``.
+        false_positive_rate: promised for the answer as a whole.
+        declared: the uploader's word, if asked.
+        classifier: some classifier's answer, if any.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    image = files.load(path)
+    content = path.read_bytes()
+    facts = {
+        "name": path.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "width": image.width,
+        "height": image.height,
+    }
+    return Evidence(
+        file=facts,
+        metadata=labels_of(path),
+        declared=declared,
+        watermark=look_up(image, registry, list(candidates), false_positive_rate),
+        classifier=classifier,
+        created_at=time_text(utc_now()),
+    )
+
+
+def labels_of(path: Path) -> tuple[FoundLabel, ...]:
+    """The AIGC labels in a file's metadata as it lies on disk."""
+    with Image.open(path) as image:
+        return tuple(read_labels(image))
+
+
+def look_up(
+    image: Image.Image, registry: Registry, candidates: list[Candidate], false_positive_rate: float
+) -> WatermarkEvidence:
+    """Detect with every candidate, take the most certain answer, and look it up."""
+    tried = len(candidates)
+    answers = [(candidate.marker.detect(image), candidate) for candidate in candidates]
+    answers.sort(key=lambda pair: (not pair[0].is_marked, pair[0].log10_p))
+    if not answers or not answers[0][0].is_marked:
+        log10_p = min(0.0, answers[0][0].log10_p + math.log10(tried)) if answers else 0.0
+        return WatermarkEvidence(State.NO_MARK, log10_p, false_positive_rate, tried)
+    found, candidate = answers[0]
+    provider_id, content_id = found.provider_id, found.content_id
+    assert provider_id is not None  # a marked answer names both
+    assert content_id is not None
+    slot, record, comparison = registry.slot(provider_id), None, None
+    expected = (candidate.key_id, candidate.algorithm, candidate.layout)
+    if slot is None or (slot.key_id, slot.algorithm, slot.layout) != expected:
+        state = State.SLOT_UNKNOWN
+    elif (record := registry.find(provider_id, content_id)) is None or record.record is None:
+        state = State.UNKNOWN_ID
+    else:
+        comparison = compare(image, record.record.perceptual_hash, record.record.thumbnail)
+        state = State.MATCH if comparison.is_same else State.HASH_MISMATCH
+    return WatermarkEvidence(
+        state=state,
+        log10_p=min(0.0, found.log10_p + math.log10(tried)),
+        false_positive_rate=false_positive_rate,
+        tried=tried,
+        provider_id=provider_id,
+        content_id=content_id,
+        version=found.version,
+        found=record,
+        comparison=comparison,
+    )

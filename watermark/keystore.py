@@ -1,0 +1,111 @@
+"""Key files: made with the system's randomness, readable by their owner only, never shown.
+
+A file holds two secrets. The mark's key decides what is written into pixels; rotating it takes a new provider slot.
+The registry's key shuffles content IDs and signs the registry's head; it stays the same for the life of a registry.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import stat
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from watermark.errors import UserError
+
+FORMAT = "robust-watermark key 1"
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True)
+class KeyFile:
+    """Two secrets and their public fingerprint; printing one shows the fingerprint only.
+
+    Attributes:
+        mark_key: 32 bytes, for ``Watermarker``.
+        registry_key: 32 bytes, for ``Registry``.
+        created_at: UTC.
+    """
+
+    mark_key: bytes = field(repr=False)
+    registry_key: bytes = field(repr=False)
+    created_at: str
+
+    @classmethod
+    def new(cls, rotate: "KeyFile | None" = None) -> "KeyFile":
+        """Fresh secrets; with ``rotate``, a fresh mark's key beside the same registry's key."""
+        registry_key = rotate.registry_key if rotate else secrets.token_bytes(_SECRET_BYTES)
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return cls(secrets.token_bytes(_SECRET_BYTES), registry_key, now)
+
+    @property
+    def key_id(self) -> str:
+        """16 hexadecimal digits that name the mark's key and tell nothing about it."""
+        return hashlib.sha256(b"robust-watermark key id\0" + self.mark_key).hexdigest()[:16]
+
+    def save(self, path: Path) -> None:
+        """Write a new file that only its owner may read.
+
+        Raises:
+            UserError: the file exists (a key is never overwritten) or cannot be written.
+        """
+        content = {
+            "format": FORMAT,
+            "key_id": self.key_id,
+            "created_at": self.created_at,
+            "mark_key": self.mark_key.hex(),
+            "registry_key": self.registry_key.hex(),
+        }
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            raise UserError(f"{path}: exists already, and a key file is never overwritten") from None
+        except OSError as error:
+            raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+        with os.fdopen(handle, "w") as file:
+            if hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), 0o600)  # whatever the umask says
+            json.dump(content, file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    @classmethod
+    def load(cls, path: Path) -> "KeyFile":
+        """Read a file, if nobody but its owner may.
+
+        Raises:
+            UserError: it is missing, readable by others, somebody else's, or no key file; never with its content.
+        """
+        try:
+            with path.open() as file:
+                _refuse_loose(path, os.fstat(file.fileno()))
+                content = json.load(file)
+            secret_of = {name: bytes.fromhex(content[name]) for name in ("mark_key", "registry_key")}
+            key = cls(secret_of["mark_key"], secret_of["registry_key"], str(content["created_at"]))
+            if content["format"] != FORMAT or {len(secret) for secret in secret_of.values()} != {_SECRET_BYTES}:
+                raise ValueError
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+        except (ValueError, KeyError, TypeError):
+            raise UserError(f"{path}: not a key file; make one with: watermark key new {path}") from None
+        if content.get("key_id") != key.key_id:
+            raise UserError(f"{path}: damaged, its key does not fit its key ID")
+        return key
+
+
+def load_key(path: Path) -> bytes:
+    """The mark's key of a key file, for ``Watermarker``; see ``KeyFile.load``."""
+    return KeyFile.load(path).mark_key
+
+
+def _refuse_loose(path: Path, status: os.stat_result) -> None:
+    if os.name != "posix":  # elsewhere the permission bits say nothing about who may read
+        return
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o077:
+        raise UserError(f"{path}: others may read this key (mode {mode:03o}); run: chmod 600 {path}")
+    if status.st_uid not in (os.geteuid(), 0):
+        raise UserError(f"{path}: belongs to another user; a key file must be your own")
