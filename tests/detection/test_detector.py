@@ -19,6 +19,7 @@ def marked_logits(codec, payloads, noise, seed=0):
     return messages + noise * torch.randn(messages.shape, generator=generator)
 
 
+SMALL = Layout(version_bits=1, provider_bits=2, content_bits=3, check_bits=4)
 PAYLOADS = [Payload(7, 123_456 + i) for i in range(30)]
 
 
@@ -53,8 +54,17 @@ def test_every_try_is_paid_for():
     for before, after, alone in zip(base, paid, Detector(codec).detect(read(logits), registry=PAYLOADS), strict=True):
         assert after.log10_p - before.log10_p == pytest.approx(5)
         assert after.log10_p_expected - before.log10_p_expected == pytest.approx(5)
-        assert before.log10_p - before.log10_p_expected == pytest.approx(56 * math.log10(2))
+        assert before.log10_p - before.log10_p_expected == pytest.approx(
+            53 * math.log10(2)
+        )  # 52 bits of IDs, half a budget
         assert alone.log10_p - before.log10_p_expected == pytest.approx(math.log10(30))
+
+
+@pytest.mark.parametrize("layout", [Layout(), SMALL, Layout(0, 4, 20, 8)])
+def test_the_shares_of_all_valid_words_add_up_to_one(layout):
+    words = 2.0 ** (layout.provider_bits + layout.content_bits)
+    shares = [words * 10 ** -layout.log10_words(version) for version in range(1 << layout.version_bits)]
+    assert sum(shares) == pytest.approx(1)
 
 
 def test_a_registry_recognises_marks_too_weak_to_decode():
@@ -87,9 +97,6 @@ def test_flat_logits_are_not_marked(value):
     for found in Detector(codec).detect(read(logits), expected=PAYLOADS[:3]):
         assert not found.is_marked
         assert -3 < found.log10_p_expected <= 0
-
-
-SMALL = Layout(version_bits=1, provider_bits=2, content_bits=3, check_bits=4)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """What a mark says: version, provider and content number, and check bits, in a layout that is configuration."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +13,9 @@ from watermark.codec.crc import POLYNOMIALS, crc
 from watermark.keys import Key, key_bytes
 
 Bools = NDArray[np.bool_]
+
+CURRENT_VERSION = 1
+"""What marks are written with today; detection pays half of its budget for it and half for all others together."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Payload:
 
     provider_id: int
     content_id: int
-    version: int = 1
+    version: int = CURRENT_VERSION
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,16 @@ class Layout:
     def total_bits(self) -> int:
         """All bits that the error-correcting code has to carry."""
         return self.free_bits + self.check_bits
+
+    def log10_words(self, version: int) -> float:
+        """How many words a p-value has to pay for when one of this version is the answer, log10.
+
+        A union bound over unequal shares: the ``2 ** (provider_bits + content_bits)`` words of the current version have
+        one half, those of all other versions together the other half. Check bits follow from the rest and cost nothing.
+        """
+        shares = 1 if version == CURRENT_VERSION else (1 << self.version_bits) - 1
+        halves = 2 * shares if self.version_bits else 1
+        return (self.provider_bits + self.content_bits) * math.log10(2) + math.log10(halves)
 
     def validate(self, payload: Payload) -> None:
         """Refuse a payload that does not fit, naming the field and its range.

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from watermark.codec.codec import Codec
 from watermark.codec.limiter import limited
-from watermark.codec.payload import Payload
+from watermark.codec.payload import CURRENT_VERSION, Payload
 from watermark.detection.null import correlation_score, log10_p_value, log10_tail, pay_for
 
 _log = logging.getLogger(__name__)
@@ -72,13 +72,13 @@ class Detector:
         if not 0 < false_positive_rate < 1:
             raise ValueError(f"false_positive_rate must be in (0, 1), got {false_positive_rate}")
         self.codec, self.false_positive_rate = codec, false_positive_rate
-        reach = (codec.layout.free_bits - codec.message_bits) * math.log10(2)
-        if reach > math.log10(false_positive_rate):
+        words = codec.layout.log10_words(CURRENT_VERSION)
+        if words - codec.message_bits * math.log10(2) > math.log10(false_positive_rate):
             _log.warning(
-                "%d message bits are too few to prove one of 2^%d payloads at a false-positive rate of %g: "
+                "%d message bits are too few to prove one of 10^%.1f payloads at a false-positive rate of %g: "
                 "use a smaller layout, a registry, or a scheme of more bits",
                 codec.message_bits,
-                codec.layout.free_bits,
+                words,
                 false_positive_rate,
             )
 
@@ -91,9 +91,9 @@ class Detector:
     ) -> list[Detection]:
         """One answer per image.
 
-        Without a registry the code is decoded and any of its ``2 ** layout.free_bits`` valid words may be the answer:
-        check bits follow from the rest, so only the free bits are paid for, version included (any version is accepted).
-        A word with wrong check bits is not valid: then nothing was found, whatever its score, and ``log10_p`` is 0.
+        Without a registry the code is decoded and any of its valid words may be the answer: check bits follow from the
+        rest, so only the free bits are paid for (``Layout.log10_words``); any version is accepted. A word with wrong
+        check bits is not valid: then nothing was found, whatever its score, and ``log10_p`` is 0.
         With a registry the answer is the registered word of the highest soft correlation and only those words are paid
         for, so far weaker marks are recognised.
 
@@ -117,13 +117,18 @@ class Detector:
         if expected is not None:
             alone = pay_for(log10_p_value(logits, self.codec.encode(expected)), tries).tolist()
         found = self._decode(readout.logits) if registry is None else self._identify(logits, registry)
-        words = self.codec.layout.free_bits * math.log10(2) if registry is None else math.log10(len(registry))
+        words = torch.tensor([self._log10_words(payload, registry) for payload, _, _ in found], dtype=torch.float64)
         scores = torch.tensor([score for _, score, _ in found], dtype=torch.float64)
         p = pay_for(log10_tail(scores, logits), tries + words)
         return [
             self._answer(payload, float(p[i]), score, corrected, int(hypotheses[i]), alone[i] if alone else None)
             for i, (payload, score, corrected) in enumerate(found)
         ]
+
+    def _log10_words(self, payload: Payload | None, registry: Sequence[Payload] | None) -> float:
+        if registry is not None:
+            return math.log10(len(registry))
+        return self.codec.layout.log10_words(payload.version) if payload else 0.0  # without a payload p is 1 anyway
 
     def _answer(
         self,
