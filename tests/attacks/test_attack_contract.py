@@ -107,8 +107,16 @@ def test_wrong_input_is_refused_in_one_line(photos):
 
 @pytest.mark.parametrize(
     ("name", "parameter", "value"),
-    [("jpeg", "quality", 0), ("crop", "area", 0), ("rotation", "degrees", 400), ("gaussian_noise", "sigma", -1)]
-    + [("reshare", "long_edge", 1000), ("median", "size", 4), ("hue", "turn", 1), ("regeneration", "noise", -1)],
+    [
+        ("jpeg", "quality", 0),
+        ("crop", "area", 0),
+        ("rotation", "degrees", 400),
+        ("gaussian_noise", "sigma", -1),
+        ("reshare", "long_edge", 1000),
+        ("median", "size", 4),
+        ("hue", "turn", 1),
+        ("regeneration", "noise", -1),
+    ],
 )
 def test_impossible_strengths_are_refused_with_what_was_given(name, parameter, value):
     with pytest.raises(Exception, match=str(value)):

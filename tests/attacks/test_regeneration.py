@@ -1,0 +1,160 @@
+"""Networks that repaint the picture: ours as shipped, others' through their wrappers."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from PIL import Image
+
+import attacks
+from attacks.autoencoder import Autoencoder, load_autoencoder
+from attacks.functional.codec import from_pillow
+from attacks.pretrained import DiffusersVae, LatentDiffusion, LearnedCodec, load_taesd
+from attacks.regeneration import DiffusionRegeneration, Regeneration, own_coder
+from attacks.training.autoencoder import load_recipe, main, save_weights
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+
+
+def psnr(first: torch.Tensor, second: torch.Tensor) -> float:
+    return float(-10 * torch.log10((first - second).square().mean()))
+
+
+@pytest.mark.parametrize("model", ["main", "heldout"])
+def test_shipped_autoencoders_repaint_recognisably_and_not_exactly(photo, model):
+    assert 22 < psnr(Regeneration(0, model)(photo), photo) < 40
+
+
+def test_code_has_unit_variance_so_that_noise_means_the_same_everywhere(photo):
+    code = own_coder("main").encode(photo)
+    assert code.shape == (1, 8, 24, 32)
+    assert 0.5 < code.std() < 2
+
+
+def test_noise_and_passes_make_it_worse(photo):
+    quality = [psnr(Regeneration(noise)(photo), photo) for noise in (0, 0.2, 0.4)]
+    assert quality == sorted(quality, reverse=True)
+    assert psnr(Regeneration(0, passes=2)(photo), photo) < quality[0]
+
+
+def test_any_size_comes_back_at_its_size():
+    images = torch.rand(1, 3, 50, 77, generator=torch.Generator().manual_seed(1))
+    assert Regeneration(0)(images).shape == images.shape
+
+
+def test_missing_weights_are_named():
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        Regeneration(0, "nowhere.safetensors")
+
+
+def test_training_command_learns_stops_and_resumes(tmp_path, monkeypatch):
+    recipe = load_recipe("main")
+    small = recipe.__class__(8, 4, 1, 6, 2, 32, 1e-3, 0.1)
+    monkeypatch.setattr("attacks.training.autoencoder.load_recipe", lambda name: small)
+    for index in range(3):
+        colour = tuple(60 * index + 20 * channel for channel in range(3))
+        Image.new("RGB", (48, 40), colour).save(tmp_path / f"{index}.png")
+    out = tmp_path / "made" / "weights.safetensors"
+    arguments = ["main", "--images", str(tmp_path), "--validate", str(tmp_path), "--out", str(out)]
+    main(arguments)
+    first = load_autoencoder(out)
+    main(arguments)  # nothing is left to do, and nothing changes
+    assert torch.equal(first.decoder[0].weight, load_autoencoder(out).decoder[0].weight)
+    assert torch.load(out.with_suffix(".checkpoint.pt"), weights_only=True)["step"] == 6
+
+
+def test_weights_survive_the_file(tmp_path, photo):
+    torch.manual_seed(0)
+    model = Autoencoder(8, 4).eval()
+    save_weights(model, tmp_path / "w.safetensors")
+    again = load_autoencoder(tmp_path / "w.safetensors")
+    assert torch.allclose(model(photo), again(photo), atol=1e-2)  # float16 on disk
+    assert not any(parameter.requires_grad for parameter in again.parameters())
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize(("name", "expected"), [("taesd", 24.6), ("taef1", 27.8)])
+def test_taesd_weights_of_a_local_folder_repaint_as_published(name, expected):
+    if not (SHARED / "weights").is_dir() or not (SHARED / "kodak").is_dir():
+        pytest.skip("no TAESD weights beside the repository")
+    with Image.open(SHARED / "kodak" / "kodim04.png") as picture:
+        images = from_pillow([picture.convert("RGB").crop((128, 128, 384, 384))], torch.zeros(1))
+    attack = Regeneration(0, load_taesd(str(SHARED / "weights"), name))
+    assert psnr(attack(images), images) == pytest.approx(expected, abs=4)
+
+
+def test_taesd_names_what_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError, match="taesd_encoder"):
+        load_taesd(str(tmp_path))
+
+
+def test_learned_codec_rounds_its_code(photo):
+    halves = SimpleNamespace(g_a=lambda images: images * 4, g_s=lambda latents: latents / 4)
+    coder = LearnedCodec(torch.nn.Identity())
+    coder.model = torch.nn.Module()
+    coder.model.g_a, coder.model.g_s = halves.g_a, halves.g_s
+    repainted = Regeneration(0, coder)(photo)
+    assert torch.allclose(repainted * 4, (repainted * 4).round(), atol=1e-5)
+    assert repainted.shape == photo.shape
+
+
+@pytest.fixture(scope="module")
+def tiny_vae():
+    diffusers = pytest.importorskip("diffusers")
+    torch.manual_seed(0)
+    blocks = {"down_block_types": ["DownEncoderBlock2D"] * 2, "up_block_types": ["UpDecoderBlock2D"] * 2}
+    return diffusers.AutoencoderKL(block_out_channels=[8, 8], norm_num_groups=4, latent_channels=4, **blocks).eval()
+
+
+@pytest.mark.slow
+def test_diffusers_autoencoder_serves_as_a_coder(photos, tiny_vae):
+    attack = Regeneration(0.1, DiffusersVae(tiny_vae))
+    assert attack(photos[..., :61, :90]).shape == (3, 3, 61, 90)
+
+
+@pytest.mark.slow
+def test_diffusion_regeneration_denoises_from_the_asked_step(photos, tiny_vae):
+    diffusers = pytest.importorskip("diffusers")
+    kinds = {"down_block_types": ["CrossAttnDownBlock2D"], "up_block_types": ["CrossAttnUpBlock2D"]}
+    sizes = {"block_out_channels": [8], "norm_num_groups": 4, "cross_attention_dim": 8, "attention_head_dim": 4}
+    unet = diffusers.UNet2DConditionModel(sample_size=16, layers_per_block=1, **kinds, **sizes).eval()
+    calls = []
+    unet.register_forward_pre_hook(lambda module, inputs: calls.append(int(inputs[1])))
+    model = LatentDiffusion(tiny_vae, unet, diffusers.DDIMScheduler(), torch.zeros(1, 2, 8))
+    attack = DiffusionRegeneration(100, model)
+    images = photos[:1, :, :32, :40]
+    attacked = attack(images)
+    assert attacked.shape == images.shape
+    assert calls
+    assert max(calls) <= 100
+    assert calls == sorted(calls, reverse=True)
+    assert torch.equal(attacked, attack(images))
+
+
+def test_rinse_runs_through_a_diffuser_as_often_as_asked(photos):
+    class Counting(torch.nn.Module):
+        steps: list[int]
+
+        def encode(self, images):
+            return images[..., ::8, ::8]
+
+        def decode(self, latents):
+            return latents.repeat_interleave(8, -1).repeat_interleave(8, -2)
+
+        def diffuse(self, latents, noise, step):
+            self.steps.append(step)
+            return latents
+
+    model = Counting()
+    model.steps = []
+    assert DiffusionRegeneration(40, model, passes=4)(photos).shape == photos.shape
+    assert model.steps == [40] * 4
+
+
+def test_a_missing_library_is_named(monkeypatch):
+    from attacks import pretrained
+
+    with pytest.raises(ImportError, match="pip install"):
+        pretrained._library("no_such_library_anywhere")
+    assert attacks.DiffusionRegeneration is DiffusionRegeneration
