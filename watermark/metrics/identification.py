@@ -50,7 +50,7 @@ def random_id_tail(logits: np.ndarray, score: np.ndarray) -> np.ndarray:
     return np.clip(np.where(s < 0.05, stats.norm.sf(s), tail), 0, 1)
 
 
-def _saddle(weights: np.ndarray, score: np.ndarray, rounds: int = 60) -> np.ndarray:
+def _saddle(weights: np.ndarray, score: np.ndarray, rounds: int = 40) -> np.ndarray:
     """Solve ``sum w tanh(t w) = score`` for ``t >= 0`` by bisection; ``(n,)``."""
     low, high = np.zeros(len(weights)), np.full(len(weights), 1.0)
     while np.any(short := (weights * np.tanh(high[:, None] * weights)).sum(axis=1) < score):
@@ -82,11 +82,9 @@ def look_up(
     """
     log_price = np.log10(registry_size) + np.log10(np.maximum(hypotheses, 1))
     needed = score_from_log10(np.log10(false_positive_rate) - log_price)
-    others = registry_size - 1
-    beaten = -np.expm1(others * np.log1p(-np.minimum(random_id_tail(logits, np.maximum(score, 0)), 1 - 1e-12)))
-    alarm = random_id_tail(logits, np.maximum(score, needed))
-    wrong = -np.expm1(others * np.log1p(-np.minimum(alarm, 1 - 1e-12)))
-    right = np.where(score >= needed, 1 - beaten, 0.0)
+    tail = random_id_tail(logits, np.maximum(score, needed))  # one other id beats both the true one and the threshold
+    wrong = -np.expm1((registry_size - 1) * np.log1p(-np.minimum(tail, 1 - 1e-12)))
+    right = np.where(score >= needed, 1 - wrong, 0.0)
     return right, wrong, np.clip(1 - right - wrong, 0, 1)
 
 

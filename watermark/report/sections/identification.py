@@ -6,7 +6,7 @@ from watermark.evaluation.aggregate import Json, Run, misattributed, rate
 from watermark.metrics.identification import colliding_pairs, look_up, score_from_log10
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
-READINGS = 1_500
+READINGS = 600
 """Readings per scheme that the simulation uses at most, evenly spread over the rows."""
 VOLUMES = (1e6, 1e9, 1e11)
 
