@@ -1,6 +1,7 @@
 """Blind synchronisation: which affine map took the lattice into this picture? The pilot alone answers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -70,15 +71,17 @@ class Synchronizer(nn.Module):
             The best alignment of each map, however low its score.
         """
         found = self.fast(spectrum, likely_scales)
+        return self.improve(found, spectrum, self.search)
+
+    def improve(self, found: Alignment, spectrum: Spectrum, method: Callable[[Spectrum], Alignment]) -> Alignment:
+        """Try ``method`` on the maps whose score is below ``accept``, keep what is better, count what was tried."""
         doubtful = found.score < self.accept
         if not doubtful.any():
             return found
-        searched = self.search(spectrum.select(doubtful))
-        before = found.select(doubtful)
-        tried = before.hypotheses + searched.hypotheses
-        better = searched.score > before.score
-        best = before.replaced(better, searched.select(better))
-        best = Alignment(best.matrix, best.shift, best.score, tried)
+        before, after = found.select(doubtful), method(spectrum.select(doubtful))
+        better = after.score > before.score
+        best = before.replaced(better, after.select(better))
+        best = replace(best, hypotheses=before.hypotheses + after.hypotheses)
         return found.replaced(doubtful, best)
 
     def fast(self, spectrum: Spectrum, likely_scales: Sequence[float]) -> Alignment:
