@@ -1,10 +1,10 @@
 """Issue pictures with an identity, and trace pictures back to it."""
 
 from watermark.identity.evidence import Evidence, State, Verdict, WatermarkEvidence, to_json
-from watermark.identity.issue import Request, issue
+from watermark.identity.issuing import Request, issue
 from watermark.identity.perceptual_hash import Comparison, compare, hash_distance, perceptual_hash, thumbnail
 from watermark.identity.policy import Policy, measures_article_6
-from watermark.identity.trace import Candidate, Marker, look_up, trace
+from watermark.identity.tracing import Candidate, Marker, look_up, trace
 
 __all__ = [
     "Candidate",

@@ -108,6 +108,8 @@ def _orientations(grey: Image.Image) -> Iterator[tuple[str, Image.Image]]:
         yield name, grey if flip is None else grey.transpose(flip)
     for angle in ANGLES:
         inner = 1 - abs(np.sin(np.radians(angle))) * max(grey.size) / min(grey.size)  # leave the empty corners out
+        if inner * min(grey.size) < 8:  # too narrow to be turned
+            continue
         turned = grey.rotate(angle, Image.Resampling.BICUBIC)
         width, height = round(grey.width * inner), round(grey.height * inner)
         left, top = (grey.width - width) // 2, (grey.height - height) // 2

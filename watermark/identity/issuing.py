@@ -13,7 +13,7 @@ from pathlib import Path
 from watermark import files
 from watermark.errors import UserError
 from watermark.identity.perceptual_hash import perceptual_hash, thumbnail
-from watermark.identity.trace import Marker
+from watermark.identity.tracing import Marker
 from watermark.labels import AigcLabel, add_visible_label, save_with_label
 from watermark.labels.carriers import SUFFIXES
 from watermark.registry import IssueRecord, Registry, Slot

@@ -1,0 +1,124 @@
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from identity_fakes import FAKE_CODE, KEY_ID, FakeFound, draw
+from PIL import Image
+
+from watermark.errors import UserError
+from watermark.identity import Request, issue
+from watermark.labels import read_labels
+from watermark.registry import Registry
+
+
+def test_an_issued_file_carries_mark_and_label_and_is_on_record(source, tmp_path, registry, marker):
+    record = issue(Request(source, tmp_path / "out.png", 7), registry, marker, KEY_ID)
+    out = Image.open(tmp_path / "out.png")
+    found = marker.detect(out)
+    assert (found.provider_id, found.content_id) == (7, record.content_id)
+    (label,) = read_labels(out)
+    assert (label.label.content_producer, label.label.produce_id) == (FAKE_CODE, record.produce_id)
+    assert registry.find(7, record.content_id).record == record
+    assert registry.verify().ok
+
+
+def test_every_issue_takes_another_id(source, tmp_path, registry, marker):
+    records = [issue(Request(source, tmp_path / f"{n}.png", 7), registry, marker, KEY_ID) for n in range(5)]
+    assert len({record.content_id for record in records}) == 5
+
+
+class BrokenMarker:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def embed(self, image, provider_id, content_id):
+        return self.marker.embed(image, provider_id, content_id ^ 1)
+
+    def detect(self, image):
+        return self.marker.detect(image)
+
+
+class BlindMarker(BrokenMarker):
+    def detect(self, image):
+        return FakeFound(False, -1.0)
+
+
+@pytest.mark.parametrize("broken", [BrokenMarker, BlindMarker])
+def test_a_mark_that_cannot_be_read_back_is_not_released(source, tmp_path, registry, marker, broken):
+    with pytest.raises(UserError, match="cannot be read back from the file"):
+        issue(Request(source, tmp_path / "out.png", 7), registry, broken(marker), KEY_ID)
+    assert_nothing_released(tmp_path, registry)
+
+
+def test_a_registry_that_refuses_stops_the_release(source, tmp_path, registry, marker, monkeypatch):
+    def refuse(self, issued):
+        raise UserError("the registry's database refused: database or disk is full; nothing was changed")
+
+    monkeypatch.setattr(Registry, "record", refuse)
+    with pytest.raises(UserError, match="disk is full"):
+        issue(Request(source, tmp_path / "out.png", 7), registry, marker, KEY_ID)
+    assert_nothing_released(tmp_path, registry)
+
+
+def test_a_file_that_cannot_take_its_place_is_withdrawn(source, tmp_path, registry, marker, monkeypatch):
+    def fail(*paths):
+        raise OSError(28, "No space left on device")
+
+    module = sys.modules[issue.__module__]
+    saved = module.save_with_label
+
+    def save_then_break(*arguments, **options):
+        digest = saved(*arguments, **options)
+        monkeypatch.setattr(os, "replace", fail)
+        return digest
+
+    monkeypatch.setattr(module, "save_with_label", save_then_break)
+    with pytest.raises(UserError, match="the record is withdrawn"):
+        issue(Request(source, tmp_path / "out.png", 7), registry, marker, KEY_ID)
+    assert not (tmp_path / "out.png").exists()
+    assert registry.verify().count == 3  # the slot, the issue, its withdrawal
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"slot": 8}, "slot 8 is not defined"),
+        ({"target": Path("out.bmp")}, "place for the label"),
+        ({"explicit_label": False, "draw_visible": False}, "needs a recipient"),
+        ({"label": "9"}, "Label is '9'"),
+        ({"produce_id": "two words"}, "ProduceID has characters"),
+        ({"source": Path("missing.png")}, "no such file"),
+    ],
+)
+def test_bad_requests_are_refused_before_anything_is_released(source, tmp_path, registry, marker, change, words):
+    fields = {"source": source, "target": tmp_path / "out.png", "slot": 7}
+    with pytest.raises(UserError, match=words):
+        issue(Request(**{**fields, **change}), registry, marker, KEY_ID)
+    assert_nothing_released(tmp_path, registry)
+
+
+def test_an_existing_file_and_a_foreign_key_are_refused(source, tmp_path, registry, marker):
+    (tmp_path / "out.png").write_bytes(b"precious")
+    with pytest.raises(UserError, match="exists already"):
+        issue(Request(source, tmp_path / "out.png", 7), registry, marker, KEY_ID)
+    assert (tmp_path / "out.png").read_bytes() == b"precious"
+    with pytest.raises(UserError, match="belongs to key key-1, this is key key-2; a new key takes a new slot"):
+        issue(Request(source, tmp_path / "new.png", 7), registry, marker, "key-2")
+    assert issue(Request(source, tmp_path / "out.png", 7, overwrite=True), registry, marker, KEY_ID)
+
+
+def test_without_a_visible_label_the_recipient_is_recorded_as_a_keyed_hash(source, tmp_path, registry, marker):
+    request = Request(source, tmp_path / "out.png", 7, draw_visible=False, explicit_label=False, recipient="person")
+    record = issue(request, registry, marker, KEY_ID)
+    assert record.explicit_label is False
+    assert record.recipient_reference == registry.recipient_reference("person")
+    untouched = marker.embed(draw(1), 7, record.content_id)
+    assert np.array_equal(np.asarray(Image.open(request.target)), np.asarray(untouched))
+
+
+def assert_nothing_released(tmp_path, registry):
+    assert not (tmp_path / "out.png").exists()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".issue")] == []
+    assert registry.verify().count == 1  # the slot's definition alone

@@ -1,0 +1,159 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from identity_fakes import FAKE_CODE, KEY_ID, draw
+from PIL import Image
+
+from watermark import files
+from watermark.errors import UserError
+from watermark.identity import Candidate, Request, State, issue, measures_article_6, to_json, trace
+from watermark.identity.evidence import classifier_from_json
+from watermark.identity.policy import load_policy
+from watermark.labels import AigcLabel, save_with_label
+from watermark.registry import Registry
+
+
+@pytest.fixture
+def released(source, tmp_path, registry, marker):
+    record = issue(Request(source, tmp_path / "out.png", 7, draw_visible=False), registry, marker, KEY_ID)
+    return tmp_path / "out.png", record
+
+
+def ask(path, registry, candidates, **options):
+    return trace(path, registry, candidates, false_positive_rate=1e-6, **options)
+
+
+def resave(path, image):
+    image.save(path)
+    return path
+
+
+def test_a_released_file_is_a_match_and_its_metadata_agrees(released, registry, candidates):
+    evidence = ask(released[0], registry, candidates)
+    assert evidence.watermark.state is State.MATCH
+    assert evidence.watermark.found.record == released[1]
+    assert evidence.metadata_agrees is True
+
+
+def test_the_same_pixels_without_metadata_are_still_a_match(released, registry, candidates, tmp_path):
+    bare = resave(tmp_path / "bare.png", Image.fromarray(np.asarray(Image.open(released[0]))))
+    evidence = ask(bare, registry, candidates)
+    assert evidence.watermark.state is State.MATCH
+    assert evidence.metadata == ()
+    assert evidence.metadata_agrees is None
+
+
+def test_a_mark_copied_onto_another_picture_is_a_hash_mismatch(released, registry, candidates, marker, tmp_path):
+    forged = resave(tmp_path / "forged.png", marker.embed(draw(2), 7, released[1].content_id))
+    evidence = ask(forged, registry, candidates)
+    assert evidence.watermark.state is State.HASH_MISMATCH
+    assert evidence.watermark.comparison.distance > 10
+    verdict = measures_article_6(evidence)
+    assert (verdict.platform_class, verdict.attributed_to, verdict.needs_review) == ("none", None, True)
+
+
+def test_ids_and_slots_that_are_not_on_record_are_told_apart(registry, candidates, marker, tmp_path):
+    unknown_id = resave(tmp_path / "a.png", marker.embed(draw(3), 7, 99))
+    unknown_slot = resave(tmp_path / "b.png", marker.embed(draw(3), 8, 99))
+    assert ask(unknown_id, registry, candidates).watermark.state is State.UNKNOWN_ID
+    assert ask(unknown_slot, registry, candidates).watermark.state is State.SLOT_UNKNOWN
+    foreign = [Candidate(marker, "key-2", "fake", "l64")]
+    assert ask(unknown_id, registry, foreign).watermark.state is State.SLOT_UNKNOWN
+
+
+def test_a_clean_picture_is_no_mark(source, registry, candidates):
+    evidence = ask(source, registry, candidates)
+    assert evidence.watermark.state is State.NO_MARK
+    assert evidence.watermark.provider_id is None
+
+
+def test_more_candidates_are_paid_for(released, registry, candidates):
+    one, ten = (ask(released[0], registry, candidates * n).watermark for n in (1, 10))
+    assert ten.log10_p == pytest.approx(one.log10_p + 1)
+
+
+def test_a_purged_record_attributes_nothing(released, tmp_path, candidates):
+    clock = _later(400)
+    registry = Registry(tmp_path / "registry.db", b"registry key", clock)
+    with registry._write() as (connection, _):
+        connection.exec_driver_sql("DROP TRIGGER records_never_changed")  # it goes by the real clock
+    assert registry.purge() == 1
+    evidence = ask(released[0], registry, candidates)
+    assert evidence.watermark.state is State.UNKNOWN_ID
+    assert measures_article_6(evidence).attributed_to is None
+
+
+def _later(days):
+    return lambda: datetime.now(UTC) + timedelta(days=days)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "declared", "marked", "classifier", "expected"),
+    [
+        (True, None, True, None, "confirmed"),
+        (True, None, False, None, "confirmed"),
+        (False, True, True, None, "possible"),
+        (False, True, False, None, "possible"),
+        (False, False, True, None, "suspected"),
+        (False, None, True, None, "suspected"),
+        (False, None, False, True, "suspected"),
+        (False, None, False, False, "none"),
+        (False, False, False, None, "none"),
+    ],
+)
+def test_the_policy_maps_each_kind_of_evidence_to_its_class(
+    released, registry, candidates, tmp_path, metadata, declared, marked, classifier, expected
+):
+    image = Image.open(released[0])
+    if not marked:
+        image = _with_info(draw(1), image.info)
+    if not metadata:
+        image = _with_info(image, {})
+    path = tmp_path / "asked.png"
+    files.save(image, path)
+    said = None if classifier is None else {"name": "x", "score": 0.5, "is_generated": classifier}
+    evidence = ask(path, registry, candidates, declared=declared, classifier=said)
+    verdict = measures_article_6(evidence)
+    assert verdict.platform_class == expected
+    assert verdict.attributed_to == (FAKE_CODE if marked else None)  # declaration and metadata never attribute
+
+
+def _with_info(image, info):
+    copy = image.convert("RGB")
+    copy.info = dict(info)
+    return copy
+
+
+def test_metadata_that_names_another_producer_is_called_a_contradiction(released, registry, candidates, tmp_path):
+    other = AigcLabel.first("1", FAKE_CODE, "somebody-else")
+    save_with_label(files.load(released[0]), tmp_path / "relabelled.png", other)
+    evidence = ask(tmp_path / "relabelled.png", registry, candidates)
+    assert evidence.metadata_agrees is False
+    assert measures_article_6(evidence).needs_review
+
+
+def test_the_exported_evidence_keeps_the_four_kinds_apart_and_shows_no_key(released, registry, candidates):
+    evidence = ask(released[0], registry, candidates, declared=True)
+    text = to_json(evidence, measures_article_6(evidence))
+    report = json.loads(text)
+    assert {"metadata", "declaration", "watermark", "classifier", "verdict"} < set(report)
+    assert report["watermark"]["state"] == "match"
+    assert report["declaration"] == {"declared": True}
+    assert report["classifier"] is None
+    assert b"registry key".hex() not in text
+    assert "thumbnail" not in text
+
+
+def test_a_policy_is_named_by_module_and_function_and_anything_else_is_refused():
+    assert load_policy("watermark.identity.policy:measures_article_6") is measures_article_6
+    for name in ("nowhere:policy", "json:nothing", "watermark.identity.policy:__doc__"):
+        with pytest.raises(UserError, match="expected a policy"):
+            load_policy(name)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"name": "x"}', '{"name": "x", "score": "high", "is_generated": true}'])
+def test_a_classifier_answer_of_another_shape_is_refused(text):
+    with pytest.raises(UserError, match="expected a classifier answer"):
+        classifier_from_json(text)

@@ -1,0 +1,1 @@
+"""Measurements behind the identity layer: ``python -m watermark.identity.studies.<name> --images DIR --output DIR``."""
