@@ -133,6 +133,13 @@ def test_impossible_settings_are_refused():
         Codec(Layout(), 128, key=1).decode(torch.zeros(1, 127))
 
 
+@pytest.mark.parametrize("count", [0, 1, 300])
+def test_any_number_of_images_is_decoded_in_order(count):
+    codec = Codec(Layout(), 128, key=1, list_size=2)
+    payloads = [Payload(1, i) for i in range(count)]
+    assert [d.payload for d in codec.decode(logits_of(codec.encode(payloads)))] == payloads
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_logits_may_live_on_the_gpu():

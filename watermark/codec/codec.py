@@ -12,6 +12,8 @@ from watermark.codec.payload import Layout, Payload
 from watermark.codec.polar import PolarCode
 from watermark.keys import Key, keyed_permutation, keyed_signs
 
+_BATCH = 64  # words decoded at a time: bounds the memory
+
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
@@ -80,7 +82,9 @@ class Codec:
             raise ValueError(f"expected logits (N, {self.message_bits}), got {tuple(logits.shape)}")
         soft = limited(logits).numpy()
         norm = np.sqrt((soft**2).sum(1))
-        words, _ = self.code.decode(self._llr(soft))  # (N, L, total_bits)
+        llr = self._llr(soft)
+        parts = [self.code.decode(llr[i : i + _BATCH])[0] for i in range(0, max(len(llr), 1), _BATCH)]
+        words = np.concatenate(parts)  # (N, L, total_bits)
         checked = self.layout.checks(words, self._key) & (norm > 0)[:, None]  # (N, L)
         best = words[np.arange(len(words)), checked.argmax(1)]  # likeliest with right check bits, else the likeliest
         channel = self._to_channel(self.code.encode(best))
