@@ -9,6 +9,7 @@ Pereira & Pun 2000, Malvar & Florencio 2003).
 """
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,7 +19,18 @@ from watermark.images import to_8bit
 from watermark.keys import keyed_uniform
 from watermark.schemes.base import Readout, Scheme, scale_to_psnr
 from watermark.schemes.line_code import LineCode
-from watermark.synchronization import Alignment, Pilot, Spectrum, Synchronizer, read_lines, trust
+from watermark.synchronization import (
+    Alignment,
+    Pilot,
+    Spectrum,
+    Synchronizer,
+    follow,
+    joint_score,
+    read_lines,
+    spread_to,
+    trust,
+    windows,
+)
 from watermark.transforms.chroma import cyan_difference, cyan_to_rgb
 from watermark.transforms.color import luma, luma_to_rgb
 from watermark.transforms.jnd import texture_mask
@@ -32,6 +44,8 @@ EFFORT_PSNR = 42.0
 """The quality, dB, at which informed embedding reads its own mark if no target is set."""
 ENOUGH = 18.0
 """A pilot score in luma from which the colour plane is not read: the message is certain without it."""
+BENDABLE = 6.0
+"""A pilot score from which it is worth looking whether the lattice bends."""
 MAX_SEARCH_AREA = 850_000
 """Pictures of more px are reduced to this many before they are searched."""
 
@@ -146,29 +160,50 @@ class TileSpread(Scheme):
         return torch.from_numpy(np.stack(shifts)).to(images.device)
 
     def read(self, images: Tensor) -> Readout:
-        """See ``Scheme``; the colour plane is looked at only where the pilot in luma is not clear on its own."""
+        """See ``Scheme``; what takes longer is done only where the pilot in luma is not clear on its own."""
         planes, shrink = self._planes(images)
-        spectrum = Spectrum(self.whiten(planes[:, 0]))
+        maps = self.whiten(planes[:, 0])
+        spectrum = Spectrum(maps)
         short = min(spectrum.size) / CANONICAL
         scales = (short,) if short >= 1 and shrink == 1 else (short, 1.0)
         alignment = self.synchronizer.fast(spectrum, scales)
-        faint = alignment.score < ENOUGH
         logits = self._soft_bits(spectrum, alignment)
+        faint = alignment.score < ENOUGH
         if faint.any():
-            other = Spectrum(self.whiten(planes[faint, 1]))
-            alignment, soft = self._read_faint(spectrum.select(faint), other, alignment, faint, scales)
-            logits[faint] = soft
+            both = torch.stack([maps[faint], self.whiten(planes[faint, 1])])
+            found, logits[faint] = self._read_faint(both, spectrum.select(faint), alignment.select(faint), scales)
+            alignment = alignment.replaced(faint, found)
         return Readout(logits, alignment.hypotheses)
 
     def _read_faint(
-        self, spectrum: Spectrum, other: Spectrum, alignment: Alignment, faint: Tensor, scales: tuple[float, ...]
+        self, maps: Tensor, spectrum: Spectrum, found: Alignment, scales: tuple[float, ...]
     ) -> tuple[Alignment, Tensor]:
-        both, sync = spectrum.plus(other), self.synchronizer
-        found = alignment.select(faint)
+        """Both planes ``(2, N, h, w)``, every geometry, then windows where the lattice bends."""
+        sync, other = self.synchronizer, Spectrum(maps[1])
+        both = spectrum.plus(other)
         found = sync.improve(found, both, lambda part: sync.fast(part, scales))
         found = sync.improve(found, spectrum, sync.search)
         found = sync.improve(found, both, sync.search)
-        return alignment.replaced(faint, found), self._soft_bits(spectrum, found) + self._soft_bits(other, found)
+        logits = self._soft_bits(spectrum, found) + self._soft_bits(other, found)
+        unsure = (found.score > BENDABLE) & (found.score < ENOUGH)
+        if unsure.any():
+            bent, soft, score = self._read_bent(maps[:, unsure], found.select(unsure))
+            better = score > 1.1 * bent.score
+            places = unsure.nonzero()[better, 0]
+            logits[places] = soft[better]
+            found = found.replaced(unsure, bent)
+        return found, logits
+
+    def _read_bent(self, maps: Tensor, found: Alignment) -> tuple[Alignment, Tensor, Tensor]:
+        """Read window by window: alignments with what was tried added, message bits, and the windows' joint score."""
+        cut, centres = windows(maps.flatten(0, 1))
+        parts = len(centres)
+        first, second = (Spectrum(part) for part in cut.unflatten(0, (2, -1)).flatten(1, 2))
+        local = follow(self.synchronizer.score, first, spread_to(found, centres))
+        soft = self._soft_bits(first, local) + self._soft_bits(second, local)
+        tried = local.hypotheses.view(-1, parts).sum(1) - (parts - 1) * found.hypotheses
+        soft = soft.unflatten(0, (-1, parts)).sum(1)
+        return replace(found, hypotheses=tried), soft, joint_score(local.score, parts)
 
     def _planes(self, images: Tensor) -> tuple[Tensor, float]:
         """Luma and colour difference ``(N, 2, h, w)``, large pictures reduced, and by how much."""

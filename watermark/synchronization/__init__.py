@@ -4,5 +4,17 @@ from watermark.synchronization.geometry import Alignment, Pilot
 from watermark.synchronization.reading import read_lines, trust
 from watermark.synchronization.spectrum import Spectrum
 from watermark.synchronization.synchronizer import Synchronizer
+from watermark.synchronization.tracking import follow, joint_score, spread_to, windows
 
-__all__ = ["Alignment", "Pilot", "Spectrum", "Synchronizer", "read_lines", "trust"]
+__all__ = [
+    "Alignment",
+    "Pilot",
+    "Spectrum",
+    "Synchronizer",
+    "follow",
+    "joint_score",
+    "read_lines",
+    "spread_to",
+    "trust",
+    "windows",
+]

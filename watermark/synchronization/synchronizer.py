@@ -41,7 +41,7 @@ class Synchronizer(nn.Module):
         pilot: Pilot,
         scales: tuple[float, float] = (0.35, 2.6),
         aspect: float = 1.5,
-        accept: float = 8.5,
+        accept: float = 12.0,
         candidates: int = 12,
         finalists: int = 4,
     ) -> None:
@@ -89,7 +89,7 @@ class Synchronizer(nn.Module):
         scales = self.poses.new_tensor(list(likely_scales))
         matrices = (self.poses / scales[:, None, None, None]).flatten(0, 1)
         matrices = matrices.expand(len(spectrum), -1, -1, -1)
-        return self._settle(spectrum, matrices, keep=2, step=0.5, rounds=5, tried=0)
+        return self._settle(spectrum, matrices, keep=2, step=1.0, rounds=8, tried=0)
 
     def search(self, spectrum: Spectrum) -> Alignment:
         """Try every rotation and scale, every pair of scales, and the shifts of the best."""
