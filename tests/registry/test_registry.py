@@ -125,3 +125,17 @@ def test_records_are_purged_after_their_retention_and_not_before(registry, clock
 def test_a_retention_under_six_months_is_refused(registry):
     with pytest.raises(UserError, match="at least 184 days"):
         registry.record([make_record(5)], keep=timedelta(days=180))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database at all, but long enough to look like something" * 20])
+def test_a_file_that_is_no_registry_is_said_in_one_line(tmp_path, content):
+    (tmp_path / "other.db").write_bytes(content)
+    with pytest.raises(UserError, match=r"no such table|not a database"):
+        Registry(tmp_path / "other.db")
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "nonsense", "postgresql+nodriver", "oracle"])
+def test_a_bad_database_address_is_said_without_its_password(scheme):
+    with pytest.raises(UserError, match="expected a file path or the URL") as refusal:
+        Registry(f"{scheme}://person:word@host/name", b"key")
+    assert "word" not in str(refusal.value)

@@ -24,11 +24,15 @@ def open_engine(location: str | Path) -> Engine:
     """
     try:
         url = make_url(str(location)) if "://" in str(location) else URL.create("sqlite", database=str(location))
-    except ArgumentError as error:
-        raise UserError("expected a file path or a database URL such as postgresql+psycopg://host/name") from error
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+        is_sqlite = url.get_backend_name() == "sqlite"
+        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if is_sqlite else {})
+    except (ArgumentError, ModuleNotFoundError):  # no chained cause: the address may hold a password
+        raise UserError(
+            "expected a file path or the URL of a database whose driver is installed, such as "
+            "postgresql+psycopg://host/name"
+        ) from None
+    if not is_sqlite:
+        return engine
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -1,8 +1,9 @@
 """Forged marks against ``trace``: the copy attack, averaging, and payloads combined from valid ones.
 
-The attacker holds pictures of the provider and no key. In the copy attack he takes what a denoiser calls noise in one
-marked picture and adds it to another picture; in averaging he does so with the mean over many. The last table has no
-pixels: it asks whether three valid words, XORed bit by bit, pass the check bits of a layout.
+The attacker holds pictures of the provider and no key, and wants a picture of somebody else to carry the mark. The
+pictures are cut to one size; the first half is issued, the second half are the victims. In the copy attack he takes
+what a denoiser calls noise in one marked picture and adds it to a victim; in averaging he does so with the mean over
+all marked ones. The last rows have no pixels: three valid words are XORed bit by bit, and a layout's check is asked.
 """
 
 import logging
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import ImageOps
 
 from attacks.forgery import average_residual, residual
 from watermark.codec import Payload
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 FACTORS = (1.0, 2.0, 4.0)
 LAYOUTS = ("l64", "l128")
 WORDS = 10_000
+SIZE = (384, 288)
 
 
 def main() -> None:
@@ -52,17 +55,18 @@ def main() -> None:
 
 
 def _attacks(desk: Desk, images: Path, count: int, layout: str) -> list[dict[str, Any]]:
-    clean = [image for image in pictures(images, 1000) if image.width > image.height][:count]
-    marked, ids = zip(*(desk.mark(image) for image in clean), strict=True)
+    fitted = [ImageOps.fit(image, SIZE) for image in pictures(images, 2 * count)]
+    issued, victims = fitted[: len(fitted) // 2], fitted[len(fitted) // 2 :]
+    marked, ids = zip(*(desk.mark(image) for image in issued), strict=True)
     for content_id, released in zip(ids, marked, strict=True):
         desk.record(content_id, released)
     tensors = torch.cat([to_tensor(image) for image in marked])
-    targets = torch.cat([to_tensor(image) for image in clean]).roll(-1, 0)  # each gets its neighbour's mark
-    rows = [_row("none (released pictures)", layout, 0.0, desk, tensors)]
+    targets = torch.cat([to_tensor(image) for image in victims])[: len(tensors)]
+    rows = [_row("none: released", layout, 0.0, desk, tensors), _row("none: victims", layout, 0.0, desk, targets)]
     for factor in FACTORS:
-        rows.append(_row("copy attack", layout, factor, desk, targets + factor * residual(tensors)))
+        rows.append(_row("copy attack", layout, factor, desk, targets + factor * residual(tensors)[: len(targets)]))
         shared = average_residual(tensors)
-        rows.append(_row(f"averaging over {len(clean)} pictures", layout, factor, desk, targets + factor * shared))
+        rows.append(_row(f"averaging over {len(issued)}", layout, factor, desk, targets + factor * shared))
     return rows
 
 
