@@ -13,6 +13,9 @@ from hydra.core.config_store import ConfigStore
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue
+
+from watermark.errors import UserError
 
 _PACKAGE = Path(__file__).resolve().parent
 CONFIG_DIR = next(folder for folder in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if folder.is_dir())
@@ -50,8 +53,9 @@ def build(config: Any, **settings: Any) -> Any:
         return instantiate(config, **settings)
     except InstantiationException as error:
         cause = error.__cause__
-        reason = str(cause if isinstance(cause, ValueError | TypeError | OSError) else error).splitlines()[0]
-        raise ValueError(reason) from error
+        if isinstance(cause, UserError):
+            raise cause from None
+        raise ValueError(" ".join(str(cause or error).split())) from error
 
 
 @dataclass
@@ -93,4 +97,7 @@ def register_schemas() -> None:
 
 def plain(config: DictConfig) -> dict[str, Any]:
     """The resolved configuration as plain dicts and lists."""
-    return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    try:
+        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    except MissingMandatoryValue as error:
+        raise UserError(f"{error.full_key}: expected a value; say {error.full_key}=...") from None

@@ -10,13 +10,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin, TiffImagePlugin, TiffTags, UnidentifiedImageError
 
 from watermark.errors import UserError
 
 READABLE = {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm"}
 WRITABLE = READABLE - {".gif"}  # 256 colours cannot hold a mark
 JPEG_QUALITY, WEBP_QUALITY, AVIF_QUALITY = 95, 95, 90
+DESCRIPTIVE_TAGS = {
+    ExifTags.Base.ImageDescription,
+    ExifTags.Base.Make,
+    ExifTags.Base.Model,
+    ExifTags.Base.Software,
+    ExifTags.Base.DateTime,
+    ExifTags.Base.Artist,
+    ExifTags.Base.Copyright,
+    ExifTags.IFD.Exif,
+    ExifTags.IFD.GPSInfo,
+}
+XMP_TAG = 700
 PLAIN_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX"}
 
 
@@ -32,8 +44,8 @@ def load(path: Path) -> Image.Image:
             info = dict(file.info)
             upright = ImageOps.exif_transpose(file)  # decodes, so truncation shows here
             upright.info = {**info, **{k: v for k, v in upright.info.items() if k in {"exif", "xmp"}}}
-            if "exif" in info:
-                upright.info["exif"] = upright.getexif().tobytes()
+            if exif := _kept_exif(file, upright):
+                upright.info["exif"] = exif
             return upright
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
@@ -41,6 +53,17 @@ def load(path: Path) -> Image.Image:
         raise UserError(f"{path}: not a picture that Pillow can read") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
+
+
+def _kept_exif(file: Image.Image, upright: Image.Image) -> bytes:
+    """EXIF to write back; of a TIFF, whose EXIF also says where its strips lie, only what describes the picture."""
+    kept = upright.getexif()  # without the orientation that was applied
+    if file.format == "TIFF":
+        kept, everything = Image.Exif(), file.getexif()
+        for tag in DESCRIPTIVE_TAGS & set(everything):
+            nested = tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+            kept[tag] = everything.get_ifd(tag) if nested else everything[tag]
+    return kept.tobytes() if len(kept) else b""
 
 
 def _refuse_unfit(file: Image.Image, path: Path) -> None:
@@ -137,15 +160,19 @@ def _save_options(image: Image.Image, format_name: str, quality: int | None) -> 
         options["pnginfo"] = _png_text(info)
     elif format_name == "TIFF":
         options["compression"] = "tiff_deflate"
-        if isinstance(info.get("xmp"), bytes):
-            options["tiffinfo"] = _tiff_xmp(info["xmp"])
+        options["tiffinfo"] = _tiff_tags(options.pop("exif", b""), info.get("xmp"))
     return options
 
 
-def _tiff_xmp(packet: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
-    directory = TiffImagePlugin.ImageFileDirectory_v2()
-    directory.tagtype[700] = 7  # XMP, as bytes without a meaning of their own
-    directory[700] = packet
+def _tiff_tags(exif_bytes: bytes, xmp: object) -> TiffImagePlugin.ImageFileDirectory_v2:
+    """EXIF and XMP as one directory, for Pillow takes the tags of a TIFF from one place only."""
+    exif, directory = Image.Exif(), TiffImagePlugin.ImageFileDirectory_v2()
+    exif.load(exif_bytes)
+    for tag in exif:
+        directory[tag] = exif.get_ifd(tag) if tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo) else exif[tag]
+    if isinstance(xmp, bytes):
+        directory.tagtype[XMP_TAG] = TiffTags.UNDEFINED
+        directory[XMP_TAG] = xmp
     return directory
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,20 +49,24 @@ class UnitRun:
         self.out = Measured()
 
     @torch.no_grad()
-    def measure(self, done: Callable[[], None]) -> Measured:
-        """Run every cell; ``done`` is called after each. A cell that fails becomes rows that say why."""
+    def measure(self, done: Callable[[], None], cells: Sequence[Cell] | None = None) -> Measured:
+        """Run the cells (all of the job's, or some); ``done`` is called after each.
+
+        A cell that fails becomes rows that say why.
+        """
+        cells = self.job.cells if cells is None else cells
         try:
             original = torch.cat([self.job.images.load(i) for i in self.unit.indices]).to(self.job.device)
             with self._timed("embed", None, original):
                 marked = to_8bit(self.marker.scheme.embed(original, self.message))
         except Exception as error:  # a broken file or a too small picture must not end the run
-            self._failed(self.job.cells[0], error)
-            for _ in self.job.cells:
+            self._failed(cells[0], error)
+            for _ in cells:
                 done()
             return self.out
         self.out.pictures |= {"original": original, "marked": marked}
         quality = [psnr(marked, original), ssim(marked, original), worst_tile_psnr(marked, original)]
-        for cell in self.job.cells:
+        for cell in cells:
             try:
                 self._cell(cell, original, None)
                 self._cell(cell, marked, quality)

@@ -65,11 +65,7 @@ class Job:
     @cached_property
     def cells(self) -> list[Cell]:
         """No attack first, then every attack of the suite at every strength."""
-        cells = [Cell("identity", None, None, None)]
-        for name, entry in (self.config["suite"] or {}).items():
-            if name != "identity":
-                cells += _cells_of(name, entry)
-        return cells
+        return suite_cells(self.config["suite"] or {})
 
     @cached_property
     def units(self) -> list[Unit]:
@@ -109,6 +105,19 @@ class Job:
         facts |= {"code": code_hash(self), "data manifest": self.images.manifest_hash()}
         facts |= {"torch": torch.__version__, "device": self.device.type}
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def suite_cells(suite: dict[str, Any]) -> list[Cell]:
+    """The cells of a composed suite: the unattacked picture, then attack by attack, rung by rung.
+
+    Raises:
+        UserError: if an attack refuses its strength.
+    """
+    cells = [Cell("identity", None, None, None)]
+    for name, entry in suite.items():
+        if name != "identity":
+            cells += _cells_of(name, entry)
+    return cells
 
 
 def _cells_of(name: str, entry: dict[str, Any]) -> list[Cell]:

@@ -42,7 +42,8 @@ class BlockQuantization(Scheme):
             whose expected quality is this on any picture, so the decoder must be told the same number.
     """
 
-    gain_limits = (0.9, 1.1)  # beyond these a scaled residual would miss its lattice points
+    min_size = 96  # below, the quantised waves are finer than the pixels
+    gain_limits = (0.8, 1.1)  # beyond these a scaled residual would miss its lattice points
 
     def __init__(
         self, message_bits: int = 256, key: int = 0, strength: float | None = None, target_psnr: float | None = 42.0

@@ -1,0 +1,105 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from watermark.cli import main
+
+PICTURE = Image.fromarray(data.chelsea())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three pictures, one of them cut off, and a file that is no picture."""
+    source = tmp_path / "in"
+    (source / "sub").mkdir(parents=True)
+    PICTURE.save(source / "a.png")
+    PICTURE.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(source / "sub" / "b.jpg", quality=95)
+    (source / "broken.png").write_bytes((source / "a.png").read_bytes()[:20_000])
+    (source / "notes.txt").write_text("nothing")
+    return source
+
+
+def test_one_picture_is_marked_and_found(tmp_path, capsys):
+    PICTURE.save(tmp_path / "in.png")
+    assert (
+        main(["embed", str(tmp_path / "in.png"), str(tmp_path / "out.jpg"), "--provider", "7", "--content", "123"]) == 0
+    )
+    assert "provider 7, content 123, PSNR 4" in capsys.readouterr().out
+    assert main(["detect", str(tmp_path / "out.jpg")]) == 0
+    assert "marked, provider 7, content 123" in capsys.readouterr().out
+    assert main(["detect", str(tmp_path / "in.png")]) == 1
+    assert "not marked" in capsys.readouterr().out
+
+
+def test_json_says_everything_in_one_line_per_picture(tmp_path, capsys):
+    PICTURE.save(tmp_path / "in.png")
+    main(["embed", str(tmp_path / "in.png"), str(tmp_path / "out.png"), "--provider", "1", "--content", "2"])
+    capsys.readouterr()
+    assert main(["detect", "--json", str(tmp_path / "out.png"), str(tmp_path / "in.png")]) == 1
+    marked, plain = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (marked["is_marked"], marked["provider_id"], marked["content_id"]) == (True, 1, 2)
+    assert marked["log10_p"] < -6
+    assert (plain["is_marked"], plain["provider_id"]) == (False, None)
+
+
+def test_a_broken_file_in_a_folder_costs_one_line_and_not_the_run(folder, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["embed", str(folder), str(out), "--provider", "3", "--content", "100"]) == 2
+    printed = capsys.readouterr()
+    assert "2 of 3 pictures marked, provider 3, content 100 to 102" in printed.out
+    assert [line for line in printed.err.splitlines() if "broken.png" in line and "cannot be read" in line]
+    assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.*")) == ["a.png", "sub/b.jpg"]
+    assert main(["detect", str(out)]) == 0
+    found = capsys.readouterr().out
+    assert "content 100" in found  # every picture has its own content ID
+    assert "content 102" in found
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["embed", "in.png", "in.png", "--provider", "1", "--content", "1"], "exists already"),
+        (["embed", "in.png", "out.png", "--provider", "5000", "--content", "1"], "from 0 to 4095, got 5000"),
+        (["embed", "in.png", "out.gif", "--provider", "1", "--content", "1"], "cannot write .gif"),
+        (["embed", "none.png", "out.png", "--provider", "1", "--content", "1"], "no such file"),
+        (["embed", "in.png", "out.png", "--provider", "1", "--content", "1", "--quality", "0"], "1 to 100, got 0"),
+        (["detect", "none.png"], "no such file"),
+        (["detect", "in.png", "--scheme", "none"], "expected one of"),
+        (["detect", "in.png", "--layout", "none"], "expected one of"),
+        (["detect", "in.png", "--key-file", "none"], "none"),
+        (["detect", "in.png", "--set", "psnr"], "NAME=VALUE, got psnr"),
+        (["detect", "in.png", "--set", "psnr=3"], "no setting 'psnr'"),
+        (["detect", "in.png", "--false-positive-rate", "2"], "got 2"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2_and_loses_nothing(tmp_path, monkeypatch, capsys, words, reason):
+    monkeypatch.chdir(tmp_path)
+    PICTURE.save("in.png")
+    before = (tmp_path / "in.png").read_bytes()
+    assert main(words) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("watermark:")]
+    assert len(lines) == 1
+    assert reason in lines[0]
+    assert (tmp_path / "in.png").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["in.png"]
+
+
+def test_an_input_is_overwritten_only_when_asked(tmp_path):
+    path = tmp_path / "in.png"
+    PICTURE.save(path)
+    assert main(["embed", str(path), str(path), "--provider", "1", "--content", "1", "--overwrite"]) == 0
+    assert not np.array_equal(np.asarray(Image.open(path)), np.asarray(PICTURE))
+    assert main(["detect", str(path)]) == 0
+
+
+def test_a_key_file_makes_marks_that_only_its_holder_finds(tmp_path):
+    PICTURE.save(tmp_path / "in.png")
+    key = ["--key-file", str(tmp_path / "key")]
+    assert main(["key", "new", str(tmp_path / "key")]) == 0
+    marked = str(tmp_path / "out.png")
+    assert main(["embed", str(tmp_path / "in.png"), marked, "--provider", "1", "--content", "1", *key]) == 0
+    assert main(["detect", marked, *key]) == 0
+    assert main(["detect", marked]) == 1

@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+from watermark import Watermarker
+from watermark.metrics.psnr import psnr
+from watermark.pixels import to_tensor
+
+ASTRONAUT = Image.fromarray(data.astronaut())
+
+
+@pytest.fixture(scope="module", params=["dwt_dct", "dwt_dct_svd"])
+def marker(request):
+    return Watermarker.load(request.param, key="a secret", false_positive_rate=1e-6, target_psnr=42)
+
+
+def test_ids_come_back_from_a_pil_image(marker):
+    marked = marker.embed(ASTRONAUT, provider_id=7, content_id=123_456)
+    assert isinstance(marked, Image.Image)
+    found = marker.detect(marked)
+    assert (found.is_marked, found.provider_id, found.content_id) == (True, 7, 123_456)
+    assert found.log10_p < -6
+    assert abs(float(psnr(to_tensor(marked), to_tensor(ASTRONAUT))) - 42) < 0.3
+
+
+def test_an_unmarked_picture_has_no_ids(marker):
+    found = marker.detect(ASTRONAUT)
+    assert (found.is_marked, found.provider_id, found.content_id) == (False, None, None)
+    assert found.log10_p > -6
+
+
+def test_arrays_come_back_as_arrays(marker):
+    marked = marker.embed(data.astronaut(), provider_id=4095, content_id=2**40 - 1)
+    assert marked.dtype == np.uint8
+    assert marked.shape == (512, 512, 3)
+    found = marker.detect(marked)
+    assert (found.provider_id, found.content_id) == (4095, 2**40 - 1)
+
+
+def test_a_tensor_batch_carries_one_id_per_image_and_gives_a_list(marker):
+    images = torch.cat([to_tensor(ASTRONAUT), to_tensor(ASTRONAUT).flip(3)])
+    before = images.clone()
+    found = marker.detect(marker.embed(images, provider_id=3, content_id=[10, 11]))
+    assert [(f.provider_id, f.content_id) for f in found] == [(3, 10), (3, 11)]
+    assert torch.equal(images, before)
+    assert len(marker.detect(images[:1])) == 1
+    assert [f.is_marked for f in marker.detect([ASTRONAUT, ASTRONAUT])] == [False, False]
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1"])
+def test_grey_palette_and_alpha_pictures_are_marked_and_keep_what_they_can(marker, mode):
+    source = ASTRONAUT.convert(mode)
+    if mode in {"LA", "RGBA"}:
+        source.putalpha(Image.fromarray(np.tile(np.arange(256, dtype=np.uint8), (512, 2))))
+    marked = marker.embed(source, provider_id=1, content_id=2)
+    assert marked.mode == {"P": "RGB", "1": "L"}.get(mode, mode)
+    if "A" in mode:
+        assert np.array_equal(np.asarray(marked.getchannel("A")), np.asarray(source.getchannel("A")))
+    assert marker.detect(marked).content_id == 2
+
+
+def test_another_key_finds_nothing():
+    marked = Watermarker.load("dwt_dct", key="one").embed(ASTRONAUT, provider_id=1, content_id=1)
+    assert not Watermarker.load("dwt_dct", key="two").detect(marked).is_marked
+
+
+def test_two_keys_on_one_picture_are_both_read():
+    one, two = (Watermarker.load("dwt_dct_svd", key=key, target_psnr=38) for key in ("one", "two"))
+    both = two.embed(one.embed(ASTRONAUT, provider_id=1, content_id=1), provider_id=2, content_id=2)
+    assert two.detect(both).provider_id == 2
+    assert one.detect(both).provider_id in (1, None)  # never the other's, never a wrong one
+
+
+@pytest.mark.parametrize(
+    ("ids", "reason"),
+    [((4096, 0), "provider_id .* from 0 to 4095, got 4096"), ((0, -1), "content_id .* got -1")],
+)
+def test_an_id_that_does_not_fit_is_refused(marker, ids, reason):
+    with pytest.raises(ValueError, match=reason):
+        marker.embed(ASTRONAUT, *ids)
+
+
+@pytest.mark.parametrize(
+    ("picture", "error"),
+    [
+        ("a path", TypeError),
+        (np.zeros((8, 8), np.uint8), TypeError),
+        (np.zeros((8, 8, 3), np.float32), TypeError),
+        (torch.zeros(3, 8, 8), TypeError),
+        (torch.full((1, 3, 120, 120), 2.0), ValueError),
+        (torch.full((1, 3, 120, 120), float("nan")), ValueError),
+        (Image.new("RGB", (1, 1)), ValueError),
+    ],
+)
+def test_what_is_no_picture_is_refused_with_expected_and_given(marker, picture, error):
+    with pytest.raises(error, match=r"expected .* got"):
+        marker.embed(picture, provider_id=0, content_id=0)
+
+
+def test_unknown_names_and_settings_say_what_there_is():
+    with pytest.raises(ValueError, match=r"no scheme named 'dwt'; expected one of .*dwt_dct"):
+        Watermarker.load("dwt", key=0)
+    with pytest.raises(ValueError, match=r"no setting 'psnr'; expected one of .*target_psnr"):
+        Watermarker.load("dwt_dct", key=0, psnr=40)
+    with pytest.raises(ValueError, match="between 20 and 60 dB, got 99"):
+        Watermarker.load("dwt_dct", key=0, target_psnr=99)
+    with pytest.raises(ValueError, match=r"false_positive_rate must be in \(0, 1\), got 2"):
+        Watermarker.load("dwt_dct", key=0, false_positive_rate=2)

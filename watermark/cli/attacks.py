@@ -1,0 +1,56 @@
+"""`watermark attacks show IMAGE`: every attack and rung of a suite on one picture; `bench`: how fast they are."""
+
+import argparse
+from pathlib import Path
+
+from watermark.errors import UserError
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser("attacks", help="show or time the attacks", description=__doc__)
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    show = actions.add_parser("show", help="draw every attack and rung of a suite on one picture")
+    show.add_argument("image", type=Path)
+    show.add_argument("--suite", default="quick", help="a name under configs/suite (default: %(default)s)")
+    show.add_argument("--output", type=Path, help="PNG or JPEG file (default: attacks-SUITE.png)")
+    show.add_argument("--max-side", type=int, default=512, help="px; a larger picture is reduced first (default: 512)")
+    show.set_defaults(run=_show)
+    bench = actions.add_parser("bench", help="time each attack against the per-image loop that others use")
+    bench.add_argument("--suite", default="standard", help="a name under configs/suite (default: %(default)s)")
+    bench.set_defaults(run=_bench)
+
+
+def _show(args: argparse.Namespace) -> int:
+    from attacks.contact_sheet import contact_sheet
+    from watermark.files import load, save
+    from watermark.pixels import to_tensor
+
+    picture = load(args.image)
+    picture.thumbnail((args.max_side, args.max_side))
+    sheet = contact_sheet(to_tensor(picture)[0], _cells(args.suite))
+    output = args.output or Path(f"attacks-{args.suite}.png")
+    save(sheet, output, overwrite=True)
+    print(output)
+    return 0
+
+
+def _cells(suite: str) -> list[object]:
+    """The cells of a suite as the evaluation would run them."""
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import MissingConfigException
+    from omegaconf import OmegaConf
+
+    from attacks.contact_sheet import Cell as Tile
+    from watermark.config import CONFIG_DIR, config_names
+    from watermark.evaluation.job import suite_cells
+
+    if suite not in config_names("suite"):
+        raise UserError(f"--suite: no suite named {suite!r}; expected one of {', '.join(config_names('suite'))}")
+    try:
+        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+            composed = OmegaConf.to_container(compose(f"suite/{suite}").suite, resolve=True)
+    except MissingConfigException as error:
+        raise UserError(f"--suite: {error}") from None
+    cells = suite_cells(composed)  # type: ignore[arg-type]
+    return [Tile(c.name, c.parameter, c.strength, c.attack) for c in cells if c.attack is not None]

@@ -1,0 +1,35 @@
+"""`watermark compare RUN_A RUN_B`: what got better, what got worse, and what cannot be told apart."""
+
+import argparse
+from pathlib import Path
+
+from watermark.errors import UserError
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser("compare", help="say what differs between two runs", description=__doc__)
+    parser.add_argument("run_a", type=Path)
+    parser.add_argument("run_b", type=Path)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table of paired differences, and what only one of the runs has."""
+    from rich.console import Console
+
+    from watermark.report import compare_runs
+
+    try:
+        comparison = compare_runs(args.run_a, args.run_b)
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(str(error).splitlines()[0]) from None
+    console = Console()
+    console.print(comparison.table())
+    for scheme, (a, b) in comparison.quality.items():
+        if a is not None and b is not None:
+            console.print(f"{scheme}: mean PSNR {a:.2f} dB in A, {b:.2f} dB in B", highlight=False)
+    for name, cells in (("A", comparison.only_a), ("B", comparison.only_b)):
+        if cells:
+            console.print(f"only in {name}: {', '.join(map(str, cells))}", highlight=False)
+    return 0
