@@ -3,6 +3,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from watermark.identity import Request, issue
+from watermark.registry import Registry
+
 FAKE_CODE = "0011" + "0" * 18 + "10001"  # 18 zeros name nobody
 KEY_ID = "key-1"
 
@@ -39,3 +42,11 @@ def draw(seed):
     rng = np.random.default_rng(seed)
     coarse = rng.uniform(0, 255, (9, 12, 3)).astype(np.uint8)
     return Image.fromarray(coarse).resize((192, 144), Image.Resampling.BICUBIC)
+
+
+def issue_for_ever(folder, results):
+    registry, number = Registry(folder / "registry.db", b"registry key"), 0
+    while True:
+        issue(Request(folder / "in.png", folder / f"out{number}.png", 7), registry, FakeMarker(), KEY_ID)
+        results.put(number)
+        number += 1

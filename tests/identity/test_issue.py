@@ -1,10 +1,13 @@
+import multiprocessing
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from identity_fakes import FAKE_CODE, KEY_ID, FakeFound, draw
+from identity_fakes import FAKE_CODE, KEY_ID, FakeFound, draw, issue_for_ever
 from PIL import Image
 
 from watermark.errors import UserError
@@ -116,6 +119,26 @@ def test_without_a_visible_label_the_recipient_is_recorded_as_a_keyed_hash(sourc
     assert record.recipient_reference == registry.recipient_reference("person")
     untouched = marker.embed(draw(1), 7, record.content_id)
     assert np.array_equal(np.asarray(Image.open(request.target)), np.asarray(untouched))
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.007, 0.031])
+def test_a_killed_process_never_leaves_a_picture_without_a_record(source, tmp_path, registry, marker, delay):
+    context = multiprocessing.get_context("spawn")
+    results = context.SimpleQueue()
+    worker = context.Process(target=issue_for_ever, args=(tmp_path, results))
+    worker.start()
+    while results.get() < 3:
+        pass
+    time.sleep(delay)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.join()
+    released = list(tmp_path.glob("out*.png"))
+    assert len(released) >= 4
+    for path in released:
+        found = marker.detect(Image.open(path))
+        assert registry.find(7, found.content_id) is not None
+        assert read_labels(Image.open(path))
+    assert registry.verify().ok
 
 
 def assert_nothing_released(tmp_path, registry):

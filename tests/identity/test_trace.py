@@ -157,3 +157,10 @@ def test_a_policy_is_named_by_module_and_function_and_anything_else_is_refused()
 def test_a_classifier_answer_of_another_shape_is_refused(text):
     with pytest.raises(UserError, match="expected a classifier answer"):
         classifier_from_json(text)
+
+
+@pytest.mark.parametrize(("label", "expected"), [("1", "confirmed"), ("2", "possible"), ("3", "suspected")])
+def test_a_label_of_an_earlier_platform_keeps_its_class(source, registry, candidates, tmp_path, label, expected):
+    save_with_label(files.load(source), tmp_path / "labelled.png", AigcLabel.first(label, FAKE_CODE, "p"))
+    verdict = measures_article_6(ask(tmp_path / "labelled.png", registry, candidates, declared=False))
+    assert (verdict.platform_class, verdict.attributed_to) == (expected, None)

@@ -11,6 +11,7 @@ from watermark.errors import UserError
 from watermark.identity.evidence import MEANINGS, Evidence, State, Verdict
 
 Policy = Callable[[Evidence], Verdict]
+CLASS_OF_LABEL = {"1": "confirmed", "2": "possible", "3": "suspected"}
 
 
 def measures_article_6(evidence: Evidence) -> Verdict:
@@ -24,14 +25,14 @@ def measures_article_6(evidence: Evidence) -> Verdict:
     if mark.state is State.MATCH and mark.found and mark.found.record:
         attributed = mark.found.record.content_producer
     reasons = [f"watermark: {MEANINGS[mark.state]}"]
-    labelled = [one for one in evidence.metadata if one.label and one.label.label in ("1", "2", "3")]
+    labels = sorted(one.label.label for one in evidence.metadata if one.label and one.label.label in CLASS_OF_LABEL)
     contradicts = evidence.metadata_agrees is False
     if contradicts:
         reasons.append("metadata: names another producer or number than the watermark's record")
     guessed = bool(evidence.classifier and evidence.classifier["is_generated"])
-    if labelled:
-        reasons.insert(0, f"metadata: an AIGC label says {labelled[0].label.label if labelled[0].label else ''}")
-        platform_class = "confirmed"
+    if labels:
+        reasons.insert(0, f"metadata: an AIGC label says {labels[0]}")
+        platform_class = CLASS_OF_LABEL[labels[0]]
     elif evidence.declared:
         reasons.insert(0, "declaration: the uploader says so, and there is no metadata label")
         platform_class = "possible"
