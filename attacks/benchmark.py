@@ -1,8 +1,10 @@
 """How fast: every attack batched on the device against the per-image loop that others write.
 
 ``python -m attacks.benchmark --size 512 --batch 8`` times both sides in one run and prints milliseconds per image and
-their ratio. The loop takes 8-bit pictures one after the other through Pillow, SciPy, scikit-image or (if it is
-installed) OpenCV; where several would do, the fastest counts. Without a GPU the GPU column says so.
+their ratio. Both sides get and return float tensors, as decoders want them: the loop turns one image after the other
+into 8 bits, through Pillow, SciPy, scikit-image or (if it is installed) OpenCV, and back; where several would do, the
+fastest counts. Without a GPU the GPU column says so. ``--cpu-seconds`` counts the processor's time instead of the
+clock's: on a busy machine, with one thread.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +25,14 @@ import torch
 from PIL import Image, ImageEnhance, ImageFilter
 from scipy import ndimage
 from torch import Tensor
+from torchvision.transforms.functional import to_tensor
 
 import attacks
 from attacks.base import Attack
 from attacks.functional import codec, warp
 
-Loop = Callable[[Image.Image], object]
+Loop = Callable[[Image.Image], np.ndarray]
+Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -52,21 +57,21 @@ class Timing:
         return self.loop_ms / self.gpu_ms if self.gpu_ms else None
 
 
-def run(size: int = 512, batch: int = 8, repeats: int = 3) -> list[Timing]:
+def run(size: int = 512, batch: int = 8, repeats: int = 3, clock: Clock = time.perf_counter) -> list[Timing]:
     """Time every pair on ``batch`` photographs of ``size`` pixels a side."""
     photo = torch.from_numpy(skimage.data.astronaut()).permute(2, 0, 1)[None].float() / 255
     images = warp.resize(photo, (size, size)).clamp(0, 1).expand(batch, -1, -1, -1).contiguous()
-    pictures = codec.to_pillow(images)
     rows = []
     for name, (attack, loops) in pairs(size).items():
-        batched = _best(lambda attack=attack: attack(images), batch, repeats)  # type: ignore[misc]
-        timed = {
-            library: _best(lambda loop=loop: [loop(picture) for picture in pictures], batch, repeats)  # type: ignore[misc]
-            for library, loop in loops.items()
-        }
+        batched = _best(partial(attack, images), batch, repeats, clock)
+        timed = {key: _best(partial(_one_by_one, loop, images), batch, repeats, clock) for key, loop in loops.items()}
         library = min(timed, key=lambda key: timed[key])
         rows.append(Timing(name, library, timed[library], batched, _gpu(attack, images, batch, repeats)))
     return rows
+
+
+def _one_by_one(loop: Loop, images: Tensor) -> list[Tensor]:
+    return [to_tensor(np.array(loop(codec.to_pillow(image[None])[0]))) for image in images]
 
 
 def pairs(size: int) -> dict[str, tuple[Attack, dict[str, Loop]]]:
@@ -148,13 +153,13 @@ def _wavelet(picture: Image.Image) -> np.ndarray:
     return skimage.restoration.denoise_wavelet(values, sigma=0.06, channel_axis=-1, **settings)
 
 
-def _best(call: Callable[[], object], count: int, repeats: int) -> float:
+def _best(call: Callable[[], object], count: int, repeats: int, clock: Clock = time.perf_counter) -> float:
     call()  # warm up
     seconds = []
     for _ in range(repeats):
-        began = time.perf_counter()
+        began = clock()
         call()
-        seconds.append(time.perf_counter() - began)
+        seconds.append(clock() - began)
     return 1000 * min(seconds) / count
 
 
@@ -189,11 +194,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=512, help="side of the pictures in pixels")
     parser.add_argument("--batch", type=int, default=8, help="pictures per batch")
     parser.add_argument("--repeats", type=int, default=3, help="the best of so many counts")
+    parser.add_argument("--cpu-seconds", action="store_true", help="processor time instead of the clock's")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     options = parser.parse_args(arguments)
-    rows = run(options.size, options.batch, options.repeats)
+    clock = time.process_time if options.cpu_seconds else time.perf_counter
+    rows = run(options.size, options.batch, options.repeats, clock)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     facts = {"size": options.size, "batch": options.batch, "threads": torch.get_num_threads(), "gpu": device}
+    facts |= {"clock": "processor" if options.cpu_seconds else "wall"}
     sys.stdout.write(f"{facts}\n{table(rows)}\n")
     if options.json:
         options.json.write_text(json.dumps({**facts, "rows": [asdict(row) for row in rows]}, indent=2))

@@ -67,17 +67,22 @@ class TotalVariation(_Denoiser):
         super().__init__(weight)
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Plane by plane on a CPU, where one fits its cache; all at once elsewhere."""
+        planes = images.flatten(0, 1)[:, None]
+        parts = planes.split(1) if images.device.type == "cpu" else [planes]
+        return torch.cat([self._descend(part) for part in parts]).view_as(images)
+
+    def _descend(self, planes: Tensor) -> Tensor:
         """Projected gradient on the dual."""
-        down, across = torch.zeros_like(images), torch.zeros_like(images)
-        result = images
+        down, across, result = torch.zeros_like(planes), torch.zeros_like(planes), planes
         for _ in range(40):
-            rise = F.pad(result.diff(dim=-2), (0, 0, 0, 1))
-            run = F.pad(result.diff(dim=-1), (0, 1))
-            norm = 1 + 0.25 / self.strength * (rise**2 + run**2 + 1e-12).sqrt()
-            down, across = (down - 0.25 * rise) / norm, (across - 0.25 * run) / norm
-            divergence = -down - across
-            divergence = divergence + F.pad(down[..., :-1, :], (0, 0, 1, 0)) + F.pad(across[..., :-1], (1, 0))
-            result = images + divergence
+            framed = F.pad(result, (0, 1, 0, 1), mode="replicate")
+            rise, run = framed[..., 1:, :-1] - result, framed[..., :-1, 1:] - result
+            norm = torch.addcmul(rise.square(), run, run).add_(1e-12).sqrt().mul(0.25 / self.strength).add_(1)
+            down, across = down.sub(rise, alpha=0.25).div_(norm), across.sub(run, alpha=0.25).div_(norm)
+            result = planes - down - across
+            result[..., 1:, :] += down[..., :-1, :]
+            result[..., 1:] += across[..., :-1]
         return result
 
 
@@ -92,6 +97,11 @@ class NonLocalMeans(_Denoiser):
     reproduces = "OpenCV and scikit-image non-local means"
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Image by image on a CPU, for its cache; all at once elsewhere."""
+        parts = images.split(1) if images.device.type == "cpu" else [images]
+        return torch.cat([self._average(part) for part in parts])
+
+    def _average(self, images: Tensor) -> Tensor:
         """Half of the places; the other half is their mirror image."""
         reach, patch = 5, 2
         height, width = images.shape[-2:]
@@ -103,11 +113,11 @@ class NonLocalMeans(_Denoiser):
                 here = (..., slice(0, height - dy), slice(max(0, -dx), width - max(0, dx)))
                 there = (..., slice(dy, height), slice(max(0, dx), width - max(0, -dx)))
                 apart = filters.box_blur((images[here] - images[there]).square().mean(1, keepdim=True), patch)
-                alike = torch.exp(-(apart - 2 * self.strength**2).clamp(min=0) / (0.6 * self.strength) ** 2)
-                margins = (here[2].start, width - here[2].stop, 0, dy)
-                mirror = (there[2].start, width - there[2].stop, dy, 0)
-                total = total + F.pad(alike * images[there], margins) + F.pad(alike * images[here], mirror)
-                weights = weights + F.pad(alike, margins) + F.pad(alike, mirror)
+                alike = torch.exp((2 * self.strength**2 - apart).clamp(max=0).mul(1 / (0.6 * self.strength) ** 2))
+                total[here] += alike * images[there]
+                total[there] += alike * images[here]
+                weights[here] += alike
+                weights[there] += alike
         return total / weights
 
 

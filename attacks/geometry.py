@@ -61,7 +61,7 @@ class Shear(Attack):
         """Bicubic along the rows."""
         grid = warp.pixel_grid(images.shape[-2], images.shape[-1], images)
         moved = torch.stack([grid[..., 0] - self.strength * grid[..., 1], grid[..., 1]], -1)
-        return warp.sample(images, moved.expand(len(images), -1, -1, -1))
+        return warp.sample(images, moved[None])
 
 
 class _Pixels(Attack):

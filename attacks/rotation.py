@@ -36,7 +36,7 @@ class Rotation(Attack):
         """Sample along the turned grid."""
         height, width = self._frame_size(images.shape[-2], images.shape[-1])
         grid = warp.pixel_grid(height, width, images) @ warp.rotation_matrix(self.strength, images).T
-        return warp.sample(images, grid.expand(len(images), -1, -1, -1))
+        return warp.sample(images, grid[None])
 
     def _frame_size(self, height: int, width: int) -> tuple[int, int]:
         if self.frame == "same":

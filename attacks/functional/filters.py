@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MATRIX_SIDE = 1536
-"""Up to this side a blur is two dense matrix products; above, two one-dimensional convolutions."""
+BLOCK = 64
+"""Pixels that one row of a blur's matrix product yields."""
 
 
 def gaussian_kernel(sigma: float, like: Tensor) -> Tensor:
@@ -19,24 +19,19 @@ def gaussian_kernel(sigma: float, like: Tensor) -> Tensor:
 
 
 def separable(images: Tensor, kernel: Tensor) -> Tensor:
-    """Convolve rows and columns with one odd-length ``kernel``; borders are continued by their last pixel."""
-    if max(images.shape[-2:]) <= MATRIX_SIDE:
-        rows, columns = (_band(kernel, side) for side in images.shape[-2:])
-        return rows @ (images @ columns.T)
-    radius = len(kernel) // 2
-    weights = kernel.repeat(images.shape[1], 1, 1)
-    wide = F.pad(images, (radius, radius, 0, 0), mode="replicate")
-    once = F.conv2d(wide, weights[:, :, None], groups=images.shape[1])
-    tall = F.pad(once, (0, 0, radius, radius), mode="replicate")
-    return F.conv2d(tall, weights[..., None], groups=images.shape[1])
+    """Convolve rows and columns with one symmetric odd-length ``kernel``; borders are continued by their last pixel."""
+    return _along_rows(_along_rows(images, kernel).mT, kernel).mT
 
 
-def _band(kernel: Tensor, side: int) -> Tensor:
-    """The ``side x side`` matrix of the convolution, border rule included."""
-    radius = len(kernel) // 2
-    index = torch.arange(side, device=kernel.device)
-    source = (index[:, None] + torch.arange(-radius, radius + 1, device=kernel.device)).clamp(0, side - 1)
-    return kernel.new_zeros(side, side).scatter_add_(1, source, kernel.expand(side, -1).contiguous())
+def _along_rows(images: Tensor, kernel: Tensor) -> Tensor:
+    """One-dimensional convolution as products of overlapping pieces of the rows with a Toeplitz matrix: fast anywhere."""
+    radius, width = len(kernel) // 2, images.shape[-1]
+    count = -(-width // BLOCK)
+    padded = F.pad(images, (radius, radius + count * BLOCK - width, 0, 0), mode="replicate")
+    pieces = padded.unfold(-1, BLOCK + 2 * radius, BLOCK)  # (N, C, H, count, BLOCK + 2 radius)
+    band = F.pad(kernel, (0, BLOCK)).repeat(BLOCK)[: BLOCK * (BLOCK + 2 * radius)]
+    toeplitz = band.view(BLOCK, BLOCK + 2 * radius)  # row j is the kernel, shifted by j
+    return (pieces @ toeplitz.T).flatten(-2)[..., :width]
 
 
 def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
@@ -45,9 +40,17 @@ def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
 
 
 def box_blur(images: Tensor, radius: int) -> Tensor:
-    """Mean over a ``2 radius + 1`` square; borders are continued."""
+    """Mean over a ``2 radius + 1`` square; borders are continued. Sums of shifted pictures: for small radii."""
+    size = 2 * radius + 1
     padded = F.pad(images, (radius,) * 4, mode="replicate")
-    return F.avg_pool2d(padded, 2 * radius + 1, stride=1)
+    height, width = images.shape[-2:]
+    rows = padded[..., :height, :].clone()
+    for i in range(1, size):
+        rows += padded[..., i : i + height, :]
+    total = rows[..., :width].clone()
+    for i in range(1, size):
+        total += rows[..., i : i + width]
+    return total / size**2
 
 
 def small_median(images: Tensor, size: int) -> Tensor:

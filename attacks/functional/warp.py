@@ -31,7 +31,8 @@ def sample(images: Tensor, points: Tensor, outside: float | None = 0.0, mode: st
 
     Args:
         images: ``(N, 3, H, W)``.
-        points: ``(N, h, w, 2)`` source positions (x, y) in pixels from the centre of the source.
+        points: ``(N, h, w, 2)`` source positions (x, y) in pixels from the centre of the source, or ``(1, h, w, 2)`` if
+            they are the same for all.
         outside: grey level beyond the border, blended over one pixel; None continues the border instead.
         mode: ``bicubic`` or ``bilinear``.
 
@@ -40,7 +41,7 @@ def sample(images: Tensor, points: Tensor, outside: float | None = 0.0, mode: st
     """
     height, width = images.shape[-2:]
     half = points.new_tensor([width / 2, height / 2])
-    grid = points / half
+    grid = (points / half).expand(len(images), -1, -1, -1)
     found = F.grid_sample(images, grid, mode=mode, padding_mode="border", align_corners=False).clamp(0, 1)
     if outside is None:
         return found
