@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from scipy.stats import binom
 
 from watermark.detection.null import correlation_score, log10_p_value, log10_tail, pay_for
 from watermark.keys import keyed_signs
@@ -53,12 +54,25 @@ def test_the_bound_wastes_less_than_a_factor_of_five(random_words):
         assert (log10_p <= math.log10(rate)).double().mean() >= rate / 5
 
 
-def test_the_bound_holds_against_every_sign_pattern_of_a_short_message():
-    weights = torch.tensor([[3.0, 1.0, 0.7, 0.7, 0.5, 0.5, 0.2, 0.1, 0.1, 0.01]])
-    words = (torch.arange(1024)[:, None] >> torch.arange(10)) & 1 == 1
-    scores = correlation_score(weights.expand(1024, 10), words)
-    exact = (scores[None, :] >= scores[:, None] - 1e-12).double().mean(1).log10()
-    assert (log10_tail(scores, weights.expand(1024, 10)) >= exact - 1e-9).all()
+@pytest.mark.parametrize("shape", [0.0, 0.3, 1.0, 3.0])
+def test_the_bound_holds_against_every_sign_pattern_of_a_short_message(monkeypatch, shape):
+    monkeypatch.setattr("watermark.detection.null._SHARPEN_FROM", 0.3)  # the sharpest bound everywhere
+    bits = 16
+    weights = torch.rand(bits, generator=generator(), dtype=torch.float64)[None] ** shape
+    words = (torch.arange(2**bits)[:, None] >> torch.arange(bits)) & 1 == 1
+    scores = correlation_score(weights.expand(2**bits, bits), words).sort(descending=True).values
+    some = scores[torch.unique(torch.logspace(0, bits * math.log10(2), 80).long()) - 1]
+    exact = (torch.searchsorted(-scores, 1e-12 - some, right=True) / 2**bits).double().log10()
+    assert (log10_tail(some, weights.expand(len(some), bits)) >= exact - 1e-7).all()
+
+
+def test_the_bound_is_within_a_factor_of_six_of_the_truth_far_out():
+    bits = 512  # equal logits: the number of right bits is binomial
+    right = torch.tensor([330, 350, 370, 400])
+    exact = torch.from_numpy(binom.logsf(right.numpy() - 1, bits, 0.5)) / math.log(10)
+    bound = log10_tail((2 * right - bits) / math.sqrt(bits), torch.ones(len(right), bits))
+    assert (bound >= exact - 1e-4).all()
+    assert (bound <= exact + math.log10(6)).all()
 
 
 @pytest.mark.parametrize("bits", [30, 100, 512, 100_000])
