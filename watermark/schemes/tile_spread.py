@@ -98,7 +98,7 @@ class TileSpread(Scheme):
         self.chroma_share = chroma_share
         self.code = LineCode(data, message_bits, key)
         self.pilot_gain = (pilot_share / (1 - pilot_share) * 2 * len(data) / pilot_lines) ** 0.5
-        self.synchronizer = Synchronizer(self.pilot)
+        self.synchronizer = Synchronizer(self.pilot, data_lines=data, data_power=2 / self.pilot_gain**2)
         self.whiten = LocalDctWhitening(exponent=exponent)
         lines = np.concatenate([self.pilot.lines, data])
         self.register_buffer("lines", torch.from_numpy(lines), persistent=False)

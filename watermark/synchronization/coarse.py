@@ -2,24 +2,45 @@
 
 Rotating and scaling a picture moves every pilot line by the same vector in (angle, log radius); stretching it moves
 every line by the same vector in (log x, log y). So the power on all pilot lines, at every cell of a dense raster of
-hypotheses, is one correlation of the resampled spectrum with a picture of the pilot, done by FFT.
+hypotheses, is one correlation of the resampled spectrum with a picture of the pilot, done by FFT. Power does not ask
+for phases, so lines that carry an unknown message help too.
 """
 
 import math
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from scipy.fft import next_fast_len
 from torch import Tensor, nn
 
-from watermark.synchronization.geometry import Pilot
 from watermark.synchronization.spectrum import Spectrum
+
+
+@dataclass(frozen=True)
+class WeightedLines:
+    """Lattice lines whose power is summed.
+
+    Attributes:
+        lines: ``(L, 2)`` int64.
+        weights: ``(L,)`` float, proportional to the power that each line is embedded with.
+        tile: side of the tile, lattice px.
+    """
+
+    lines: np.ndarray
+    weights: np.ndarray
+    tile: int
+
+    def normalised(self) -> Tensor:
+        """Weights that give a sum over unmarked lines unit variance."""
+        return torch.from_numpy(self.weights / np.sqrt(np.square(self.weights).sum())).float()
 
 
 class LogPolarSearch(nn.Module):
     """All rotations, mirrored or not, times all scales of a range.
 
     Args:
-        pilot: what to look for.
+        lines: what to look for.
         scales: least and greatest px per lattice px.
         angle_step: degrees.
         scale_step: ratio minus one.
@@ -30,7 +51,7 @@ class LogPolarSearch(nn.Module):
 
     def __init__(
         self,
-        pilot: Pilot,
+        lines: WeightedLines,
         scales: tuple[float, float] = (0.35, 2.6),
         angle_step: float = 0.375,
         scale_step: float = 0.005,
@@ -38,8 +59,9 @@ class LogPolarSearch(nn.Module):
         super().__init__()
         self.turns = round(180 / angle_step)
         self.step = math.log1p(scale_step)
-        lines = torch.from_numpy(pilot.lines).double()
-        radius, angle = lines.norm(dim=1).log() - math.log(pilot.tile), torch.atan2(lines[:, 1], lines[:, 0])
+        numbers = torch.from_numpy(lines.lines).double()
+        radius, angle = numbers.norm(dim=1).log() - math.log(lines.tile), torch.atan2(numbers[:, 1], numbers[:, 0])
+        weight = lines.normalised()
         self.first = math.log(scales[0])
         self.count = math.ceil((math.log(scales[1]) - self.first) / self.step) + 1
         # at scale s a line lies at log radius - log s; the raster starts at the smallest that occurs
@@ -50,8 +72,8 @@ class LogPolarSearch(nn.Module):
         template = torch.zeros(2, self.turns, self.columns)
         for mirrored, sign in enumerate((1, -1)):
             row = (sign * angle * self.turns / math.pi).round().long() % self.turns
-            template[mirrored].index_put_((row, column), torch.ones(len(lines)), accumulate=True)
-        self.register_buffer("template", torch.fft.rfft2(template).conj() / math.sqrt(len(lines)), persistent=False)
+            template[mirrored].index_put_((row, column), weight, accumulate=True)
+        self.register_buffer("template", torch.fft.rfft2(template).conj(), persistent=False)
         rows = torch.arange(self.turns) * math.pi / self.turns
         radii = torch.exp(start + self.step * torch.arange(self.columns, dtype=torch.float64))
         direction = torch.stack([rows.cos(), rows.sin()], -1)  # (turns, 2)
@@ -82,7 +104,7 @@ class LogLogSearch(nn.Module):
     """All pairs of horizontal and vertical scale with a bounded ratio, for the eight flips and quarter turns.
 
     Args:
-        pilot: what to look for; no line on an axis.
+        lines: what to look for; none on an axis.
         scales: least and greatest px per lattice px.
         aspect: greatest ratio between the two scales.
         scale_step: ratio minus one.
@@ -93,26 +115,30 @@ class LogLogSearch(nn.Module):
     allowed: Tensor
 
     def __init__(
-        self, pilot: Pilot, scales: tuple[float, float] = (0.35, 2.6), aspect: float = 1.5, scale_step: float = 0.008
+        self,
+        lines: WeightedLines,
+        scales: tuple[float, float] = (0.35, 2.6),
+        aspect: float = 1.5,
+        scale_step: float = 0.008,
     ) -> None:
         super().__init__()
         self.step = math.log1p(scale_step)
-        lines = torch.from_numpy(pilot.lines).double()
-        logs = (lines.abs() / pilot.tile).log()  # (M, 2)
+        numbers = torch.from_numpy(lines.lines).double()
+        logs = (numbers.abs() / lines.tile).log()  # (M, 2)
         self.first = math.log(scales[0])
         self.count = math.ceil((math.log(scales[1]) - self.first) / self.step) + 1
         low = float(logs.min())
         width = self.count + math.ceil(float(logs.max() - low) / self.step) + 1
         self.side = next_fast_len(width, real=True)
         cells = ((logs - low) / self.step).round().long()
-        quadrant = (lines[:, 0] * lines[:, 1] < 0).long()
+        quadrant = (numbers[:, 0] * numbers[:, 1] < 0).long()
         # order: as embedded, mirrored, turned a quarter, turned and mirrored
         template = torch.zeros(4, 2, self.side, self.side)  # (pose, quadrant, y, x)
-        ones = torch.ones(len(lines))
+        weight = lines.normalised()
         for pose in range(4):
             row, column = (cells[:, 0], cells[:, 1]) if pose >= 2 else (cells[:, 1], cells[:, 0])
-            template[pose].index_put_((quadrant ^ (pose % 2), row, column), ones, accumulate=True)
-        self.register_buffer("template", torch.fft.rfft2(template).conj() / math.sqrt(len(lines)), persistent=False)
+            template[pose].index_put_((quadrant ^ (pose % 2), row, column), weight, accumulate=True)
+        self.register_buffer("template", torch.fft.rfft2(template).conj(), persistent=False)
         start = low - self.first - self.step * (self.count - 1)
         axis = torch.exp(start + self.step * torch.arange(self.side, dtype=torch.float64))
         x, y = axis[None, :].expand(self.side, -1), axis[:, None].expand(-1, self.side)

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from watermark.synchronization.coarse import LogLogSearch, LogPolarSearch
+from watermark.synchronization.coarse import LogLogSearch, LogPolarSearch, WeightedLines
 from watermark.synchronization.coherent import CoherentScore, polish
 from watermark.synchronization.geometry import Alignment, Pilot, dihedral
 from watermark.synchronization.spectrum import Spectrum
@@ -20,9 +21,9 @@ class Synchronizer(nn.Module):
        the best cells scored with phases at all shifts.
     3. The best few polished in six parameters.
 
-    Data lines are never looked at, so the message cannot steer the alignment, and random signs of the message keep
-    the null distribution of a detector exact whatever this search does. Any scheme can use it: it needs a ``Pilot``
-    in its mark and a ``Spectrum`` of its whitened picture.
+    Of data lines only the power is looked at, never a phase, so the message cannot steer the alignment, and random
+    signs of the message keep the null distribution of a detector exact whatever this search does. Any scheme can use
+    it: it needs a ``Pilot`` in its mark and a ``Spectrum`` of its whitened picture.
 
     Args:
         pilot: the keyed lines.
@@ -31,6 +32,8 @@ class Synchronizer(nn.Module):
         accept: pilot score (standard deviations) from which the fast path is believed.
         candidates: cells of each coarse search that are scored coherently.
         finalists: candidates that are polished.
+        data_lines: ``(L, 2)`` lines that carry a message; their power helps the coarse searches.
+        data_power: power of a data line relative to a pilot line.
     """
 
     poses: Tensor
@@ -42,13 +45,21 @@ class Synchronizer(nn.Module):
         scales: tuple[float, float] = (0.35, 2.6),
         aspect: float = 1.5,
         accept: float = 12.0,
-        candidates: int = 12,
+        candidates: int = 20,
         finalists: int = 4,
+        data_lines: np.ndarray | None = None,
+        data_power: float = 0.0,
     ) -> None:
         super().__init__()
         self.pilot, self.accept, self.candidates, self.finalists = pilot, accept, candidates, finalists
         self.score = CoherentScore(pilot)
-        self.coarse = nn.ModuleList([LogPolarSearch(pilot, scales), LogLogSearch(pilot, scales, aspect)])
+        lines, weights = pilot.lines, np.ones(len(pilot.lines))
+        if data_lines is not None and data_power > 0:
+            clear = data_lines[np.abs(data_lines).min(1) >= 2]  # a line on an axis has no place in log-log
+            lines = np.concatenate([lines, clear])
+            weights = np.concatenate([weights, np.full(len(clear), data_power)])
+        known = WeightedLines(lines, weights, pilot.tile)
+        self.coarse = nn.ModuleList([LogPolarSearch(known, scales), LogLogSearch(known, scales, aspect)])
         self.grid = self.score.smallest_grid()
         self.register_buffer("poses", torch.from_numpy(dihedral()).float(), persistent=False)
         turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
