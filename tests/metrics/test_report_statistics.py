@@ -5,13 +5,7 @@ import pytest
 from scipy import stats
 
 from watermark.metrics.clustered import clustered_rate, negatives_needed, supported_rate
-from watermark.metrics.identification import (
-    colliding_pairs,
-    log10_tail_bound,
-    look_up,
-    random_id_tail,
-    score_from_log10,
-)
+from watermark.metrics.identification import colliding_pairs, look_up
 from watermark.metrics.null_diagnostics import bit_diagnostics, uniformity
 from watermark.metrics.paired import bootstrap_mean, holm, mcnemar, sign_flip, smallest_p
 from watermark.metrics.quality_plane import crossing, degradation
@@ -112,31 +106,30 @@ def test_bootstrap_of_tpr_doubts_the_negatives_too():
     assert result.fpr <= 0.01
 
 
-def test_score_and_p_value_are_inverse():
-    score = np.array([0.3, 1.0, 2.0, 5.0, 12.0, 30.0])
-    assert score_from_log10(log10_tail_bound(score)) == pytest.approx(score, rel=1e-9)
-    assert log10_tail_bound(np.array([-1.0, 0.0])).tolist() == [0, 0]
-    assert score_from_log10(np.array([0.0])) == 0
-
-
-def test_saddlepoint_tail_matches_drawn_ids():
-    logits = rng(0).normal(size=(3, 64)) * np.linspace(0.1, 3, 64)
-    signs = rng(1).choice([-1.0, 1.0], size=(400_000, 64))
-    for score in (0.5, 1.5, 3.0):
-        drawn = (signs @ logits.T / np.linalg.norm(logits, axis=1) >= score).mean(axis=0)
-        assert random_id_tail(logits, np.full(3, score)) == pytest.approx(drawn, rel=0.12)
+def test_lookup_keeps_its_promise_in_a_drawn_registry():
+    logits = rng(0).normal(size=(300, 64)) + 0.55  # the true id is all ones
+    unit = logits / np.linalg.norm(logits, axis=1, keepdims=True)
+    score = unit.sum(axis=1)
+    log10_p = np.where(score > 0, -(score**2) / 2 / np.log(10), 0.0)
+    right, wrong, none = look_up(log10_p, np.ones(300), 2_000, 0.5)
+    others = rng(1).choice([-1.0, 1.0], size=(1_999, 64)) @ unit.T
+    best = others.max(axis=0)
+    accepted = np.maximum(best, score) >= np.sqrt(2 * np.log(2_000 / 0.5))
+    assert np.mean(accepted & (best > score)) <= wrong.mean() + 0.03
+    assert np.mean(accepted & (score >= best)) >= right.mean() - 0.03
+    assert right.mean() > 0.2
 
 
 def test_lookup_outcomes_sum_to_one_and_get_harder_with_size():
-    logits, score = rng(0).normal(size=(4, 128)), np.array([2.0, 6.0, 7.5, 11.0])
-    tries = np.ones(4)
-    small, large = (look_up(logits, score, tries, m, 1e-6) for m in (100, 10_000_000))
+    log10_p, tries = np.array([-0.5, -9.0, -14.0, -30.0, np.nan]), np.array([1, 1, 1, 1000, np.nan])
+    small, large = (look_up(log10_p, tries, m, 1e-6) for m in (100, 10_000_000))
     for outcome in (small, large):
-        assert sum(outcome) == pytest.approx(np.ones(4))
+        assert sum(outcome) == pytest.approx(np.ones(5))
         assert outcome[1].max() <= 1e-6  # a wrong answer costs what was promised, at most
-    assert (small[0] >= large[0]).all()
-    assert small[0][3] > 0.999
-    assert large[0][0] == 0
+    assert small[0].round(3).tolist() == [0, 1, 1, 1, 0]
+    assert large[0].round(3).tolist() == [0, 0, 1, 1, 0]
+    with pytest.raises(ValueError, match="rate in"):
+        look_up(log10_p, tries, 0, 1e-6)
 
 
 def test_collision_bound_is_the_one_of_labels():

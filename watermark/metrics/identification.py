@@ -1,91 +1,43 @@
 """Whose mark is it? Right, wrong or no answer when the detector looks a reading up among M issued ids.
 
-The registry is simulated, the readings are real: a random other id scores as a random sign vector against the soft
-decisions of this very picture, and the tail of that sum is computed, not drawn, so that ten million ids cost nothing.
+The registry is simulated, the readings are real. A reading's p-value against its own ids bounds the chance that one
+random other id scores as high on the same soft decisions, so ten million simulated ids cost nothing.
 """
 
 import numpy as np
-from scipy import special, stats
-
-BENTKUS = 3.178
-"""P(sum of weighted signs >= s) <= 3.178 Q(s) for unit weights: Bentkus and Dzindzalieta (2015, Bernoulli 21)."""
-
-
-def log10_tail_bound(score: np.ndarray) -> np.ndarray:
-    """log10 of ``min(1, exp(-s^2 / 2), 3.178 Q(s))``, what a detector may promise for any picture; ``(n,)`` float64."""
-    s = np.asarray(score, dtype=float)
-    gaussian = (np.log(BENTKUS) + stats.norm.logsf(s)) / np.log(10)
-    return np.where(s > 0, np.minimum(-(s**2) / (2 * np.log(10)), gaussian), 0.0)
-
-
-def score_from_log10(log10_p: np.ndarray) -> np.ndarray:
-    """The score that ``log10_tail_bound`` turned into this p-value; 0 for p = 1, where nothing is left of it."""
-    p = np.minimum(np.asarray(log10_p, dtype=float), 0.0) * np.log(10)
-    hoeffding = np.sqrt(-2 * p)
-    gaussian = -special.ndtri_exp(np.minimum(p - np.log(BENTKUS), -1e-300))
-    return np.where(p < 0, np.minimum(hoeffding, gaussian), 0.0)
-
-
-def random_id_tail(logits: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """Chance that one random other id scores at least ``score`` on each reading.
-
-    Args:
-        logits: ``(n, K)`` soft decisions, any scale.
-        score: ``(n,)`` normalised correlations ``sum(l s) / ||l||``.
-
-    Returns:
-        ``(n,)`` by the Lugannani-Rice saddlepoint formula for a weighted sum of random signs; accurate to a few
-        per cent far into the tail (pinned against Monte Carlo by a test).
-    """
-    weights = np.abs(np.asarray(logits, dtype=float))
-    weights /= np.maximum(np.linalg.norm(weights, axis=1, keepdims=True), 1e-12)
-    s = np.minimum(np.asarray(score, dtype=float), 0.999 * weights.sum(axis=1))
-    t = _saddle(weights, s)[:, None]
-    cumulant = (np.logaddexp(t * weights, -t * weights) - np.log(2)).sum(axis=1)
-    curvature = (weights**2 / np.cosh(np.minimum(t * weights, 300)) ** 2).sum(axis=1)
-    root = np.sqrt(np.maximum(2 * (t[:, 0] * s - cumulant), 0))
-    stretch = t[:, 0] * np.sqrt(curvature)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        tail = stats.norm.sf(root) + stats.norm.pdf(root) * (1 / stretch - 1 / root)
-    return np.clip(np.where(s < 0.05, stats.norm.sf(s), tail), 0, 1)
-
-
-def _saddle(weights: np.ndarray, score: np.ndarray, rounds: int = 40) -> np.ndarray:
-    """Solve ``sum w tanh(t w) = score`` for ``t >= 0`` by bisection; ``(n,)``."""
-    low, high = np.zeros(len(weights)), np.full(len(weights), 1.0)
-    while np.any(short := (weights * np.tanh(high[:, None] * weights)).sum(axis=1) < score):
-        high = np.where(short, 2 * high, high)
-    for _ in range(rounds):
-        middle = (low + high) / 2
-        under = (weights * np.tanh(middle[:, None] * weights)).sum(axis=1) < score
-        low, high = np.where(under, middle, low), np.where(under, high, middle)
-    return (low + high) / 2
+from numpy.typing import ArrayLike
 
 
 def look_up(
-    logits: np.ndarray, score: np.ndarray, hypotheses: np.ndarray, registry_size: int, false_positive_rate: float
+    log10_p_expected: ArrayLike, hypotheses: ArrayLike, registry_size: int, false_positive_rate: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Chances that each reading is attributed rightly, wrongly or not at all among ``registry_size`` ids.
 
     The look-up answers with the best-scoring id if its p-value, after paying for every id and every synchronisation
-    hypothesis, is at or below ``false_positive_rate``.
+    hypothesis, is at or below ``false_positive_rate``: the rule of ``Detector.detect(registry=...)``.
 
     Args:
-        logits: ``(n, K)`` real soft decisions.
-        score: ``(n,)`` score of the true id.
+        log10_p_expected: ``(n,)`` p-value of the true ids, hypotheses paid; NaN where a cell failed.
         hypotheses: ``(n,)`` alignments tried.
-        registry_size: M, ids in the registry.
+        registry_size: M, ids in the registry, the true one among them.
         false_positive_rate: promised for the whole look-up.
 
     Returns:
-        Three ``(n,)`` arrays: right, wrong, none.
+        Three ``(n,)`` arrays that add to 1: right (a lower bound), wrong (an upper bound: some other id beats both the
+        true one and the threshold), none.
+
+    Raises:
+        ValueError: if the registry is empty or the rate not in (0, 1).
     """
-    log_price = np.log10(registry_size) + np.log10(np.maximum(hypotheses, 1))
-    needed = score_from_log10(np.log10(false_positive_rate) - log_price)
-    tail = random_id_tail(logits, np.maximum(score, needed))  # one other id beats both the true one and the threshold
-    wrong = -np.expm1((registry_size - 1) * np.log1p(-np.minimum(tail, 1 - 1e-12)))
-    right = np.where(score >= needed, 1 - wrong, 0.0)
-    return right, wrong, np.clip(1 - right - wrong, 0, 1)
+    if registry_size < 1 or not 0 < false_positive_rate < 1:
+        raise ValueError(f"expected an id and a rate in (0, 1), got {registry_size} ids and {false_positive_rate}")
+    paid = np.nan_to_num(np.asarray(log10_p_expected, dtype=float), nan=0.0)
+    tries = np.log10(np.maximum(np.nan_to_num(np.asarray(hypotheses, dtype=float), nan=1.0), 1))
+    needed = np.log10(false_positive_rate) - np.log10(registry_size)
+    beats = np.minimum(paid, needed) - tries  # log10 chance of one other id
+    wrong = -np.expm1((registry_size - 1) * np.log1p(-np.minimum(10.0**beats, 1 - 1e-12)))
+    right = np.where(paid <= needed, 1 - wrong, 0.0)
+    return right, wrong, 1 - right - wrong
 
 
 def colliding_pairs(images: float, bits: int) -> float:

@@ -1,13 +1,11 @@
 """Right, wrong or no owner, against the size of the registry that a mark is looked up in."""
 
-import numpy as np
+import pandas as pd
 
 from watermark.evaluation.aggregate import Json, Run, misattributed, rate
-from watermark.metrics.identification import colliding_pairs, look_up, score_from_log10
+from watermark.metrics.identification import colliding_pairs, look_up
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
-READINGS = 600
-"""Readings per scheme that the simulation uses at most, evenly spread over the rows."""
 VOLUMES = (1e6, 1e9, 1e11)
 
 
@@ -20,10 +18,6 @@ def _scheme(run: Run, scheme: str) -> Json:
     marked = run.marked(run.headline_group)
     marked = marked[(marked["scheme"] == scheme) & marked["error"].isna()]
     wrong = misattributed(marked)
-    step = max(1, -(-len(marked) // READINGS))
-    used = marked.iloc[::step]
-    used = used[used["log10_p_expected"].notna()]
-    logits = run.logits(used)
     return {
         "scheme": scheme,
         "group": run.headline_group,
@@ -32,21 +26,18 @@ def _scheme(run: Run, scheme: str) -> Json:
             "wrong": rate(marked, wrong),
             "none": rate(marked, ~marked["payload_ok"] & ~wrong),
         },
-        "readings": len(used),
-        "images": int(used["image"].nunique()),
-        "lookup": None if logits is None else _lookups(run, used["log10_p_expected"], used["hypotheses"], logits),
+        "readings": len(marked),
+        "images": int(marked["image"].nunique()),
+        "lookup": _lookups(run, marked) if marked["log10_p_expected"].notna().any() else None,
     }
 
 
-def _lookups(run: Run, log10_p: object, hypotheses: object, logits: np.ndarray) -> list[Json]:
-    tries = np.maximum(np.asarray(hypotheses, dtype=float), 1)
-    score = score_from_log10(np.asarray(log10_p, dtype=float) - np.log10(tries))  # the search was paid for; undo it
+def _lookups(run: Run, marked: pd.DataFrame) -> list[Json]:
     found = []
     for size in SIZES:
-        right, wrong, none = look_up(logits, score, tries, size, run.false_positive_rate)
-        found.append(
-            {"size": size, "right": float(right.mean()), "wrong": float(wrong.mean()), "none": float(none.mean())}
-        )
+        outcome = look_up(marked["log10_p_expected"], marked["hypotheses"], size, run.false_positive_rate)
+        right, wrong, none = (float(share.mean()) for share in outcome)
+        found.append({"size": size, "right": right, "wrong": wrong, "none": max(0.0, none)})
     return found
 
 
