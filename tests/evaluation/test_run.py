@@ -16,7 +16,6 @@ from watermark.evaluation.store import RunStore
 from watermark.evaluation.verify import verify
 from watermark.metrics.psnr import psnr
 
-
 CODE_HASH = code_hash
 
 

@@ -103,7 +103,7 @@ def test_flat_black_and_white_pictures_are_marked_without_failing(scheme_class, 
 
 
 def test_settings_out_of_range_say_what_was_expected_and_given():
-    with pytest.raises(ValueError, match="at most 4096 .* got 5000"):
+    with pytest.raises(ValueError, match=r"at most 4096 .* got 5000"):
         DwtDct(5000)
     with pytest.raises(ValueError, match="between 1 and 1000 8-bit levels, got -3"):
         DwtDctSvd(64, strength=-3)

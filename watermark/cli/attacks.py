@@ -17,7 +17,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show.add_argument("--max-side", type=int, default=512, help="px; a larger picture is reduced first (default: 512)")
     show.set_defaults(run=_show)
     bench = actions.add_parser("bench", help="time each attack against the per-image loop that others use")
-    bench.add_argument("--suite", default="standard", help="a name under configs/suite (default: %(default)s)")
+    bench.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on; see: python -m attacks.benchmark --help")
     bench.set_defaults(run=_bench)
 
 
@@ -32,6 +32,13 @@ def _show(args: argparse.Namespace) -> int:
     output = args.output or Path(f"attacks-{args.suite}.png")
     save(sheet, output, overwrite=True)
     print(output)
+    return 0
+
+
+def _bench(args: argparse.Namespace) -> int:
+    from attacks.benchmark import main
+
+    main(args.arguments)
     return 0
 
 

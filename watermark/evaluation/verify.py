@@ -81,8 +81,9 @@ def _compare(run_dir: Path, job: Job, unit: Unit, cell: Cell, result: Verificati
     for row in map(asdict, again):
         result.rows += 1
         was = kept.get(_name(row), {})
+        where = f"{unit.scheme}, {row['image']}, {cell.name} {cell.strength}, marked={row['marked']}"
         lines = [
-            f"{unit.scheme}, {row['image']}, {cell.name} {cell.strength}, marked={row['marked']}: {name} was {was.get(name)}, is {row[name]}"
+            f"{where}: {name} was {was.get(name)}, is {row[name]}"
             for name in Record.__dataclass_fields__
             if was.get(name) != row[name]
         ]

@@ -43,6 +43,9 @@ class Scheme(nn.Module, ABC):
     """
 
     min_size: ClassVar[int] = 32
+    """Px a side that ``embed`` asks for."""
+    min_read_size: ClassVar[int] = 16
+    """Px a side below which ``decode`` sees nothing; what an attack left of a picture is never an error."""
     gain_limits: ClassVar[tuple[float, float]] = (0.0, math.inf)
     """How far ``target_psnr`` may scale the residual that the scheme proposed; a quantiser sets it close to 1."""
 
@@ -74,8 +77,11 @@ class Scheme(nn.Module, ABC):
         return (images + residual).clamp(0, 1)
 
     def decode(self, images: Tensor) -> Readout:
-        """Read a batch: ``(N, 3, H, W)`` in, one ``Readout`` for the batch out, always, marked or not."""
-        check_images(images, self.min_size)
+        """Read a batch: ``(N, 3, H, W)`` in, one ``Readout`` for the batch out, always, marked or not, of any size."""
+        check_images(images)
+        if min(images.shape[-2:]) < self.min_read_size:
+            nothing = images.new_zeros(len(images), self.message_bits)
+            return Readout(nothing, torch.ones(len(images), dtype=torch.int64, device=images.device))
         return self.read(images)
 
     @abstractmethod
