@@ -79,10 +79,11 @@ def test_tables_have_a_row_per_attack_and_an_interval_per_cell(run_dir):
 
 
 def test_terminal_summary_names_every_scheme(run_dir):
-    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     console.print(print_summary(run_dir))
     text = console.export_text()
-    assert all(name in text for name in ("steady", "average", "fragile", "0 / 20"))
+    assert "…" not in text
+    assert all(name in text for name in ("steady", "average", "fragile", "0 /"))
 
 
 @pytest.mark.parametrize("missing", ["logits", "costs", "samples", "negatives", "identity"])

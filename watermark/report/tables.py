@@ -1,5 +1,6 @@
 """The short forms: a table for the terminal, one for a README, one for a paper, and ``summary.json``."""
 
+from rich import box
 from rich.table import Table
 
 from watermark.evaluation.aggregate import Json
@@ -37,12 +38,17 @@ def caption(data: Json) -> str:
 
 
 def terminal(data: Json) -> Table:
-    """A ``rich`` table."""
-    table = Table(title=data["verdict"]["headline"], caption=caption(data), title_justify="left")
-    for i, name in enumerate(HEAD):
-        table.add_column(name, justify="left" if i in (0, len(HEAD) - 1) else "right", overflow="fold")
-    for row in _rows(data):
-        table.add_row(*row)
+    """A ``rich`` table that fits 80 columns for schemes of up to about 18 letters."""
+    table = Table(title=data["verdict"]["headline"], caption=caption(data), title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("Scheme", no_wrap=True)
+    for name in ("PSNR", "Found, attacked", "IDs exact", "False\nalarms"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Weakest against", overflow="fold")
+    for card in data["schemes"]:
+        found, payload = (f"{percent(card[name])}\n[{interval(card[name])}]" for name in ("detection", "payload"))
+        alarms = f"{card['false_positives']['successes']} /\n{count(card['false_positives']['n'])}"
+        weak = [cell["attack"] for cell in card["worst"] if cell["detection"]["rate"] < 1]
+        table.add_row(card["scheme"], db(card["quality"]["psnr"]), found, payload, alarms, ", ".join(weak) or "none")
     return table
 
 
