@@ -32,7 +32,11 @@ class Chain(Attack):
         super().__init__(strength)
         if not steps:
             raise ValueError("expected at least one step in a chain, got none")
-        self.steps = nn.ModuleList(step if isinstance(step, Attack) else step(strength) for step in steps)
+        attacks = [step if isinstance(step, Attack) else step(strength) for step in steps]
+        self.steps = nn.ModuleList(attacks)
+        # a chain is what its steps are; the class itself can only promise the worst
+        self.differentiable = all(step.differentiable for step in attacks)  # type: ignore[misc]
+        self.geometric = any(step.geometric for step in attacks)  # type: ignore[misc]
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Step by step; every step draws on from each image's generator."""

@@ -24,7 +24,7 @@ def separable(images: Tensor, kernel: Tensor) -> Tensor:
 
 
 def _along_rows(images: Tensor, kernel: Tensor) -> Tensor:
-    """One-dimensional convolution as products of overlapping pieces of the rows with a Toeplitz matrix: fast anywhere."""
+    """One-dimensional convolution: overlapping pieces of the rows times a Toeplitz matrix, which is fast anywhere."""
     radius, width = len(kernel) // 2, images.shape[-1]
     count = -(-width // BLOCK)
     padded = F.pad(images, (radius, radius + count * BLOCK - width, 0, 0), mode="replicate")

@@ -1,4 +1,4 @@
-"""Round-trip PSNR of the shipped auto-encoders: ``python -m attacks.training.measure FOLDER``, the numbers of the card."""
+"""Round-trip PSNR of the shipped auto-encoders for their card: ``python -m attacks.training.measure FOLDER``."""
 
 import argparse
 import sys

@@ -58,6 +58,13 @@ def test_chain_hands_its_strength_to_the_step_that_waits(photo):
     assert torch.equal(chain(photo), expected)
 
 
+def test_chain_is_what_its_steps_are():
+    assert not attacks.Chain(0, [attacks.Brightness(0.5), attacks.Jpeg(50)]).geometric
+    assert attacks.Chain(0, [attacks.Brightness(0.5), attacks.Crop(0.5)]).geometric
+    assert attacks.Chain(0, [attacks.Brightness(0.5), attacks.SoftJpeg(50)]).differentiable
+    assert not attacks.Chain(0, [attacks.Brightness(0.5), attacks.Jpeg(50)]).differentiable
+
+
 def test_waves_relative_strength_maps_linearly():
     steps = attacks.Combined(0.2, "all").steps
     strengths = [step.strength for step in steps]
