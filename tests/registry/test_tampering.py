@@ -5,7 +5,7 @@ import pytest
 from registry_fakes import make_record, make_slot
 
 from watermark.errors import UserError
-from watermark.registry import Registry
+from watermark.registry import Block, Registry
 from watermark.registry.ledger import chain_hash
 
 TRIGGERS = ("records_never_deleted", "records_never_changed", "records_follow_the_last")
@@ -45,12 +45,17 @@ def tamper(tmp_path, *statements, triggers=TRIGGERS):
         ("DELETE FROM records", "head: says 6 records, the chain ends at record 0"),
         ("UPDATE records SET body = NULL WHERE sequence = 5", "record 5: its body is missing"),
         ("UPDATE counters SET next_index = 2", "lies beyond the counter"),
-        ("DELETE FROM head", "head: missing"),
+        ("UPDATE records SET body = 'no json', kind = 'purge' WHERE sequence = 4", "record 4: was altered"),
+        ("UPDATE records SET body = 'no json' WHERE sequence = 1", "record 1: was altered: its body"),
     ],
 )
 def test_every_kind_of_tampering_is_named(filled, tmp_path, statement, words):
+    filled.close()
     tamper(tmp_path, statement)
-    assert words in "\n".join(filled.verify().problems)
+    for key in (b"registry key", None):  # a fresh process, with the key and without
+        if words.startswith("lies beyond") and key is None:
+            continue  # counters are checked with the key
+        assert words in "\n".join(Registry(tmp_path / "registry.db", key).verify().problems)
 
 
 def test_exchanged_records_are_found(filled, tmp_path):
@@ -135,3 +140,19 @@ def test_the_database_refuses_an_early_purge_even_when_the_program_clock_is_wron
 def test_a_second_slot_definition_cannot_be_slipped_in(filled):
     with pytest.raises(UserError, match="taken"):
         filled.add_slot(make_slot(7))
+
+
+def test_a_registry_without_its_head_is_not_opened(filled, tmp_path):
+    filled.close()
+    tamper(tmp_path, "DELETE FROM head")
+    for key in (b"registry key", None):
+        with pytest.raises(UserError, match="lost its head"):
+            Registry(tmp_path / "registry.db", key)
+
+
+def test_an_altered_record_is_never_handed_out(filled, tmp_path):
+    number = filled.content_ids(Block(7, 1, 2))[0]
+    assert filled.find(7, number) is not None
+    tamper(tmp_path, "UPDATE records SET body = replace(body, 'test', 'best') WHERE sequence = 3")
+    with pytest.raises(UserError, match="record 3 was altered"):
+        filled.find(7, number)

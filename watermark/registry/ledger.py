@@ -122,8 +122,8 @@ def verify(connection: Connection, key: bytes | None, anchors: Sequence[tuple[in
     allowed: dict[int, tuple[str, str]] = {}
     expected_anchors = dict(anchors)
     for row in connection.execute(select(records).order_by(records.c.sequence)).yield_per(1000):
-        _check_row(row, result, emptied)
-        if row.kind == "purge" and row.body is not None:
+        whole = _check_row(row, result, emptied)
+        if row.kind == "purge" and row.body is not None and whole:
             allowed |= {int(n): (row.created_at, digest) for n, digest in json.loads(row.body)["purged"].items()}
         if expected_anchors.pop(row.sequence, row.hash) != row.hash:
             result.problems.append(f"record {row.sequence}: its hash is not the one of the anchor")
@@ -138,20 +138,27 @@ def verify(connection: Connection, key: bytes | None, anchors: Sequence[tuple[in
     return result
 
 
-def _check_row(row: Row[Any], result: Verification, emptied: dict[int, tuple[str, str]]) -> None:
-    values, problems = row._asdict(), []
+def alterations(row: Row[Any]) -> list[str]:
+    """What in a record does not fit its own hashes; look-ups ask this of every record that they return."""
+    problems = []
+    if row.hash != chain_hash(row._asdict()):
+        problems.append("was altered: its hash does not fit its columns")
+    if row.body is not None and row.body_sha256 != hashlib.sha256(row.body.encode()).hexdigest():
+        problems.append("was altered: its body does not fit the body's hash")
+    return problems
+
+
+def _check_row(row: Row[Any], result: Verification, emptied: dict[int, tuple[str, str]]) -> bool:
+    problems = alterations(row)
     if row.sequence != result.count + 1:
         problems.append(f"follows record {result.count}: records are missing or reordered")
     if row.previous != result.hash:
         problems.append("does not hold the hash of the record before it")
-    if row.hash != chain_hash(values):
-        problems.append("was altered: its hash does not fit its columns")
     if row.body is None:
         emptied[row.sequence] = (row.retain_until or "9999", row.body_sha256)
-    elif row.body_sha256 != hashlib.sha256(row.body.encode()).hexdigest():
-        problems.append("was altered: its body does not fit the body's hash")
     result.problems += [f"record {row.sequence}: {text}" for text in problems]
     result.count, result.hash = row.sequence, row.hash
+    return not problems
 
 
 def _check_head(connection: Connection, key: bytes | None, result: Verification) -> None:

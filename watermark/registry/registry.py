@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError
 
 from watermark.errors import UserError
@@ -56,6 +57,8 @@ class Registry:
                 metadata.create_all(connection)
                 ledger.create_head(connection, key, registry_id)
             stored = connection.execute(select(head.c.registry_id)).scalar_one_or_none()
+        if stored is None:
+            raise UserError(f"the registry at {_shown(location)} has lost its head: somebody tampered with it")
         if registry_id is not None and stored != registry_id:
             raise UserError(f"the registry at {_shown(location)} was made with another key")
 
@@ -90,9 +93,8 @@ class Registry:
 
     def slots(self) -> list[Slot]:
         """Every slot, in the order of definition."""
-        query = select(records.c.body).where(records.c.kind == "slot").order_by(records.c.sequence)
         with transaction(self._engine, writes=False) as connection:
-            return [slot_of(body) for body in connection.execute(query).scalars()]
+            return [slot_of(row.body) for row in _whole_rows(connection, records.c.kind == "slot")]
 
     # ---- content IDs
 
@@ -156,12 +158,14 @@ class Registry:
         self._append_about(slot, content_id, "withdrawal", {"reason": reason})
 
     def find(self, slot: int, content_id: int) -> Found | None:
-        """Everything recorded about one content ID, or None."""
+        """Everything recorded about one content ID, or None.
+
+        Raises:
+            UserError: a record does not fit its own hash, so it must not be relied on.
+        """
         wanted = (records.c.slot == slot) & (records.c.content_id == str(content_id))
-        query = select(records).where(wanted).order_by(records.c.sequence)
         with transaction(self._engine, writes=False) as connection:
-            rows = connection.execute(query).all()
-        return found_in(rows)
+            return found_in(_whole_rows(connection, wanted))
 
     def recipient_reference(self, recipient: str) -> str:
         """A keyed hash of whom an image was provided to: found again with the key, not guessed without it."""
@@ -170,10 +174,10 @@ class Registry:
     # ---- keeping
 
     def verify(self, anchors: Sequence[tuple[int, str]] = ()) -> Verification:
-        """Walk the chain; with the key, also check the head's tag and that no ID lies beyond its counter."""
+        """Walk the chain; with the key, also the head's tag and, on a whole chain, every ID against its counter."""
         with transaction(self._engine, writes=False) as connection:
             result = ledger.verify(connection, self._key, anchors)
-            if self._key is not None:
+            if self._key is not None and result.ok:
                 result.problems += self._beyond_counter(connection)
         return result
 
@@ -220,9 +224,8 @@ class Registry:
         self._append([Entry(kind, {**body, "created_at": now}, now, slot, content_id, found.retain_until)], kind)
 
     def _slot(self, connection: Connection, number: int) -> Slot | None:
-        query = select(records.c.body).where((records.c.kind == "slot") & (records.c.slot == number))
-        body = connection.execute(query).scalar_one_or_none()
-        return None if body is None else slot_of(body)
+        rows = _whole_rows(connection, (records.c.kind == "slot") & (records.c.slot == number))
+        return slot_of(rows[0].body) if rows else None
 
     def _shuffle(self, number: int) -> KeyedPermutation:
         if number not in self._shuffles:
@@ -260,6 +263,15 @@ class Allocator:
         if not self._ready:
             self._ready = self._registry.content_ids(self._registry.reserve(self._slot, self._block))[::-1]
         return self._ready.pop()
+
+
+def _whole_rows(connection: Connection, wanted: ColumnElement[bool]) -> Sequence[Row[Any]]:
+    """Records, oldest first; refuses one that does not fit its own hashes."""
+    rows = connection.execute(select(records).where(wanted).order_by(records.c.sequence)).all()
+    for row in rows:
+        if ledger.alterations(row):
+            raise UserError(f"record {row.sequence} was altered after it was written; see: watermark registry verify")
+    return rows
 
 
 def _shown(location: str | Path) -> str:
