@@ -18,15 +18,13 @@ BUNDLED: dict[str, tuple[str, Callable[[], np.ndarray]]] = {
     "motorcycle": ("photo", lambda: data.stereo_motorcycle()[0]),
     "rocket": ("photo", data.rocket),
     "hubble": ("dark", data.hubble_deep_field),
-    "horse": ("flat", data.horse),
     "logo": ("flat", data.logo),
     "page": ("text", data.page),
-    "text": ("text", data.text),
 }
 
 
 class BundledImages(ImageSet):
-    """Six photographs (two colour portraits of life, two objects, one dusk, one grey) and five hard cases.
+    """Six photographs (a portrait, an animal, objects, a launch at dusk, one grey) and three hard cases.
 
     Args:
         max_side: px; larger pictures are reduced to it.

@@ -94,6 +94,9 @@ def _measure_here(job: Job, folder: Path, todo: list[Unit], counter: _Counter, w
 
 def _measure_in_pool(job: Job, folder: Path, todo: list[Unit], counter: _Counter, workers: int) -> None:
     """One unit per task; ticks come back through a queue so that the bar moves within units too."""
+    for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):
+        # glibc gives every large tensor back to the kernel and faults its pages in again: a fifth to half of the time
+        os.environ.setdefault(name, str(2**30))
     context = multiprocessing.get_context("spawn")  # a forked child of a threaded torch process may hang
     ticks = context.Queue()
     with ProcessPoolExecutor(workers, context, worker.start, (job.config, folder, ticks)) as pool:

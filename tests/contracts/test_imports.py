@@ -1,0 +1,60 @@
+"""Who may import whom: the direction of dependencies, held by reading the source."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FORBIDDEN = {
+    "attacks": ["watermark", "hydra", "omegaconf"],
+    "watermark/schemes": ["attacks", "hydra", "watermark.cli", "watermark.codec", "watermark.detection"],
+    "watermark/transforms": ["attacks", "hydra", "watermark.schemes", "watermark.codec", "watermark.cli"],
+    "watermark/synchronization": ["attacks", "hydra", "watermark.schemes", "watermark.codec", "watermark.cli"],
+    "watermark/codec": ["attacks", "hydra", "watermark.schemes", "watermark.detection", "watermark.cli"],
+    "watermark/detection": ["attacks", "hydra", "watermark.schemes", "watermark.cli"],
+    "watermark/metrics": ["attacks", "hydra", "watermark.schemes", "watermark.codec", "watermark.cli"],
+    "watermark/report": ["attacks", "hydra", "torch", "watermark.schemes", "watermark.cli"],
+    "watermark/evaluation": ["watermark.cli", "hydra.core"],
+}
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module or ""
+
+
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_dependencies_point_one_way(folder):
+    files = list((ROOT / folder).rglob("*.py"))
+    assert files
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in files
+        for name in imports(path)
+        if any(name == banned or name.startswith(f"{banned}.") for banned in FORBIDDEN[folder])
+    ]
+    assert not wrong
+
+
+def test_instantiate_is_called_in_one_place():
+    users = [
+        path.relative_to(ROOT).as_posix()
+        for folder in ("watermark", "attacks")
+        for path in (ROOT / folder).rglob("*.py")
+        if any(isinstance(n, ast.Name) and n.id == "instantiate" for n in ast.walk(ast.parse(path.read_text())))
+    ]
+    assert users == ["watermark/config.py"]
+
+
+def test_help_needs_no_torch():
+    import subprocess
+
+    code = "import sys; from watermark.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\nprint('torch' in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.splitlines()[-1] == "False"

@@ -1,0 +1,50 @@
+"""An installed wheel works outside of the clone: configuration, weights and templates travel with it."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The wheel, unpacked into a folder of its own (its dependencies are those of the test environment)."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, text=True)
+    (wheel,) = folder.glob("robust_watermark-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    return folder / "site"
+
+
+def run(installed, *words, cwd):
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    code = "import sys, watermark; print(watermark.__file__, file=sys.stderr); from watermark.cli import main; sys.exit(main())"
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_wheel_holds_every_configuration_weight_and_template(installed):
+    inside = {path.relative_to(installed).as_posix() for path in installed.rglob("*") if path.is_file()}
+    for path in (ROOT / "configs").rglob("*.yaml"):
+        assert f"watermark/configs/{path.relative_to(ROOT / 'configs').as_posix()}" in inside
+    for folder in ("watermark", "attacks"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in {".py", ".safetensors", ".j2", ".json", ".css", ".js"}:
+                assert path.relative_to(ROOT).as_posix() in inside
+
+
+def test_the_main_job_runs_from_the_wheel_outside_of_the_clone(installed, tmp_path):
+    words = ["evaluate", "scheme=dwt_dct", "suite=smoke", "data=synthetic", "data.count=2", "workers=1"]
+    done = run(installed, *words, cwd=tmp_path)
+    assert str(installed) in done.stderr
+    assert done.returncode == 0, done.stderr
+    (report,) = (tmp_path / "results" / "runs").glob("smoke-synthetic-*/report.html")
+    assert str(report.relative_to(tmp_path)) in done.stdout
