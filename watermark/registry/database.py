@@ -17,7 +17,7 @@ BUSY_SECONDS = 120  # how long a writer waits for the others before it gives up
 
 
 def open_engine(location: str | Path) -> Engine:
-    """An engine for a file path or a database URL (``postgresql+psycopg://...``).
+    """An engine for a file path or a database URL (``postgresql+pg8000://...``).
 
     SQLite runs in write-ahead mode, flushes every commit to the disk (an ID that was handed out must not come again
     after a power cut) and takes the write lock at the start of a writing transaction.
@@ -29,7 +29,7 @@ def open_engine(location: str | Path) -> Engine:
     except (ArgumentError, ModuleNotFoundError):  # no chained cause: the address may hold a password
         raise UserError(
             "expected a file path or the URL of a database whose driver is installed, such as "
-            "postgresql+psycopg://host/name"
+            "postgresql+pg8000://host/name"
         ) from None
     if not is_sqlite:
         return engine
