@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Literal
 
+from PIL import features
 from torch import Tensor
 
 from attacks.base import Attack, Generators
@@ -66,6 +67,11 @@ class Avif(_File):
 
     reproduces = "conversion to AVIF by a content-delivery network"
     settings: ClassVar[dict[str, object]] = {"format": "AVIF", "subsampling": "4:2:0", "speed": 8, "max_threads": 1}
+
+    def __init__(self, quality: int) -> None:
+        super().__init__(quality)
+        if not features.check("avif"):
+            raise ValueError("expected a Pillow with AVIF (the wheels of 11.3 or later have it), got one without")
 
 
 class Jpeg2000(_File):

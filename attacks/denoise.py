@@ -132,19 +132,23 @@ class DctShrinkage(_Denoiser):
     reproduces = "sliding DCT denoising; a plain relative of BM3D"
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Blocks, threshold, blocks back; channels in luma and two colour differences."""
+        """Channels as luma and two colour differences, one plane at a time: the blocks of a plane are 16 planes."""
         mixer = torch.from_numpy(dct(np.eye(3), norm="ortho", axis=0)).to(images)
-        mixed = torch.einsum("ij,njhw->nihw", mixer, images).flatten(0, 1)[:, None]
-        height, width = images.shape[-2:]
-        padded = F.pad(mixed, (6, 6 + width % 2, 6, 6 + height % 2), mode="replicate")
+        planes = torch.einsum("ij,njhw->nihw", mixer, images).flatten(0, 1)[:, None]
+        clean = torch.cat([self._threshold(plane) for plane in planes.split(1)]).view_as(images)
+        return torch.einsum("ji,njhw->nihw", mixer, clean)
+
+    def _threshold(self, planes: Tensor) -> Tensor:
+        """Blocks, threshold, blocks back: ``(n, 1, H, W)`` to the same."""
+        height, width = planes.shape[-2:]
+        padded = F.pad(planes, (6, 6 + width % 2, 6, 6 + height % 2), mode="replicate")
         basis = dct(np.eye(8), norm="ortho", axis=0)
-        atoms = torch.from_numpy(np.kron(basis, basis)).to(images)  # (64, 64), rows are atoms
+        atoms = torch.from_numpy(np.kron(basis, basis)).to(planes)  # (64, 64), rows are atoms
         found = atoms @ F.unfold(padded, 8, stride=2)
         strong = found.abs() > 3 * self.strength
         strong[:, 0] = True  # the mean is no noise
         clean = F.fold(atoms.T @ (found * strong), padded.shape[-2:], 8, stride=2)
-        clean = clean[..., 6 : 6 + height, 6 : 6 + width].reshape(images.shape) / 16  # each pixel lies in 4x4 blocks
-        return torch.einsum("ji,njhw->nihw", mixer, clean)
+        return clean[..., 6 : 6 + height, 6 : 6 + width] / 16  # each pixel lies in 4x4 blocks
 
 
 class WaveletShrinkage(_Denoiser):

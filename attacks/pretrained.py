@@ -185,16 +185,16 @@ def load_learned_codec(
         quality: of that model.
         weights: a local state dict; without one CompressAI fetches its own, if the network allows.
     """
-    build = getattr(_library("compressai.zoo"), name)
+    build = getattr(_library("compressai.zoo", "learned-codec"), name)
     model = build(quality=quality, pretrained=weights is None)
     if weights is not None:
         model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     return LearnedCodec(model.eval().requires_grad_(False))
 
 
-def _library(name: str) -> ModuleType:
+def _library(name: str, extra: str = "regeneration") -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
         package = name.split(".")[0]
-        raise ImportError(f"this attack needs {package}: pip install 'robust-watermark[regeneration]'") from error
+        raise ImportError(f"this attack needs {package}: pip install 'robust-watermark[{extra}]'") from error
