@@ -68,6 +68,13 @@ def test_sign_flip_holds_its_level_and_finds_a_difference():
     assert sign_flip(rng(1).normal(0.8, 1, size=60), draws=2000) <= 0.002
 
 
+def test_large_samples_take_the_normal_law_and_agree_with_drawing():
+    differences = rng(4).normal(0.06, 1, size=499)
+    more = np.append(differences, 1e-9)  # one more picture crosses the border between the two methods
+    assert sign_flip(more) == pytest.approx(sign_flip(differences), abs=0.01)
+    assert bootstrap_mean(more) == pytest.approx(bootstrap_mean(differences), abs=0.01)
+
+
 def test_bootstrap_interval_is_as_wide_as_the_t_interval_for_few_pictures():
     values = rng(0).normal(size=8)
     low, high = bootstrap_mean(values)
@@ -111,7 +118,7 @@ def test_lookup_keeps_its_promise_in_a_drawn_registry():
     unit = logits / np.linalg.norm(logits, axis=1, keepdims=True)
     score = unit.sum(axis=1)
     log10_p = np.where(score > 0, -(score**2) / 2 / np.log(10), 0.0)
-    right, wrong, none = look_up(log10_p, np.ones(300), 2_000, 0.5)
+    right, wrong, _ = look_up(log10_p, np.ones(300), 2_000, 0.5)
     others = rng(1).choice([-1.0, 1.0], size=(1_999, 64)) @ unit.T
     best = others.max(axis=0)
     accepted = np.maximum(best, score) >= np.sqrt(2 * np.log(2_000 / 0.5))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from watermark.evaluation.records import arrow_schema
@@ -20,6 +21,9 @@ HARD_CLASSES = frozenset(
 )
 """Content classes that are kept apart from natural pictures, because no headline should average over them."""
 GROUPS = ("natural", "hard")
+
+UNUSED = frozenset({"logits", "seed", "attack_version", "provider_id", "content_id", "decoded_provider_id"})
+"""Columns that no number of the report needs; left on disk."""
 
 Json = dict[str, Any]
 
@@ -75,11 +79,15 @@ class Run:
         return self.rows[~self.rows["marked"] & self.rows["error"].isna()]
 
     def logits(self, rows: pd.DataFrame) -> np.ndarray | None:
-        """Soft decisions ``(n, K)`` of some rows of one scheme, or None where the run did not keep them."""
+        """Soft decisions ``(n, K)`` of some rows of one scheme, in file order; None where the run did not keep them."""
         if len(rows) == 0:
             return None
-        table = pq.read_table(self.path / "rows.parquet", columns=["logits"])
-        values = table["logits"].take(rows.index.to_numpy()).to_pylist()
+        wanted, values, start = np.sort(rows.index.to_numpy()), [], 0
+        with pq.ParquetFile(self.path / "rows.parquet") as file:
+            for batch in file.iter_batches(columns=["logits"]):  # never the whole column: it can be gigabytes
+                here = wanted[(wanted >= start) & (wanted < start + len(batch))] - start
+                values += batch.column(0).take(pa.array(here)).to_pylist()
+                start += len(batch)
         if any(value is None for value in values):
             return None
         return np.stack([np.frombuffer(value, "<f2") for value in values]).astype(np.float64)
@@ -96,7 +104,7 @@ def load_run(path: Path) -> Run:
     for name in ("manifest.json", "rows.parquet"):
         if not (path / name).is_file():
             raise FileNotFoundError(f"expected a run directory with {name}, got {path}")
-    columns = [name for name in arrow_schema().names if name != "logits"]
+    columns = [name for name in arrow_schema().names if name not in UNUSED]
     missing = sorted(set(columns) - set(pq.read_schema(path / "rows.parquet").names))
     if missing:
         raise ValueError(f"expected rows with the columns of Record, {path} lacks {', '.join(missing)}")
