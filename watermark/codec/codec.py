@@ -46,16 +46,19 @@ class Codec:
         layout: fields of the payload.
         message_bits: K, what the scheme carries; at least ``layout.total_bits``.
         key: the secret of this codec; a scheme must never see it.
-        list_size: candidates of the list decoder.
+        list_size: candidates of the list decoder; None: 32, or 128 where 16 check bits or more choose among them (with
+            fewer, more candidates are as often wrong ones).
 
     Raises:
         ValueError: if the layout does not fit in ``message_bits``.
     """
 
-    def __init__(self, layout: Layout, message_bits: int, key: Key, list_size: int = 32) -> None:
+    def __init__(self, layout: Layout, message_bits: int, key: Key, list_size: int | None = None) -> None:
         if message_bits < layout.total_bits:
             raise ValueError(f"a payload of {layout.total_bits} bits does not fit in {message_bits} message bits")
         self.layout, self.message_bits, self._key = layout, message_bits, key
+        if list_size is None:
+            list_size = 128 if layout.check_bits >= 16 else 32
         self.code = PolarCode(layout.total_bits, message_bits, list_size)
         self._order = keyed_permutation(key, "codec interleaver", message_bits)
         self._flips = keyed_signs(key, "codec signs", message_bits) < 0
