@@ -76,8 +76,8 @@ class Spectrum:
         left, top = x.floor(), y.floor()
         weight_x, weight_y = _cubic(x - left), _cubic(y - top)  # (N, ..., 4)
         taps = torch.arange(-1, 3, device=x.device)
-        column = left.long()[..., None] + taps  # (N, ..., 4)
-        row = top.long()[..., None] + taps
+        column = (left.long()[..., None] + taps).clamp(max=self._grid.shape[2] - 1)  # (N, ..., 4)
+        row = (top.long()[..., None] + taps) % self._rows  # of a small picture the taps reach round the axis
         index = row[..., :, None] * self._grid.shape[2] + column[..., None, :]  # (N, ..., 4, 4)
         values = self._grid.flatten(1).gather(1, index.flatten(1)).view(index.shape)
         weights = weight_y[..., :, None] * weight_x[..., None, :] * inside[..., None, None]
