@@ -6,6 +6,7 @@ Metadata can be written by anybody, a declaration is a user's word, a watermark 
 import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from importlib import metadata
 from typing import Any
 
 from watermark.errors import UserError
@@ -13,7 +14,8 @@ from watermark.identity.perceptual_hash import THRESHOLD, Comparison
 from watermark.labels.carriers import FoundLabel
 from watermark.registry import Found
 
-SCHEMA = "robust-watermark evidence 1"
+DISTRIBUTION = "robust-watermark"
+SCHEMA = f"{DISTRIBUTION} evidence 1"
 
 
 class State(StrEnum):
@@ -124,6 +126,7 @@ def to_json(evidence: Evidence, verdict: Verdict) -> str:
     content = {
         "schema": SCHEMA,
         "created_at": evidence.created_at,
+        "tool": {"name": DISTRIBUTION, "version": _version()},
         "file": evidence.file,
         "metadata": {
             "labels": [one.as_dict() for one in evidence.metadata],
@@ -146,6 +149,13 @@ def to_json(evidence: Evidence, verdict: Verdict) -> str:
         "verdict": asdict(verdict),
     }
     return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def _version() -> str:
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def classifier_from_json(text: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from watermark import files
 from watermark.config import build_named
+from watermark.evaluation.provenance import git_state
 from watermark.identity import Candidate, WatermarkEvidence, look_up
 from watermark.identity.perceptual_hash import perceptual_hash, thumbnail
 from watermark.metrics.rates import wilson
@@ -110,7 +111,9 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
     command = f"python -m watermark.identity.studies.{name} {shlex.join(words)}"
-    (folder / f"{name}.json").write_text(json.dumps({"command": command, **summary}, indent=2) + "\n")
+    (folder / f"{name}.json").write_text(
+        json.dumps({"command": command, "git": git_state(), **summary}, indent=2) + "\n"
+    )
     head = list(header)
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {' | '.join(row)} |" for row in rows)]
     (folder / f"{name}.md").write_text("\n".join([*lines, "", f"Made by `{command}`.", ""]))
