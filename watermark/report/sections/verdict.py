@@ -31,37 +31,49 @@ def cards(run: Run, ladder: list[Json], pairs: list[Json]) -> list[Json]:
 def _card(run: Run, scheme: str, ladder: list[Json]) -> Json:
     group = run.headline_group
     rows = run.rows[run.rows["scheme"] == scheme]
-    marked = run.marked(group)
-    marked = marked[marked["scheme"] == scheme]
     negatives = run.negatives()
-    negatives = negatives[negatives["scheme"] == scheme]
-    every = rows[rows["marked"]]
-    clean = every[(every["attack"] == IDENTITY) & (every["group"] == group)]
-    of_scheme = [cell for cell in ladder if cell["scheme"] == scheme and cell["group"] == group]
-    attacked = [cell for cell in of_scheme if cell["attack"] != IDENTITY]
+    clean = rows[rows["marked"] & (rows["attack"] == IDENTITY) & (rows["group"] == group)]
+    attacked = [c for c in ladder if (c["scheme"], c["group"]) == (scheme, group) and c["attack"] != IDENTITY]
     facts = run.manifest.get("schemes", {}).get(scheme, {})
-    layout = run.manifest.get("layout") or {}
     return {
         "scheme": scheme,
         "group": group,
         "message_bits": facts.get("message_bits"),
-        "payload_bits": sum(v for v in layout.values() if isinstance(v, int) and not isinstance(v, bool)) or None,
+        "payload_bits": _payload_bits(run.manifest.get("layout") or {}),
         "target_psnr": facts.get("target_psnr"),
-        "quality": _quality(every[every["group"] == group]),
+        "quality": _quality(rows[rows["marked"] & (rows["group"] == group)]),
         "no_attack": rate(clean, "is_marked"),
-        "detection": rate(marked, "is_marked"),
-        "payload": rate(marked, "payload_ok"),
-        "bit_accuracy": bit_accuracy(marked),
-        "misattribution": rate(marked, misattributed(marked)),
-        "false_positives": rate(negatives, "is_marked"),
-        "hard_cases": rate(hard := run.marked("hard")[lambda r: r["scheme"] == scheme], "is_marked")
-        if group != "hard"
-        else None,
-        "hard_payload": rate(hard, "payload_ok") if group != "hard" else None,
+        **_attacked(run.marked(group), scheme),
+        "false_positives": rate(negatives[negatives["scheme"] == scheme], "is_marked"),
+        **_hard(run, scheme),
         "worst": sorted(attacked, key=lambda cell: cell["detection"]["rate"])[:3],
         "failed": int(rows["error"].notna().sum()),
         "seconds": _seconds(run.costs, scheme),
     }
+
+
+def _attacked(marked: pd.DataFrame, scheme: str) -> Json:
+    """The headline rates: marked pictures of the headline group, after every attack."""
+    marked = marked[marked["scheme"] == scheme]
+    return {
+        "detection": rate(marked, "is_marked"),
+        "payload": rate(marked, "payload_ok"),
+        "bit_accuracy": bit_accuracy(marked),
+        "misattribution": rate(marked, misattributed(marked)),
+    }
+
+
+def _hard(run: Run, scheme: str) -> Json:
+    """The same for the hard cases; null where they are the headline."""
+    if run.headline_group == "hard":
+        return {"hard_cases": None, "hard_payload": None}
+    hard = run.marked("hard")
+    hard = hard[hard["scheme"] == scheme]
+    return {"hard_cases": rate(hard, "is_marked"), "hard_payload": rate(hard, "payload_ok")}
+
+
+def _payload_bits(layout: Json) -> int | None:
+    return sum(v for v in layout.values() if isinstance(v, int) and not isinstance(v, bool)) or None
 
 
 def _quality(rows: pd.DataFrame) -> Json:
