@@ -50,7 +50,7 @@ class Median(Attack):
         """Exchange networks up to 5x5, sliding histograms (on the CPU) above."""
         size = int(self.strength)
         if size <= 5:
-            return filters.small_median((images * 255).round() / 255, size)
+            return filters.small_median_8bit(images, size)
         return codec.edit(images, lambda picture: _rank_median(picture, size))
 
 

@@ -59,9 +59,17 @@ def small_median(images: Tensor, size: int) -> Tensor:
     Source: Devillard, "Fast median search" (1998): hold just over half of the values, drop the least and the greatest,
     take in the next one.
     """
-    radius = size // 2
-    padded = F.pad(images, (radius,) * 4, mode="replicate")
-    height, width = images.shape[-2:]
+    return _select(F.pad(images, (size // 2,) * 4, mode="replicate"), size)
+
+
+def small_median_8bit(images: Tensor, size: int) -> Tensor:
+    """``small_median`` of the values rounded to 8 bits, on bytes: a quarter of the memory traffic, no gradients."""
+    padded = F.pad(images.detach(), (size // 2,) * 4, mode="replicate")
+    return _select((padded * 255).round().to(torch.uint8), size).to(images.dtype) / 255
+
+
+def _select(padded: Tensor, size: int) -> Tensor:
+    height, width = padded.shape[-2] - size + 1, padded.shape[-1] - size + 1
     shifts = [padded[..., i : i + height, j : j + width] for i in range(size) for j in range(size)]
     held, waiting = shifts[: len(shifts) // 2 + 2], shifts[len(shifts) // 2 + 2 :]
     while True:
