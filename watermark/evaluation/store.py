@@ -95,7 +95,7 @@ class RunStore:
 
 
 def _stream(path: Path, schema: pa.Schema, parts: Iterable[Path]) -> None:
-    temporary = path.with_suffix(".partial")
+    temporary = path.with_suffix(f".{os.getpid()}.partial")
     with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for part in parts:
             writer.write_table(pq.read_table(part, schema=schema))

@@ -1,0 +1,121 @@
+import json
+import subprocess
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+
+from watermark.cli import main
+
+TINY = ["suite=smoke", "data=synthetic", "data.count=2", "data.width=160", "data.height=160", "workers=1"]
+
+
+def evaluate(tmp_path, *words):
+    return main(["evaluate", *TINY, f"output={tmp_path}", *words])
+
+
+def test_one_command_goes_from_configuration_to_report(tmp_path, capsys):
+    assert evaluate(tmp_path, "schemes=[dwt_dct,dwt_dct_svd]", "seed=3") == 0
+    (folder,) = tmp_path.iterdir()
+    printed = capsys.readouterr().out
+    assert "dwt_dct_svd" in printed
+    assert str(folder / "report.html") in printed
+    assert "<html" in (folder / "report.html").read_text()[:200]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["seeds"] == {"run": 3}
+    assert set(manifest["schemes"]) == {"dwt_dct", "dwt_dct_svd"}
+    rows = pq.read_table(folder / "rows.parquet").num_rows
+    assert evaluate(tmp_path, "schemes=[dwt_dct,dwt_dct_svd]", "seed=3") == 0  # again: nothing is measured twice
+    assert len(list(tmp_path.iterdir())) == 1
+    assert pq.read_table(folder / "rows.parquet").num_rows == rows == 2 * 2 * 5 * 2
+
+    before = (folder / "report.html").read_bytes()
+    (folder / "report.html").unlink()
+    assert main(["report", str(folder)]) == 0
+    assert (folder / "report.html").read_bytes() == before  # built again from the rows alone
+    assert main(["verify", str(folder), "--cells", "1", "--seed", "0"]) == 0
+    assert main(["compare", str(folder), str(folder)]) == 0
+
+
+def test_settings_reach_the_scheme_and_quality_can_be_set_for_all(tmp_path):
+    assert evaluate(tmp_path, "scheme=dwt_dct", "scheme.strength=30", "name=strength") == 0
+    assert evaluate(tmp_path, "scheme=dwt_dct", "target_psnr=38", "suite.jpeg.sweep.quality=[35]", "name=quality") == 0
+    strength, quality = (pq.read_table(tmp_path / n / "rows.parquet").to_pylist() for n in ("strength", "quality"))
+    assert all(row["psnr"] > 45 for row in strength if row["marked"] and row["image_class"] == "smooth")
+    assert all(abs(row["psnr"] - 38) < 0.5 for row in quality if row["marked"] and row["image_class"] == "smooth")
+    assert {row["strength"] for row in quality if row["attack"] == "jpeg"} == {35}
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["scheme=dwt_dct", "scheme.strength=-4"], "between 1 and 1000 8-bit levels, got -4"),
+        (["scheme=dwt_dct", "suite.jpeg.sweep.quality=[200]"], "quality must be in 1..100, got 200"),
+        (["schemes=[nothing]"], "no scheme named 'nothing'; expected one of"),
+        (["data=folder"], "data.path: expected a value"),
+        (["data=folder", "data.path=nowhere"], "expected a folder of pictures, got nowhere"),
+        (["scheme=dwt_dct", "schemes=[dwt_dct]"], "got both"),
+        (["scheme=dwt_dct", "shard=3/2"], "expected i/n"),
+        (["scheme=dwt_dct", "workers=0"], "expected at least 1, got 0"),
+    ],
+)
+def test_a_bad_setting_is_one_line_and_leaves_nothing_behind(tmp_path, capsys, words, reason):
+    words = [w for w in TINY if not (w.startswith("data") and "data=folder" in words)] + words
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", *words, f"output={tmp_path}"])
+    assert stop.value.code == 2
+    (line,) = [text for text in capsys.readouterr().err.splitlines() if text.startswith("watermark:")]
+    assert reason in line
+    assert not list(tmp_path.rglob("rows.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [("sede=1", "Key 'sede' not in"), ("seed=abc", "could not be converted to Integer"), ("scheme=dwt", "dwt_dct_svd")],
+)
+def test_a_typo_fails_at_once_and_lists_what_there_is(tmp_path, word, reason):
+    code = "import sys; from watermark.cli import main; sys.exit(main())"
+    words = [sys.executable, "-c", code, "evaluate", *TINY, f"output={tmp_path}", word]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert reason in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_plug_in_outside_of_the_repository_brings_its_own_scheme_and_attack(tmp_path, monkeypatch):
+    (tmp_path / "configs" / "scheme").mkdir(parents=True)
+    (tmp_path / "configs" / "attack").mkdir()
+    (tmp_path / "my_plugin_for_tests.py").write_text(PLUGIN)
+    (tmp_path / "configs" / "scheme" / "mine.yaml").write_text("_target_: my_plugin_for_tests.Louder\n")
+    (tmp_path / "configs" / "attack" / "invert.yaml").write_text(
+        "build: {_target_: my_plugin_for_tests.Invert, _partial_: true}\nsweep: {amount: [0.0, 1.0]}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    words = [f"hydra.searchpath=[file://{tmp_path / 'configs'}]", "scheme=mine", "+attack@suite.invert=invert"]
+    assert evaluate(tmp_path / "runs", *words, "name=mine") == 0
+    rows = pq.read_table(tmp_path / "runs" / "mine" / "rows.parquet").to_pylist()
+    assert {row["scheme"] for row in rows} == {"mine"}
+    assert {row["strength"] for row in rows if row["attack"] == "invert"} == {0.0, 1.0}
+    assert not [row["error"] for row in rows if row["error"]]
+
+
+PLUGIN = '''
+from attacks.base import Attack
+from watermark.schemes.dwt_dct import DwtDct
+
+
+class Louder(DwtDct):
+    def __init__(self, message_bits=256, key=0):
+        super().__init__(message_bits, key, target_psnr=36.0)
+
+
+class Invert(Attack):
+    differentiable, geometric, harder = True, False, "higher"
+    unit, reproduces, identity = "share of inversion", "a negative", 0.0
+
+    def __init__(self, amount):
+        super().__init__(amount)
+
+    def transform(self, images, generators):
+        return images + self.strength * (1 - 2 * images)
+'''
