@@ -1,8 +1,7 @@
 import torch
 
-from watermark.schemes.lattice_mark import LatticeMark, corner_alignment, scaled, working_copy
+from watermark.schemes.lattice_mark import LatticeMark, corner_alignment, scaled, spectra, working_copy
 from watermark.schemes.networks import BlockWhitening, TextureMask, from_planes, to_planes
-from watermark.synchronization import Spectrum
 
 
 def photo(height=256, width=320, count=1):
@@ -73,9 +72,8 @@ def test_weights_of_lines_ignore_what_the_data_lines_say():
     for parameter in mark.weights.parameters():
         parameter.data += 0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(3))
     layout = mark.layout(4)
-    lines = mark.read_lines(
-        Spectrum(mark.maps(photo()).flatten(0, 1)), layout, corner_alignment((256, 320), 1.0, torch.zeros(1, 2))
-    )
+    where = corner_alignment((256, 320), 1.0, torch.zeros(1, 2))
+    lines = mark.read_lines(spectra(mark.maps(photo())), layout, where)
     signs = torch.where(torch.rand(len(layout.is_pilot)) < 0.5, -1.0, 1.0)
     turned = lines * torch.where(layout.is_pilot, 1.0, signs)
     one, other = (mark.weights(x, layout.is_pilot, mark.radius, mark.angle) for x in (lines, turned))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from watermark.keys import Key, keyed_permutation, keyed_signs
-from watermark.schemes.networks import PLANES, BlockWhitening, LineWeights, Profile, TextureMask, from_planes, to_planes
+from watermark.schemes.networks import BlockWhitening, LineWeights, Profile, TextureMask, from_planes, to_planes
 from watermark.synchronization import Alignment, Pilot, Spectrum, read_lines
 from watermark.transforms.lattice import lattice_lines, synthesize
 from watermark.transforms.resample import resize
@@ -95,6 +95,12 @@ class LatticeMark(nn.Module):
         self.weights = LineWeights(low, high)
         self.rejection = nn.Parameter(torch.tensor(0.4))
 
+    @property
+    def pilot_height(self) -> float:
+        """Modulus of a pilot line where each of the two symbols of a data line has modulus one."""
+        count = len(self.lines) - self.pilot_lines
+        return math.sqrt(2 * self.pilot_share / (1 - self.pilot_share) * count / self.pilot_lines)
+
     def layout(self, key: Key) -> Layout:
         """What ``key`` chooses; see ``Layout``."""
         pilot = Pilot.from_key(key, self.pilot_lines, self.tile, *self.pilot_band, purpose="learned pilot")
@@ -117,9 +123,7 @@ class LatticeMark(nn.Module):
     def coefficients(self, levels: Tensor, layout: Layout) -> Tensor:
         """Complex value of every line on every plane ``(N, 2, L)`` for code levels ``(N, K)`` (about +-1)."""
         data = levels[:, layout.bit] * layout.sign  # (N, 2, L)
-        count = len(layout.is_pilot) - self.pilot_lines
-        height = math.sqrt(2 * self.pilot_share / (1 - self.pilot_share) * count / self.pilot_lines)
-        lines = torch.where(layout.is_pilot, layout.phase * height, torch.complex(data[:, 0], data[:, 1]))
+        lines = torch.where(layout.is_pilot, layout.phase * self.pilot_height, torch.complex(data[:, 0], data[:, 1]))
         return lines[:, None] * self.amplitude(self.radius, self.angle).exp()
 
     def draw(self, levels: Tensor, layout: Layout, mask: Tensor, scale: float, shift: Tensor) -> Tensor:
@@ -176,24 +180,32 @@ class LatticeMark(nn.Module):
         planes = to_planes(images)
         return torch.cat([net(planes[:, i : i + 1]) for i, net in enumerate(self.whiten)], 1)
 
-    def read_lines(self, spectrum: Spectrum, layout: Layout, where: Alignment) -> Tensor:
-        """Lines ``(N, 2, L)`` with embedding and pilot phases taken off; ``spectrum`` holds 2 N maps, planes last."""
-        planes = Alignment(*(part.repeat_interleave(PLANES, 0) for part in vars(where).values()))
-        found = read_lines(spectrum, planes, self.lines, self.tile).view(-1, PLANES, len(self.lines))
-        return found * layout.phase.conj()
+    def read_lines(self, spectra: tuple[Spectrum, Spectrum], layout: Layout, where: Alignment) -> Tensor:
+        """Lines ``(N, 2, L)`` of the two planes with embedding and pilot phases taken off."""
+        found = [read_lines(spectrum, where, self.lines, self.tile) for spectrum in spectra]
+        return torch.stack(found, 1) * layout.phase.conj()
 
-    def soft_bits(self, lines: Tensor, layout: Layout) -> Tensor:
-        """Weighted soft decisions ``(N, K)`` from lines ``(N, 2, L)``, scaled to unit root mean square."""
+    def soft_bits(self, lines: Tensor, layout: Layout, parts: int = 1) -> Tensor:
+        """Weighted soft decisions ``(N, K)`` from lines ``(N parts, 2, L)``, scaled to unit root mean square.
+
+        With several ``parts`` each picture was read in so many windows (in consecutive rows), and their decisions add.
+        """
         weights = self.weights(lines, layout.is_pilot, self.radius, self.angle)
-        summed = (lines * weights).sum(1)  # (N, L) over planes
-        symbols = torch.stack([summed.real, summed.imag], 1) * layout.sign  # (N, 2, L)
-        bits = symbols.new_zeros(len(lines), self.message_bits)
+        summed = (lines * weights).sum(1)  # (N parts, L) over planes
+        symbols = torch.stack([summed.real, summed.imag], 1) * layout.sign  # (N parts, 2, L)
+        symbols = symbols.unflatten(0, (-1, parts)).sum(1)
+        bits = symbols.new_zeros(len(symbols), self.message_bits)
         bits = bits.index_add(1, layout.bit.flatten(), symbols.flatten(1))
         return bits * torch.rsqrt(bits.square().mean(1, keepdim=True).clamp_min(1e-12))
 
     def forward(self, maps: Tensor, layout: Layout, where: Alignment) -> Tensor:
         """Soft bits ``(N, K)`` of whitened planes ``(N, 2, H, W)`` whose alignment is known."""
-        return self.soft_bits(self.read_lines(Spectrum(maps.flatten(0, 1)), layout, where), layout)
+        return self.soft_bits(self.read_lines(spectra(maps), layout, where), layout)
+
+
+def spectra(maps: Tensor) -> tuple[Spectrum, Spectrum]:
+    """The spectra of the two planes of maps ``(N, 2, H, W)``."""
+    return Spectrum(maps[:, 0]), Spectrum(maps[:, 1])
 
 
 def working_copy(images: Tensor) -> tuple[Tensor, Tensor]:

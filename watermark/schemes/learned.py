@@ -8,6 +8,7 @@ objections are answered. No weight knows any key, so one set of weights serves e
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,14 @@ from torch import Tensor
 
 from watermark.keys import keyed_uniform
 from watermark.schemes.base import Readout, Scheme
-from watermark.schemes.lattice_mark import LatticeMark, Layout, working_copy
-from watermark.synchronization import Alignment, Spectrum, Synchronizer
+from watermark.schemes.lattice_mark import LatticeMark, Layout, spectra, working_copy
+from watermark.synchronization import Alignment, Spectrum, Synchronizer, follow, joint_score, spread_to, windows
 from watermark.transforms.color import luma
 
 CANONICAL = 512
 """Short side, px, beyond which the mark grows with the picture, so that reducing a large picture keeps it."""
+ENOUGH, BENDABLE = 18.0, 6.0
+"""Pilot scores: above the first the lattice is plainly unbent, below the second it is not there to be bent."""
 WEIGHTS = Path(__file__).with_name("weights")
 
 
@@ -55,7 +58,9 @@ class Learned(Scheme):
         self.rounds = rounds
         self.core = load_core(weights, message_bits)
         self._layout = self.core.layout(key)
-        self.synchronizer = Synchronizer(self._layout.pilot)
+        data = self.core.lines[~self._layout.is_pilot].numpy()
+        power = 2 / self.core.pilot_height**2
+        self.synchronizer = Synchronizer(self._layout.pilot, data_lines=data, data_power=power)
 
     @property
     def layout(self) -> Layout:
@@ -83,17 +88,42 @@ class Learned(Scheme):
 
     @torch.no_grad()
     def read(self, images: Tensor) -> Readout:
-        """See ``Scheme``; the search looks at luma alone, so a grey picture is found as well as a coloured one."""
+        """See ``Scheme``; what takes longer is done only where the pilot in luma is not clear on its own."""
         small, step = working_copy(images)
         maps = self.core.maps(small)
-        spectrum = Spectrum(maps.flatten(0, 1))
-        luma_only = torch.arange(0, 2 * len(images), 2, device=images.device)
+        planes = spectra(maps)
         short = min(small.shape[-2:]) / CANONICAL
-        whole = bool((step == 1).all())
-        likely = (short,) if short >= 1 and whole else (short, 1.0)
-        where: Alignment = self.synchronizer(spectrum.select(luma_only), likely)
-        lines = self.core.read_lines(spectrum, self.layout, where)
-        return Readout(4 * self.core.soft_bits(lines, self.layout), where.hypotheses)
+        scales = (short,) if short >= 1 and bool((step == 1).all()) else (short, 1.0)
+        found = self._align(planes, scales)
+        logits = self.core.soft_bits(self.core.read_lines(planes, self.layout, found), self.layout)
+        unsure = (found.score > BENDABLE) & (found.score < ENOUGH)
+        if unsure.any():
+            bent, soft, score = self._read_bent(maps[unsure], found.select(unsure))
+            better = score > 1.1 * bent.score
+            logits[unsure.nonzero()[better, 0]] = soft[better]
+            found = found.replaced(unsure, bent)
+        return Readout(4 * logits, found.hypotheses)
+
+    def _align(self, planes: tuple[Spectrum, Spectrum], scales: tuple[float, ...]) -> Alignment:
+        """Luma alone where that is enough, so that grey pictures are found; then both planes, then every geometry."""
+        sync, (luma_plane, _) = self.synchronizer, planes
+        found = sync.fast(luma_plane, scales)
+        if (found.score < sync.accept).any():
+            both = luma_plane.plus(planes[1])
+            found = sync.improve(found, both, lambda part: sync.fast(part, scales))
+            found = sync.improve(found, luma_plane, sync.search)
+            found = sync.improve(found, both, sync.search)
+        return found
+
+    def _read_bent(self, maps: Tensor, found: Alignment) -> tuple[Alignment, Tensor, Tensor]:
+        """Read window by window: alignments with what was tried added, soft bits, and the windows' joint score."""
+        cut, centres = windows(maps.flatten(0, 1))  # (2 N, parts, h, w)
+        parts = len(centres)
+        planes = spectra(cut.unflatten(0, (-1, 2)).transpose(1, 2).flatten(0, 1))
+        local = follow(self.synchronizer.score, planes[0], spread_to(found, centres))
+        soft = self.core.soft_bits(self.core.read_lines(planes, self.layout, local), self.layout, parts)
+        tried = local.hypotheses.view(-1, parts).sum(1) - (parts - 1) * found.hypotheses
+        return replace(found, hypotheses=tried), soft, joint_score(local.score, parts)
 
 
 def load_core(weights: str, message_bits: int) -> LatticeMark:

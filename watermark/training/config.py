@@ -21,6 +21,8 @@ class TrainConfig:
     """A ``best.pt`` of another run to begin from; None: from the classical start."""
     start_parts: list[str] = field(default_factory=lambda: [""])
     """Parts of parameter names that are taken over from ``start``; the default takes all."""
+    weights: str | None = None
+    """Folder of third-party weights, for noise layers that need some (TAESD)."""
     photos: Any = MISSING
     model: Any = MISSING
     noise: Any = MISSING

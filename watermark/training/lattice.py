@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from watermark.schemes.lattice_mark import LatticeMark, Layout, corner_alignment
-from watermark.synchronization import Alignment, Spectrum
+from watermark.schemes.lattice_mark import LatticeMark, Layout, corner_alignment, spectra
+from watermark.synchronization import Alignment
 from watermark.training.model import Marked, TrainableMark
 
 
@@ -65,8 +65,7 @@ class LatticeTraining(TrainableMark):
         where = corner_alignment(images.shape[-2:], 1.0, shift)
         if generator is not None and self.jitter:
             where = self._disturb(where, generator)
-        spectrum = Spectrum(self.core.maps(images).flatten(0, 1))
-        lines = self.core.read_lines(spectrum, placement.layout, where)
+        lines = self.core.read_lines(spectra(self.core.maps(images)), placement.layout, where)
         pilot = lines[:, 0][:, placement.layout.is_pilot]  # luma: what the blind search looks at
         score = pilot.real.sum(1) / (pilot.abs().square().sum(1) / 2).clamp_min(1e-6).sqrt()
         lack = F.softplus((self.pilot_need - score) / 2) * 2 * self.pilot_weight

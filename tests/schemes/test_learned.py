@@ -1,0 +1,98 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+import torch
+from skimage import data
+
+from attacks.compression import Jpeg
+from attacks.crop import Crop
+from attacks.filters import GaussianBlur
+from attacks.photometric import Grayscale
+from attacks.resize import Resize
+from attacks.rotation import Flip, Rotation
+from watermark.images import to_8bit
+from watermark.metrics.psnr import psnr
+from watermark.schemes.learned import WEIGHTS, Learned
+from watermark.training.losses import total_correlation
+
+NAMES = sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
+ATTACKS = {
+    "nothing": lambda x: x,
+    "jpeg 50": Jpeg(50),
+    "half the area, jpeg 70": lambda x: Jpeg(70)(to_8bit(Crop(0.5)(x))),
+    "turned by 10 degrees": Rotation(10),
+    "mirrored": Flip(),
+    "0.7 of the size": Resize(0.7),
+    "grey, blurred": lambda x: GaussianBlur(1.5)(Grayscale()(x)),
+}
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return torch.from_numpy(data.astronaut()).permute(2, 0, 1)[None].float() / 255
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def marked(request, picture):
+    scheme = Learned(512, key=11, weights=request.param, target_psnr=42)
+    message = torch.rand(1, 512, generator=torch.Generator().manual_seed(0)) < 0.5
+    return scheme, message, to_8bit(scheme.embed(picture, message))
+
+
+def test_the_weights_ship():
+    assert {"learned"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_model_card_names_the_file_that_ships(name):
+    file = WEIGHTS / f"{name}.safetensors"
+    assert hashlib.sha256(file.read_bytes()).hexdigest() in (WEIGHTS / f"{name}.md").read_text()
+    assert file.stat().st_size < 2_000_000
+
+
+def test_the_mark_has_the_asked_quality(marked, picture):
+    assert abs(float(psnr(marked[2], picture)) - 42) < 0.1
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+def test_a_message_is_read_blindly_after(attack, marked):
+    scheme, message, image = marked
+    readout = scheme.decode(to_8bit(attack(image)))
+    assert float(total_correlation(readout.logits, message)) > 14  # the l64 code needs about 13
+    assert int(readout.hypotheses) >= 1
+
+
+def test_another_key_reads_nothing(marked):
+    scheme, message, image = marked
+    other = Learned(512, key=12, target_psnr=42)
+    assert abs(float(total_correlation(other.decode(image).logits, message))) < 4
+
+
+def test_two_pictures_with_one_message_do_not_line_up(marked, picture):
+    scheme, message, _ = marked
+    first, second = (scheme.residual(x, message) for x in (picture, picture.flip(2)))
+    flat = torch.stack([first.flatten(), second.flatten()])
+    assert abs(float(torch.corrcoef(flat)[0, 1])) < 0.1
+
+
+def test_a_batch_reads_as_its_pictures_do(marked):
+    scheme, _, image = marked
+    other = to_8bit(Jpeg(30)(image))
+    batch = scheme.decode(torch.cat([image, other])).logits
+    single = torch.cat([scheme.decode(image).logits, scheme.decode(other).logits])
+    assert ((batch > 0) == (single > 0)).float().mean() > 0.99
+
+
+def test_unknown_weights_are_told_with_what_there_is():
+    with pytest.raises(ValueError, match="no weights 'nonsense'.*learned"):
+        Learned(weights="nonsense")
+
+
+def test_weights_of_something_else_are_refused(tmp_path):
+    from safetensors.torch import save_file
+
+    path = Path(tmp_path) / "other.safetensors"
+    save_file({"weight": torch.zeros(1)}, str(path))
+    with pytest.raises(ValueError, match="no weights of the learned scheme"):
+        Learned(weights=str(path))
