@@ -1,0 +1,27 @@
+"""Sweeps that outgrow one process go through Hydra's launchers; here with two local workers."""
+
+import subprocess
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+
+CODE = "import sys; from watermark.cli import main; sys.exit(main())"
+WORDS = ["evaluate", "scheme=dwt_dct", "suite=smoke", "data=synthetic", "data.count=4", "workers=1"]
+
+
+def rows(folder):
+    (found,) = folder.glob("smoke-synthetic-*/rows.parquet")
+    return found.read_bytes(), pq.read_metadata(found).num_rows
+
+
+@pytest.mark.slow
+def test_two_shards_through_submitit_meet_in_the_rows_of_one_process(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    launcher = ["-m", "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5", "shard=1/2,2/2"]
+    split = [sys.executable, "-c", CODE, *WORDS[:1], *launcher, *WORDS[1:], f"output={tmp_path / 'split'}"]
+    whole = [sys.executable, "-c", CODE, *WORDS, f"output={tmp_path / 'whole'}"]
+    for words in (split, whole):
+        subprocess.run(words, check=True, capture_output=True, text=True, cwd=tmp_path)
+    assert rows(tmp_path / "split") == rows(tmp_path / "whole")
+    assert rows(tmp_path / "whole")[1] == 4 * 5 * 2
