@@ -2,7 +2,7 @@ import io
 
 import pytest
 from identity_fakes import draw
-from PIL import Image
+from PIL import Image, ImageOps
 
 from watermark.errors import UserError
 from watermark.identity import compare, hash_distance, perceptual_hash, thumbnail
@@ -27,6 +27,7 @@ CHANGES = {
     "flip": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
     "quarter turn": lambda image: image.transpose(Image.Transpose.ROTATE_90),
     "flip and crop": lambda image: crop(image.transpose(Image.Transpose.FLIP_TOP_BOTTOM), 0, 0.25, 0.75, 1),
+    "on a page": lambda image: ImageOps.expand(image, 20, "white"),
     "2 degrees": lambda image: image.rotate(2, Image.Resampling.BICUBIC),
 }
 

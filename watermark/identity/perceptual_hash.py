@@ -2,7 +2,8 @@
 
 The hash is pHash (Zauner, 2010): the signs of the 8x8 lowest frequencies of a 32x32 grey copy, against their median.
 It stays near under re-saving, resizing and colour, and is far after a crop or a flip. So the registry keeps a grey
-thumbnail too: the picture in hand is laid over it at every scale, place and orientation, and hashed against that part.
+thumbnail too: the picture in hand is laid over it at every scale, place and orientation, and hashed against that part;
+and the other way round, for a screenshot with something around the picture.
 """
 
 import base64
@@ -38,7 +39,8 @@ class Comparison:
         whole: distance of the two whole pictures.
         aligned: distance to the part of the thumbnail where the picture fits best; None if ``whole`` was enough or
             there is no thumbnail.
-        found_as: how that part was found, for instance ``"flip left right, scale 0.74"``.
+        found_as: how that part was found, for instance ``"flip left right, scale 0.74"``; ``framed`` means that the
+            picture holds the released one with something around it.
     """
 
     distance: int
@@ -92,13 +94,22 @@ def compare(image: Image.Image, released_hash: str, released_thumbnail: str | No
     if whole <= THRESHOLD or not released_thumbnail:
         return Comparison(whole, whole)
     target, best, found_as = _thumbnail_array(released_thumbnail), 65, ""
-    for name, turned in _orientations(_grey(image)):
-        distance, scale = _aligned_distance(turned, target)
+    for name, part, whole_picture in _arrangements(_grey(image), target):
+        distance, scale = _aligned_distance(part, whole_picture)
         if distance < best:
             best, found_as = distance, f"{name}, scale {scale:.2f}"
         if best <= THRESHOLD:
             break
     return Comparison(min(best, whole), whole, best, found_as)
+
+
+def _arrangements(grey: Image.Image, released: Grey) -> Iterator[tuple[str, Image.Image, Grey]]:
+    """What may be a part of what: the picture of the released one, or the released one of the picture (a page)."""
+    for number, (name, turned) in enumerate(_orientations(grey)):
+        yield name, turned, released
+        if number == 0:
+            page = np.asarray(_shrink(grey, SIDE / max(grey.size), least=8), dtype=np.float32)
+            yield "framed", Image.fromarray(released.astype(np.uint8)), page
 
 
 def _orientations(grey: Image.Image) -> Iterator[tuple[str, Image.Image]]:
