@@ -32,7 +32,7 @@ def report_data(run: Run) -> Json:
     cells = cell_section.cells(run)
     tested = pairs(run)
     verdict = cards(run, ladder, tested)
-    data = {
+    data: Json = {
         "schema_version": SCHEMA_VERSION,
         "date": day((run.path / "rows.parquet").stat().st_mtime),
         "group": run.headline_group,
@@ -55,6 +55,10 @@ def report_data(run: Run) -> Json:
         "failures": failures(run),
         "provenance": provenance(run),
     }
+    order = [card["scheme"] for card in verdict]
+    for entries in (data["false_positives"], data["thresholds"], data["identification"]["schemes"]):
+        entries.sort(key=lambda entry: order.index(entry["scheme"]))
+    data["embedding_quality"].sort(key=lambda entry: (order.index(entry["scheme"]), entry["group"] != "natural"))
     return _plain(data)
 
 
