@@ -24,6 +24,7 @@ VERBS = {
     "compare": "say what differs between two runs, and what cannot be told apart",
     "verify": "measure random cells of a run again and compare",
     "attacks": "show or time the attacks",
+    "forgery": "try to forge, remove and transplant our own marks",
 }
 EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
 

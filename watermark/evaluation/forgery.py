@@ -1,0 +1,194 @@
+"""The forgery tests F1 to F6: an attacker who wants a false positive, a lost owner, or somebody else's name.
+
+Every test asks one question whose answer is a count out of n, so that a report can put an interval on it. The attacks
+are those of ``attacks.forgery`` and ``attacks.adversarial``; the marks are our own.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from attacks.adversarial import ProjectedGradient
+from attacks.forgery import AddResidual, average_residual, collude, near_ids, overwrite, random_ids, transplant
+from watermark.codec import Payload
+from watermark.detection import Detection
+from watermark.images import to_8bit
+from watermark.metrics.psnr import psnr
+from watermark.metrics.rates import wilson
+from watermark.watermarker import Watermarker
+
+AVERAGED = (5, 20, 100, 500, 1000)
+COLLUDERS = (2, 5, 10)
+GRADIENT_STEPS = 40
+BATCH = 16
+OWNER = Payload(7, 123_456)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How often an attacker got what he wanted.
+
+    Attributes:
+        scheme: name.
+        test: F1 to F6.
+        setting: what was done, in words.
+        attacker_wants: what counts as his success.
+        wins: how often he had it.
+        n: pictures tried.
+        low: lower end of the 95 % Wilson interval.
+        high: upper end.
+        psnr: mean PSNR of his pictures against the ones that he started from, dB; None where there is no such picture.
+    """
+
+    scheme: str
+    test: str
+    setting: str
+    attacker_wants: str
+    wins: int
+    n: int
+    low: float
+    high: float
+    psnr: float | None
+
+
+class ForgeryTests:
+    """All tests of one scheme.
+
+    Args:
+        name: of the scheme.
+        marker: with the owner's key.
+        rival: the same scheme with another provider's key.
+        images: ``(N, 3, H, W)`` pictures of one size; the last ``targets`` are attacked, the others averaged.
+        targets: how many pictures each test tries.
+        seed: of the identities that are drawn.
+    """
+
+    def __init__(
+        self, name: str, marker: Watermarker, rival: Watermarker, images: Tensor, targets: int = 24, seed: int = 0
+    ) -> None:
+        if len(images) <= targets:
+            raise ValueError(f"expected more than {targets} pictures (the rest is averaged), got {len(images)}")
+        self.name, self.marker, self.rival = name, marker, rival
+        self.pool, self.targets = images[:-targets], images[-targets:]
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def run(self) -> Iterator[Answer]:
+        """Every answer, as it is found."""
+        yield from self.averaging()
+        yield from self.copying()
+        yield from self.overwriting()
+        yield from self.gradients()
+        yield from self.collusion()
+        yield from self.identities()
+
+    @torch.no_grad()
+    def averaging(self) -> Iterator[Answer]:
+        """F1: add the average residual of n marked pictures to clean ones, and subtract it from marked ones."""
+        marked = self._mark(self.marker, self.pool, OWNER)
+        own = self._mark(self.marker, self.targets, OWNER)
+        for n in [n for n in AVERAGED if n <= len(self.pool)]:
+            pattern = average_residual(marked[:n])
+            for factor in (1.0, 4.0):
+                forged = AddResidual(factor, pattern)(self.targets)
+                said = f"average of {n} marked pictures x{factor:g}"
+                yield self._count("F1", f"{said} added", "clean pictures detected", forged, self.targets, _is_marked)
+                removed = AddResidual(-factor, pattern)(own)
+                yield self._count("F1", f"{said} subtracted", "marks lost", removed, own, _not_owner)
+
+    @torch.no_grad()
+    def copying(self) -> Iterator[Answer]:
+        """F2: what a denoiser takes out of a marked picture is put on a clean one."""
+        marked = self._mark(self.marker, self.pool[: len(self.targets)], OWNER)
+        clean = self.targets[: len(marked)]
+        for factor in (1.0, 2.0):
+            forged = transplant(marked, clean, factor)
+            yield self._count(
+                "F2", f"residual copied x{factor:g}", "clean pictures detected", forged, clean, _is_marked
+            )
+
+    @torch.no_grad()
+    def overwriting(self) -> Iterator[Answer]:
+        """F3: a second provider marks a marked picture; both orders, both readers."""
+        embed = [lambda images, m=m: self._mark(m, images, OWNER) for m in (self.marker, self.rival)]
+        for order, words in ((embed, "owner first, rival second"), (embed[::-1], "rival first, owner second")):
+            both = overwrite(self.targets, order)
+            yield self._count("F3", words, "the owner's mark lost", both, self.targets, _not_owner)
+        rivals = self._mark(self.rival, self.targets, OWNER)
+        yield self._count("F3", "rival's mark alone", "taken for the owner's", rivals, self.targets, _is_marked)
+
+    def gradients(self) -> Iterator[Answer]:
+        """F4: projected gradient on the decoder itself, by somebody who has key and code: an upper bound."""
+        word = torch.as_tensor(self.marker.codec.encode([OWNER])).to(self.targets.device)
+        signs = word.float() * 2 - 1  # (1, K)
+
+        def score(images: Tensor) -> Tensor:
+            logits = self.marker.scheme.decode(images).logits
+            return (logits * signs).sum(1) / logits.norm(dim=1).clamp_min(1e-9)
+
+        targets = self.targets[: min(8, len(self.targets))]
+        forging = ProjectedGradient(2.0, score, steps=GRADIENT_STEPS, raises=True)
+        try:
+            forged = torch.cat([forging(one[None]) for one in targets])
+        except RuntimeError:  # autograd's way of saying that the decoder gives no gradient
+            return
+        said = f"{GRADIENT_STEPS} gradient steps of the decoder with its key, 2/255"
+        yield self._count("F4", said, "clean pictures detected", forged, targets, _is_marked)
+
+    @torch.no_grad()
+    def collusion(self) -> Iterator[Answer]:
+        """F5: k customers compare their copies of one picture."""
+        for k in COLLUDERS:
+            payloads = [Payload(OWNER.provider_id, content) for content in random_ids(k, 40, self.generator)]
+            copies = torch.stack([self._mark(self.marker, self.targets, payload) for payload in payloads])
+            traitors = {payload.content_id for payload in payloads}
+            for how in ("mean", "mosaic"):
+                mixed, words = collude(copies, how), f"{how} of {k} copies"
+                yield self._count("F5", words, "nobody named", mixed, self.targets, lambda d: d.content_id is None)
+                framed = lambda d, t=traitors: d.content_id is not None and d.content_id not in t  # noqa: E731
+                yield self._count("F5", words, "somebody else named", mixed, self.targets, framed)
+
+    @torch.no_grad()
+    def identities(self) -> Iterator[Answer]:
+        """F6: look a marked picture up among IDs that differ in one bit, and an unmarked one among random IDs."""
+        marked = self._mark(self.marker, self.targets, OWNER)
+        near = [Payload(OWNER.provider_id, content) for content in near_ids(OWNER.content_id, 40)]
+        words = "registry of the 40 IDs one bit away, without the right one"
+        yield self._count("F6", words, "a near ID named", marked, None, _is_marked, near)
+        drawn = [Payload(OWNER.provider_id, content) for content in random_ids(1000, 40, self.generator)]
+        yield self._count("F6", "unmarked, 1000 random IDs", "an ID named", self.targets, None, _is_marked, drawn)
+
+    def _mark(self, marker: Watermarker, images: Tensor, payload: Payload) -> Tensor:
+        parts = [to_8bit(marker.embed(part, payload.provider_id, payload.content_id)) for part in images.split(BATCH)]
+        return torch.cat(parts)
+
+    def _detect(self, images: Tensor, registry: Sequence[Payload] | None) -> list[Detection]:
+        found: list[Detection] = []
+        for part in images.split(BATCH):
+            found += self.marker.detector.detect(self.marker.scheme.decode(part), registry=registry)
+        return found
+
+    def _count(
+        self,
+        test: str,
+        setting: str,
+        wants: str,
+        images: Tensor,
+        start: Tensor | None,
+        wins: Callable[[Detection], bool],
+        registry: Sequence[Payload] | None = None,
+    ) -> Answer:
+        images = to_8bit(images)
+        count = sum(map(wins, self._detect(images, registry)))
+        low, high = wilson(count, len(images))
+        quality = None if start is None else float(psnr(images, start).clamp(max=99).mean())
+        return Answer(self.name, test, setting, wants, count, len(images), low, high, quality)
+
+
+def _is_marked(found: Detection) -> bool:
+    return found.is_marked
+
+
+def _not_owner(found: Detection) -> bool:
+    return (found.provider_id, found.content_id) != (OWNER.provider_id, OWNER.content_id)
