@@ -82,7 +82,7 @@ class TileSpread(Scheme):
         pilot_lines: int = 96,
         pilot_band: tuple[float, float] = (0.05, 0.18),
         pilot_share: float = 0.27,
-        mask_exponent: float = 0.75,
+        mask_exponent: float = 0.85,
         exponent: float = 1.3,
         effort: int = 1,
         inform: float = 0.4,

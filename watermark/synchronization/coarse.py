@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy.fft import next_fast_len
 from torch import Tensor, nn
 
@@ -175,7 +176,7 @@ def _excess(power: Tensor) -> Tensor:
 
 def _peaks(scores: Tensor, keep: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
     """The largest local maxima of ``(N, P, R, C)``: values ``(N, keep)`` and their three indices."""
-    highest = nn.functional.max_pool2d(scores, 5, 1, 2)
+    highest = F.max_pool2d(F.max_pool2d(scores, (5, 1), 1, (2, 0)), (1, 5), 1, (0, 2))
     peaks = torch.where(scores == highest, scores, -math.inf).flatten(1)
     values, index = peaks.topk(keep, dim=1)
     rows, columns = scores.shape[-2:]

@@ -12,6 +12,9 @@ from watermark.synchronization.coherent import CoherentScore, polish
 from watermark.synchronization.geometry import Alignment, Pilot, dihedral
 from watermark.synchronization.spectrum import Spectrum
 
+MARGIN = 0.8
+"""By how much a search must beat what was found by trying fewer alignments: the best of more is higher by chance."""
+
 
 class Synchronizer(nn.Module):
     """Find the pilot in spectra: first where it lies if nothing happened, then everywhere.
@@ -90,7 +93,7 @@ class Synchronizer(nn.Module):
         if not doubtful.any():
             return found
         before, after = found.select(doubtful), method(spectrum.select(doubtful))
-        better = after.score > before.score
+        better = after.score > before.score + MARGIN
         best = before.replaced(better, after.select(better))
         best = replace(best, hypotheses=before.hypotheses + after.hypotheses)
         return found.replaced(doubtful, best)

@@ -13,6 +13,7 @@ def texture_mask(
     ceiling: float = 12.0,
     window: int = 9,
     canonical: int = 512,
+    erosion: int = 9,
 ) -> Tensor:
     """Relative amplitude that each pixel bears, from the local standard deviation of luma.
 
@@ -23,6 +24,7 @@ def texture_mask(
         ceiling: the deviation beyond which nothing more is hidden.
         window: side of the neighbourhood, px at a short side of ``canonical``.
         canonical: pictures with a longer short side are judged at this one.
+        erosion: px by which busy places are narrowed, so that a lone edge between flat areas counts as flat.
 
     Returns:
         ``(N, H, W)``, positive.
@@ -34,7 +36,7 @@ def texture_mask(
         small = [round(n * shrink) for n in size]
         plane = F.interpolate(plane, small, mode="bilinear", antialias=True, align_corners=False)
     mask = (_deviation(plane, window) + floor).clamp(max=ceiling) ** exponent
-    mask = F.avg_pool2d(_least(mask, 3), 5, 1, 2, count_include_pad=False)
+    mask = F.avg_pool2d(_least(mask, erosion), 5, 1, 2, count_include_pad=False)
     if min(size) > canonical:
         mask = F.interpolate(mask, size, mode="bilinear", align_corners=False)
     return mask[:, 0]
