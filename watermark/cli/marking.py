@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DEFAULT_SCHEME = "dwt_dct_svd"
+DEFAULT_SCHEME = "tile_spread"
 PUBLIC_KEY = "public demonstration key"
 
 

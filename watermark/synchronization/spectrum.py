@@ -119,4 +119,4 @@ def _local_rms(half: Tensor, rows: float, columns: float) -> Tensor:
     smooth = F.avg_pool2d(F.pad(wrapped, (1, 1, 0, 0), mode="replicate"), 3, 1)
     full = F.interpolate(smooth, scale_factor=cell, mode="bilinear", align_corners=False)
     full = full[:, 0, : power.shape[2], : power.shape[3]]
-    return full.clamp_min(1e-12 * (1 + float(power.amax()))).sqrt()
+    return full.clamp_min(1e-12 * (1 + float(power.detach().amax()))).sqrt()
