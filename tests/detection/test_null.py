@@ -56,7 +56,8 @@ def test_the_bound_wastes_less_than_a_factor_of_five(random_words):
 
 @pytest.mark.parametrize("shape", [0.0, 0.3, 1.0, 3.0])
 def test_the_bound_holds_against_every_sign_pattern_of_a_short_message(monkeypatch, shape):
-    monkeypatch.setattr("watermark.detection.null._SHARPEN_FROM", 0.3)  # the sharpest bound everywhere
+    for limit in ("_TILT_FROM", "_SHARPEN_FROM"):
+        monkeypatch.setattr(f"watermark.detection.null.{limit}", 0.3)  # the sharpest bound everywhere
     bits = 16
     weights = torch.rand(bits, generator=generator(), dtype=torch.float64)[None] ** shape
     words = (torch.arange(2**bits)[:, None] >> torch.arange(bits)) & 1 == 1

@@ -34,7 +34,7 @@ _NEWTON_STEPS = 12
 _MAX_U = 1e6  # beyond, u t would lose the digits that the bound is made of
 _TYPE = 16.0  # q: beyond, the integral gets longer and the bound hardly smaller
 _STEP = 0.25  # of the integral; |phi| is about a bell of width 1.3, for which this is exact to rounding
-_SHARPEN_FROM = 4.0  # scores below are never worth the integral
+_TILT_FROM, _SHARPEN_FROM = 1.0, 4.0  # scores below are not worth the search for u, or the integral
 _NEAR, _COINS = 48, 96  # integral points that use all coins, and how many coins the others use
 
 
@@ -81,9 +81,12 @@ def log10_tail(scores: Tensor, logits: Tensor) -> Tensor:
     """
     t, weights = scores.detach().double(), unit_weights(logits).abs()
     gauss = torch.from_numpy(np.minimum(log_ndtr(-t.cpu().numpy()) + _LOG_CONSTANT, 0.0)).to(t.device)
-    log_p, u = _log_chernoff(t, weights)
-    for i in torch.nonzero(t > _SHARPEN_FROM)[:, 0].tolist():
-        log_p[i] += _log_factor(u[i], weights[i])
+    log_p = torch.zeros_like(t)
+    rows = torch.nonzero(t > _TILT_FROM)[:, 0]
+    log_p[rows], u = _log_chernoff(t[rows], weights[rows])
+    for i, tilt in zip(rows.tolist(), u, strict=True):
+        if t[i] > _SHARPEN_FROM:
+            log_p[i] += _log_factor(tilt, weights[i])
     rarest = -math.log(2) * (weights > 0).sum(1)  # no draw of K signs is rarer: rounding must not promise more
     hoeffding = -(t.clamp_min(0) ** 2) / 2
     return torch.minimum(torch.minimum(gauss, hoeffding), log_p).maximum(rarest) / math.log(10)
@@ -91,7 +94,6 @@ def log10_tail(scores: Tensor, logits: Tensor) -> Tensor:
 
 def _log_chernoff(t: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Natural logarithm of C(u), and the u; any u gives a bound, so the search for the best need not converge."""
-    t = t.clamp_min(0)
     u = t.clone()
     for _ in range(_NEWTON_STEPS):
         slope = torch.tanh(u[:, None] * weights)
