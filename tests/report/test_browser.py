@@ -80,9 +80,9 @@ def test_attacks_and_schemes_can_be_filtered(tab):
 
 def test_metric_and_group_switch_what_is_shown(tab):
     cell = lambda: tab.locator("#heat tbody tr:nth-child(2) td:nth-child(2) .cell:visible")  # noqa: E731
-    assert "detection" in cell().get_attribute("data-tip")
+    assert "mark found" in cell().get_attribute("data-tip")
     tab.locator(".seg[data-sets=metric] button[value=payload]").first.click()
-    assert "payload" in cell().get_attribute("data-tip")
+    assert "IDs read" in cell().get_attribute("data-tip")
     tab.locator(".seg[data-sets=group] button[value=hard]").first.click()
     assert "hard" in cell().get_attribute("data-tip")
     assert cell().count() == 1

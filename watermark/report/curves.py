@@ -7,6 +7,7 @@ from watermark.evaluation.aggregate import Json
 from watermark.report.svg import Frame, band, dot, grid_y, linear, path, series, svg, ticks_x
 from watermark.report.wording import interval, n_of, percent, strength
 
+METRICS = {"detection": "mark found", "payload": "IDs read exactly"}
 RATE_TICKS = [(share, f"{round(100 * share)}") for share in (0, 0.25, 0.5, 0.75, 1)]
 
 
@@ -44,7 +45,7 @@ def survival(attack: Json, cells: Sequence[Json], schemes: Sequence[str], metric
         own = [c for c in cells if c["scheme"] == scheme and c[metric]["n"]]
         own = sorted((c for c in own if c["strength"] in at), key=lambda c: at[c["strength"]])
         parts.append(_line(frame, own, _dodged(at, schemes, scheme), schemes.index(scheme), metric))
-    return svg(frame, parts, f"{metric} rate after {attack['name']} by {attack['parameter']}", "survival")
+    return svg(frame, parts, f"{METRICS[metric]} after {attack['name']} by {attack['parameter']}", "survival")
 
 
 def _axis(attack: Json) -> str:
@@ -95,7 +96,7 @@ def _line(frame: Frame, cells: Sequence[Json], at: dict[float, float], index: in
             )
         tip = (
             f"{scheme} · {cell['attack']} {strength(cell['strength'])}\n"
-            f"{metric} {percent(rate)}, 95 % interval {interval(rate)}\n{n_of(rate)}"
+            f"{METRICS[metric]} {percent(rate)}, 95 % interval {interval(rate)}\n{n_of(rate)}"
         )
         parts.append(dot(x, frame.y(rate["rate"]), index, tip))
     return series("".join(parts), index, scheme=scheme)
