@@ -19,8 +19,8 @@ class Cell:
     """One attack at one rung of its ladder."""
 
     name: str
-    parameter: str
-    strength: float | str
+    parameter: str | None
+    strength: float | None
     attack: Attack
 
 
@@ -67,6 +67,7 @@ def _tile(image: Tensor, cell: Cell, side: int, seed: int) -> Image.Image:
     framed = Image.new("RGB", (side, shape + LABEL), "white")
     framed.paste(fitted, ((side - fitted.width) // 2, (shape - fitted.height) // 2))
     pen, font = ImageDraw.Draw(framed), ImageFont.load_default(11)
-    pen.text((2, shape + 1), f"{cell.name}  {cell.parameter} {cell.strength}", fill="black", font=font)
+    rung = "" if cell.parameter is None else f"  {cell.parameter} {cell.strength:g}"
+    pen.text((2, shape + 1), cell.name + rung, fill="black", font=font)
     pen.text((2, shape + 14), cost + size, fill="#555555", font=font)
     return framed

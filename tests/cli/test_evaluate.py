@@ -99,7 +99,7 @@ def test_a_plug_in_outside_of_the_repository_brings_its_own_scheme_and_attack(tm
     assert not [row["error"] for row in rows if row["error"]]
 
 
-PLUGIN = '''
+PLUGIN = """
 from attacks.base import Attack
 from watermark.schemes.dwt_dct import DwtDct
 
@@ -118,4 +118,4 @@ class Invert(Attack):
 
     def transform(self, images, generators):
         return images + self.strength * (1 - 2 * images)
-'''
+"""

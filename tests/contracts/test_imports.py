@@ -55,6 +55,13 @@ def test_instantiate_is_called_in_one_place():
 def test_help_needs_no_torch():
     import subprocess
 
-    code = "import sys; from watermark.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\nprint('torch' in sys.modules)"
+    code = """
+import sys
+from watermark.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    print("torch" in sys.modules)
+"""
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.splitlines()[-1] == "False"

@@ -14,7 +14,7 @@ def assert_sound(images):
         picture = images.load(index)
         assert picture.shape == (1, 3, info.height, info.width)
         torch.testing.assert_close(picture * 255, (picture * 255).round(), atol=1e-3, rtol=0)
-        assert 0 <= picture.amin()
+        assert picture.amin() >= 0
         assert picture.amax() <= 1
     assert len({info.id for info in images.infos}) == len(images.infos)
 

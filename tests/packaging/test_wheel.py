@@ -25,7 +25,13 @@ def installed(tmp_path_factory):
 
 def run(installed, *words, cwd):
     environment = {**os.environ, "PYTHONPATH": str(installed)}
-    code = "import sys, watermark; print(watermark.__file__, file=sys.stderr); from watermark.cli import main; sys.exit(main())"
+    code = """
+import sys, watermark
+from watermark.cli import main
+print(watermark.__file__, file=sys.stderr)
+if __name__ == "__main__":
+    sys.exit(main())
+"""
     return subprocess.run(
         [sys.executable, "-c", code, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )

@@ -2,8 +2,12 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from watermark.errors import UserError
+
+if TYPE_CHECKING:
+    from attacks.contact_sheet import Cell as Tile
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -42,7 +46,7 @@ def _bench(args: argparse.Namespace) -> int:
     return 0
 
 
-def _cells(suite: str) -> list[object]:
+def _cells(suite: str) -> "list[Tile]":
     """The cells of a suite as the evaluation would run them."""
     from hydra import compose, initialize_config_dir
     from hydra.errors import MissingConfigException
