@@ -95,7 +95,8 @@ class Detector:
         rest, so only the free bits are paid for (``Layout.log10_words``); any version is accepted. A word with wrong
         check bits is not valid: then nothing was found, whatever its score, and ``log10_p`` is 0.
         With a registry the answer is the registered word of the highest soft correlation and only those words are paid
-        for, so far weaker marks are recognised.
+        for, so far weaker marks are recognised. A picture that proves a word outside of the registry gives no answer:
+        code words of near IDs resemble each other, and the nearest registered one would be a false accusation.
 
         Args:
             readout: what the scheme read.
@@ -116,7 +117,15 @@ class Detector:
         alone = None
         if expected is not None:
             alone = pay_for(log10_p_value(logits, self.codec.encode(expected)), tries).tolist()
-        found = self._decode(readout.logits) if registry is None else self._identify(logits, registry)
+        if registry is None:
+            found = self._decode(readout.logits)
+        else:
+            strangers = self._strangers(self.detect(readout, candidate_keys=candidate_keys), registry)
+            identified = self._identify(logits, registry)
+            found = [
+                (None if stranger else payload, score, corrected)
+                for stranger, (payload, score, corrected) in zip(strangers, identified, strict=True)
+            ]
         words = torch.tensor([self._log10_words(payload, registry) for payload, _, _ in found], dtype=torch.float64)
         scores = torch.tensor([score for _, score, _ in found], dtype=torch.float64)
         p = pay_for(log10_tail(scores, logits), tries + words)
@@ -156,6 +165,18 @@ class Detector:
 
     def _decode(self, logits: Tensor) -> list[tuple[Payload | None, float, int]]:
         return [(decoded.payload, decoded.score, decoded.corrected) for decoded in self.codec.decode(logits)]
+
+    @staticmethod
+    def _strangers(found: list["Detection"], registry: Sequence[Payload]) -> list[bool]:
+        """Where the picture proves a payload that is not registered: its nearest registered word is somebody else's."""
+        known = set(registry)
+        return [
+            d.provider_id is not None
+            and d.content_id is not None
+            and d.version is not None
+            and Payload(d.provider_id, d.content_id, d.version) not in known
+            for d in found
+        ]
 
     def _identify(self, logits: Tensor, registry: Sequence[Payload]) -> list[tuple[Payload | None, float, int]]:
         """The registered payload of the highest soft correlation, per image."""

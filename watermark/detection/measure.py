@@ -99,7 +99,7 @@ def _random_payload(layout: Layout, rng: np.random.Generator) -> Payload:
     def draw(bits: int) -> int:
         return int.from_bytes(rng.bytes((bits + 7) // 8), "big") % (1 << bits)
 
-    return Payload(draw(layout.provider_bits), draw(layout.content_bits), draw(layout.version_bits))
+    return Payload(draw(layout.provider_bits), draw(layout.content_bits))
 
 
 def table(points: list[Point]) -> str:
