@@ -64,7 +64,7 @@ def test_a_message_is_read_blindly_after(attack, marked):
 
 
 def test_another_key_reads_nothing(marked):
-    scheme, message, image = marked
+    _, message, image = marked
     other = Learned(512, key=12, target_psnr=42)
     assert abs(float(total_correlation(other.decode(image).logits, message))) < 4
 
@@ -85,7 +85,7 @@ def test_a_batch_reads_as_its_pictures_do(marked):
 
 
 def test_unknown_weights_are_told_with_what_there_is():
-    with pytest.raises(ValueError, match="no weights 'nonsense'.*learned"):
+    with pytest.raises(ValueError, match=r"no weights 'nonsense'.*learned"):
         Learned(weights="nonsense")
 
 

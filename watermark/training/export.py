@@ -18,14 +18,28 @@ from watermark.training.checkpoint import load
 log = logging.getLogger(__name__)
 
 
-def export(run: Path, out: Path, checkpoint: str = "best.pt") -> str:
-    """Write the averaged weights of a training run of the ``learned`` model; returns the file's sha256."""
+def export(run: Path, out: Path, checkpoint: str = "best.pt", sharpen_mask: float = 0.0) -> str:
+    """Write the averaged weights of a training run of the ``learned`` model; returns the file's sha256.
+
+    Args:
+        run: folder of the training run.
+        out: file to write.
+        checkpoint: which of its checkpoints.
+        sharpen_mask: added to the mask's exponents: more moves the mark from flat areas into texture, whatever the
+            training loss thought of it; the eye has the last word.
+    """
     state = load(run / checkpoint)
     config = OmegaConf.load(run / "config.yaml")
     settings: dict[str, Any] = OmegaConf.to_container(config.model.core)  # type: ignore[assignment]
     settings.pop("_target_")  # the header holds plain settings: nothing in a weights file names code to run
     values = {name.removeprefix("core."): value.float().contiguous() for name, value in state["values"].items()}
-    header = {"lattice_mark": json.dumps(settings, sort_keys=True), "step": str(state["step"]), "name": config.name}
+    values["mask.exponent"] = values["mask.exponent"] + sharpen_mask
+    header = {
+        "lattice_mark": json.dumps(settings, sort_keys=True),
+        "step": str(state["step"]),
+        "name": config.name,
+        "sharpen_mask": str(sharpen_mask),
+    }
     save_file(values, str(out), metadata=header)
     digest = hashlib.sha256(out.read_bytes()).hexdigest()
     log.info("%s: step %d, %d bytes, sha256 %s", out, state["step"], out.stat().st_size, digest)
@@ -38,9 +52,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("run", type=Path, help="folder of the training run")
     parser.add_argument("out", type=Path, help=".safetensors to write")
     parser.add_argument("--checkpoint", default="best.pt", help="best.pt or last.pt")
+    parser.add_argument("--sharpen-mask", type=float, default=0.0, help="added to the mask's exponents")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    export(options.run, options.out, options.checkpoint)
+    export(options.run, options.out, options.checkpoint, options.sharpen_mask)
 
 
 if __name__ == "__main__":
