@@ -81,6 +81,17 @@ def test_a_registry_recognises_marks_too_weak_to_decode():
     assert all(ok or not f.is_marked for ok, f in zip(right, closed, strict=True))
 
 
+def test_a_mark_that_is_not_registered_is_never_given_to_a_near_id():
+    codec = Codec(Layout(), 256, key=3)
+    near = [Payload(7, 123_456 ^ (1 << bit)) for bit in range(40)]
+    for noise in (0.2, 0.7, 1.0, 1.3, 3.0):
+        logits = marked_logits(codec, [Payload(7, 123_456)] * 8, noise)
+        assert not any(d.is_marked for d in Detector(codec).detect(read(logits), registry=near))
+        named = Detector(codec).detect(read(logits), registry=[*near, Payload(7, 123_456)])
+        assert {d.content_id for d in named} <= {123_456, None}
+        assert noise > 1 or all(d.content_id == 123_456 for d in named)
+
+
 def test_a_registry_larger_than_one_chunk_is_searched_whole(monkeypatch):
     monkeypatch.setattr("watermark.detection.detector._CHUNK", 64)
     codec = Codec(Layout(), 256, 1)

@@ -95,8 +95,8 @@ class Detector:
         rest, so only the free bits are paid for (``Layout.log10_words``); any version is accepted. A word with wrong
         check bits is not valid: then nothing was found, whatever its score, and ``log10_p`` is 0.
         With a registry the answer is the registered word of the highest soft correlation and only those words are paid
-        for, so far weaker marks are recognised. A picture that proves a word outside of the registry gives no answer:
-        code words of near IDs resemble each other, and the nearest registered one would be a false accusation.
+        for, so far weaker marks are recognised. A picture that reads as a valid word outside of the registry gives no
+        answer: code words of near IDs resemble each other, and to name the nearest one would be a false accusation.
 
         Args:
             readout: what the scheme read.
@@ -120,12 +120,7 @@ class Detector:
         if registry is None:
             found = self._decode(readout.logits)
         else:
-            strangers = self._strangers(self.detect(readout, candidate_keys=candidate_keys), registry)
-            identified = self._identify(logits, registry)
-            found = [
-                (None if stranger else payload, score, corrected)
-                for stranger, (payload, score, corrected) in zip(strangers, identified, strict=True)
-            ]
+            found = self._without_strangers(logits, self._identify(logits, registry), registry)
         words = torch.tensor([self._log10_words(payload, registry) for payload, _, _ in found], dtype=torch.float64)
         scores = torch.tensor([score for _, score, _ in found], dtype=torch.float64)
         p = pay_for(log10_tail(scores, logits), tries + words)
@@ -166,16 +161,14 @@ class Detector:
     def _decode(self, logits: Tensor) -> list[tuple[Payload | None, float, int]]:
         return [(decoded.payload, decoded.score, decoded.corrected) for decoded in self.codec.decode(logits)]
 
-    @staticmethod
-    def _strangers(found: list["Detection"], registry: Sequence[Payload]) -> list[bool]:
-        """Where the picture proves a payload that is not registered: its nearest registered word is somebody else's."""
+    def _without_strangers(
+        self, logits: Tensor, identified: list[tuple[Payload | None, float, int]], registry: Sequence[Payload]
+    ) -> list[tuple[Payload | None, float, int]]:
+        """Take the name away where the code reads a valid word outside of the registry that fits better."""
         known = set(registry)
         return [
-            d.provider_id is not None
-            and d.content_id is not None
-            and d.version is not None
-            and Payload(d.provider_id, d.content_id, d.version) not in known
-            for d in found
+            (None if read is not None and read not in known and read_score > score else payload, score, corrected)
+            for (payload, score, corrected), (read, read_score, _) in zip(identified, self._decode(logits), strict=True)
         ]
 
     def _identify(self, logits: Tensor, registry: Sequence[Payload]) -> list[tuple[Payload | None, float, int]]:
