@@ -1,27 +1,22 @@
 """The page in a real browser: no console errors, sorts, filters, shows every plot, fits a phone."""
 
-import shutil
+import subprocess
+import sys
 
 import pytest
+from PIL import Image
+
+from watermark.report.picture import FLAGS, find_browser
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the dev dependency playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = find_browser()
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium; on Debian: apt-get install chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield found
         found.close()
 
@@ -110,3 +105,11 @@ def test_it_fits_a_phone_and_works_in_the_dark(browser, run_dir):
     assert sum(int(v) for v in background[4:-1].split(",")) < 150
     assert page.locator(".card").first.bounding_box()["y"] < 844  # the verdict begins on the first screen
     context.close()
+
+
+def test_a_picture_for_a_readme(run_dir, tmp_path):
+    out = tmp_path / "report.png"
+    command = [sys.executable, "-m", "watermark.report.picture", str(run_dir / "report.html"), str(out)]
+    subprocess.run([*command, "--width", "800", "--height", "500", "--dark"], check=True)
+    with Image.open(out) as image:
+        assert image.size == (1600, 1000)
