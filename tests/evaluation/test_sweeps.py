@@ -15,10 +15,17 @@ def rows(folder):
     return found.read_bytes(), pq.read_metadata(found).num_rows
 
 
+LAUNCHERS = {
+    "hydra_submitit_launcher": ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"],
+    "hydra_ray_launcher": ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2"],
+}
+
+
 @pytest.mark.slow
-def test_two_shards_through_submitit_meet_in_the_rows_of_one_process(tmp_path):
-    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
-    launcher = ["-m", "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5", "shard=1/2,2/2"]
+@pytest.mark.parametrize("plugin", LAUNCHERS)
+def test_two_shards_through_a_launcher_meet_in_the_rows_of_one_process(tmp_path, plugin):
+    pytest.importorskip(f"hydra_plugins.{plugin}", reason=f"{plugin} is not installed: uv sync --group sweeps")
+    launcher = ["-m", *LAUNCHERS[plugin], "shard=1/2,2/2"]
     split = [sys.executable, "-c", CODE, *WORDS[:1], *launcher, *WORDS[1:], f"output={tmp_path / 'split'}"]
     whole = [sys.executable, "-c", CODE, *WORDS, f"output={tmp_path / 'whole'}"]
     for words in (split, whole):
