@@ -43,7 +43,7 @@ def build_report(run_dir: Path) -> Path:
         "robustness_evidence.json": _json(robustness_evidence(data)),
         "table.md": markdown(data),
         "table.tex": latex(data),
-        "report.html": render(data, samples(run), run.manifest.get("config", {})),
+        "report.html": render(data, samples(run)),
     }
     for name, text in outputs.items():
         temporary = run.path / f".{name}.{os.getpid()}"

@@ -33,13 +33,12 @@ SECTIONS = {
 }
 
 
-def render(data: Json, pictures: list[Json], config: Json) -> str:
+def render(data: Json, pictures: list[Json]) -> str:
     """The whole page.
 
     Args:
         data: from ``report_data``.
         pictures: from ``samples``.
-        config: the resolved configuration, shown folded up.
     """
     environment = Environment(
         loader=PackageLoader(__package__),
@@ -65,7 +64,7 @@ def render(data: Json, pictures: list[Json], config: Json) -> str:
         lookup_sizes=_lookup_sizes(data),
         claims=_claims(data),
         costs=_costs(data, schemes),
-        config=json.dumps(config, indent=2, default=str),
+        config=json.dumps(data["provenance"]["config"], indent=2),
         css=Markup(_asset("style.css")),
         js=Markup(_asset("script.js")),
         **_plots(data, schemes, groups),

@@ -17,6 +17,7 @@ def provenance(run: Run) -> Json:
     return {
         "command": manifest.get("command"),
         "job_key": manifest.get("job_key"),
+        "config": manifest.get("config", {}),
         "config_hash": hashlib.sha256(config.encode()).hexdigest(),
         "git": manifest.get("git", {}),
         "versions": manifest.get("versions", {}),
