@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from functools import cached_property
 
 import numpy as np
 from PIL import Image
@@ -34,8 +33,7 @@ class BundledImages(ImageSet):
     def __init__(self, max_side: int | None = 512, limit: int | None = None) -> None:
         super().__init__("bundled", max_side, limit)
 
-    @cached_property
-    def infos(self) -> list[ImageInfo]:
+    def describe(self) -> list[ImageInfo]:
         """Sizes and hashes of the pixels."""
         infos = []
         for name, (image_class, _) in list(BUNDLED.items())[: self.limit]:

@@ -1,7 +1,6 @@
 """Your own pictures: every readable file below a folder."""
 
 import hashlib
-from functools import cached_property
 from pathlib import Path
 
 from PIL import Image
@@ -33,8 +32,7 @@ class FolderImages(ImageSet):
             raise UserError(f"data.path: no pictures below {path}")
         self.paths = [found[i] for i in self.spread(len(found))]
 
-    @cached_property
-    def infos(self) -> list[ImageInfo]:
+    def describe(self) -> list[ImageInfo]:
         """Sizes from the file headers, hashes of the files; a broken file has size 0 and fails when it is loaded."""
         return [self._info(path) for path in self.paths]
 

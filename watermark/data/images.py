@@ -45,11 +45,22 @@ class ImageSet(ABC):
         if limit is not None and limit < 1:
             raise ValueError(f"limit must be at least 1, got {limit}")
         self.name, self.max_side, self.limit = name, max_side, limit
+        self._infos: list[ImageInfo] | None = None
 
     @property
-    @abstractmethod
     def infos(self) -> list[ImageInfo]:
-        """All pictures of the set, in a fixed order."""
+        """All pictures of the set, in a fixed order; described once."""
+        if self._infos is None:
+            self._infos = self.describe()
+        return self._infos
+
+    def adopt(self, infos: list[ImageInfo]) -> None:
+        """Take a description that another process made of the same set: hashing ten thousand files once is enough."""
+        self._infos = infos
+
+    @abstractmethod
+    def describe(self) -> list[ImageInfo]:
+        """Look every picture up."""
 
     @abstractmethod
     def open(self, index: int) -> Image.Image:

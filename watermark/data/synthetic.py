@@ -1,7 +1,6 @@
 """Procedural pictures, so that tests and null measurements need no files: smooth, busy, flat, text, noise, dark."""
 
 import hashlib
-from functools import cached_property
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -28,8 +27,7 @@ class SyntheticImages(ImageSet):
             raise ValueError(f"expected count >= 1 and sides >= 32 px, got {count} of {width}x{height}")
         self.count, self.width, self.height, self.seed = count, width, height, seed
 
-    @cached_property
-    def infos(self) -> list[ImageInfo]:
+    def describe(self) -> list[ImageInfo]:
         """Names are class and index."""
         return [
             ImageInfo(f"{CLASSES[i % 6]}-{i:04d}", CLASSES[i % 6], self.width, self.height, self._digest(i))

@@ -87,7 +87,7 @@ def _workers(job: Job, units: int) -> int:
 
 
 def _measure_here(job: Job, folder: Path, todo: list[Unit], counter: _Counter, workers: int) -> None:
-    here = worker.Worker(job.config, folder, lambda: counter.add(workers))
+    here = worker.Worker(job.config, folder, job.images.infos, lambda: counter.add(workers))
     for unit in todo:
         here.do(unit)
 
@@ -99,7 +99,7 @@ def _measure_in_pool(job: Job, folder: Path, todo: list[Unit], counter: _Counter
         os.environ.setdefault(name, str(2**30))
     context = multiprocessing.get_context("spawn")  # a forked child of a threaded torch process may hang
     ticks = context.Queue()
-    with ProcessPoolExecutor(workers, context, worker.start, (job.config, folder, ticks)) as pool:
+    with ProcessPoolExecutor(workers, context, worker.start, (job.config, folder, job.images.infos, ticks)) as pool:
         try:
             waiting: set[Future[None]] = {pool.submit(worker.do, unit) for unit in todo}
             while waiting:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from watermark.data.images import ImageInfo
 from watermark.evaluation.cells import UnitRun
 from watermark.evaluation.job import Job, Unit
 from watermark.evaluation.store import RunStore
@@ -19,11 +20,13 @@ class Worker:
     Args:
         config: the job's resolved configuration.
         folder: the run folder.
+        infos: the description of the job's pictures.
         tick: called after every cell.
     """
 
-    def __init__(self, config: dict[str, Any], folder: Path, tick: Callable[[], None]) -> None:
+    def __init__(self, config: dict[str, Any], folder: Path, infos: list[ImageInfo], tick: Callable[[], None]) -> None:
         self.job, self.store, self.tick = Job(config), RunStore(folder), tick
+        self.job.images.adopt(infos)
         self.markers: dict[str, Watermarker] = {}
 
     def do(self, unit: Unit) -> None:
@@ -60,10 +63,10 @@ def sample_indices(job: Job) -> set[int]:
 _here: Worker | None = None
 
 
-def start(config: dict[str, Any], folder: Path, ticks: Any) -> None:
+def start(config: dict[str, Any], folder: Path, infos: list[ImageInfo], ticks: Any) -> None:
     """Set up this process (the initialiser of a process pool)."""
     global _here
-    _here = Worker(config, folder, lambda: ticks.put(1))
+    _here = Worker(config, folder, infos, lambda: ticks.put(1))
 
 
 def do(unit: Unit) -> None:

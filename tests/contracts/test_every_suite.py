@@ -1,0 +1,43 @@
+"""Every suite composes into cells, and every data set and layout can be built: adding the file adds it here."""
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from watermark.config import CONFIG_DIR, build_named, config_names
+from watermark.evaluation.job import suite_cells
+
+
+def cells_of(name):
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        return suite_cells(OmegaConf.to_container(compose(f"suite/{name}").suite, resolve=True))
+
+
+@pytest.mark.parametrize("name", config_names("suite"))
+def test_every_suite_composes_into_distinct_cells(name):
+    cells = cells_of(name)
+    assert cells[0].name == "identity"
+    names = [(cell.name, cell.strength) for cell in cells]
+    assert len(names) == len(set(names)) > 1
+
+
+def test_the_default_suite_covers_the_everyday_attacks_in_few_cells():
+    cells = cells_of("quick")
+    everyday = {"jpeg", "crop", "resize", "rotation", "gaussian_noise", "gaussian_blur", "brightness", "screenshot"}
+    assert everyday | {"denoise_resample"} <= {cell.name for cell in cells}
+    assert len(cells) <= 20  # the main job has four minutes
+
+
+def test_the_smoke_suite_runs_on_a_small_picture():
+    images = torch.rand(1, 3, 96, 112, generator=torch.Generator().manual_seed(0))
+    for cell in cells_of("smoke"):
+        if cell.attack is not None:
+            assert cell.attack(images).shape[:2] == (1, 3)
+
+
+@pytest.mark.parametrize("name", config_names("codec"))
+def test_every_layout_has_room_for_two_ids(name):
+    layout = build_named("codec", name)
+    assert layout.free_bits >= 46
+    assert layout.total_bits <= 256
