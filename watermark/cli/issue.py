@@ -65,7 +65,6 @@ def run(args: argparse.Namespace) -> int:
         quality=args.quality,
     )
     record = issue(request, registry, marker_for(slot, key, 1e-6, args.target_psnr), key.key_id)
-    print(
-        f"{args.output}: issued as provider {record.slot}, content {record.content_id}, kept until {record.retain_until}"
-    )
+    ids = f"provider {record.slot}, content {record.content_id}"
+    print(f"{args.output}: issued as {ids}, kept until {record.retain_until}")
     return 0
