@@ -109,7 +109,7 @@ def test_schemes_that_differ_are_separated_and_equal_ones_are_not(sim, tmp_path,
 def test_too_few_pictures_cannot_crown_a_winner(sim, tmp_path):
     path = sim.simulate(tmp_path, sim.Simulation(photos=4, hard=0, samples=False))
     found = report_data(load_run(path))
-    assert "4 photos are too few to prove it" in found["verdict"]["headline"]
+    assert "4 photos are too few to prove it best" in found["verdict"]["headline"]
     assert found["schemes"][1]["rank"] == "not separable"
 
 

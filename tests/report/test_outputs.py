@@ -56,6 +56,7 @@ def test_summary_is_small_and_carries_n_intervals_and_provenance(run_dir):
     assert len((run_dir / "summary.json").read_text()) < 10_000
     assert summary["schemes"]["steady"]["detection"].keys() == {"successes", "n", "images", "rate", "low", "high"}
     assert summary["data"]["manifest_hash"] == "a" * 64
+    assert summary["config"] == {"seed": 0, "suite": "simulated"}
     assert summary["config_hash"]
     assert summary["versions"]["torch"] == "2.11.0"
 

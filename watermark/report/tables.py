@@ -6,6 +6,7 @@ from rich.table import Table
 from watermark.evaluation.aggregate import Json
 from watermark.report.wording import NOTHING, count, db, fixed, interval, percent, power
 
+SUMMARY_PROVENANCE = ("command", "job_key", "config", "config_hash", "git", "versions", "device", "seeds", "data")
 HEAD = ("Scheme", "PSNR", "SSIM", "Found, no attack", "Found, attacked", "IDs exact", "False alarms", "Weakest against")
 
 
@@ -117,8 +118,5 @@ def summary(data: Json) -> Json:
         "higher_is_better": {"detection": True, "payload": True, "false_positives": False, "misattribution": False},
         "schemes": {card["scheme"]: {name: card[name] for name in keep} for card in data["schemes"]},
         "failed_rows": data["failures"]["rows"],
-        **{
-            name: p[name]
-            for name in ("command", "job_key", "config_hash", "git", "versions", "device", "seeds", "data")
-        },
+        **{name: p[name] for name in SUMMARY_PROVENANCE},
     }

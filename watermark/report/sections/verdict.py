@@ -125,7 +125,7 @@ def sentence(run: Run, found: list[Json], pairs: list[Json]) -> Json:
     headline = f"{best['scheme']}: mark found in {percent(best['detection'])} of attacked {pictures}"
     if level and hopeless and best["detection"]["rate"] > max(card["detection"]["rate"] for card in found[1:]):
         images = best["detection"]["images"]
-        headline = f"{best['scheme']} keeps most marks, but {images} {pictures} are too few to prove it"
+        headline = f"{best['scheme']} keeps the most marks; {images} {pictures} are too few to prove it best"
     elif level and worse:
         headline = f"{_listed([best['scheme'], *level])} lead and cannot be told apart"
     elif level:
