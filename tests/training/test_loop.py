@@ -7,6 +7,7 @@ from torch import nn
 from tests.training.tiny import tiny_trainer
 from watermark.errors import UserError
 from watermark.training.checkpoint import load, save_atomically
+from watermark.training.processes import Processes
 
 
 def same(one, other):
@@ -105,6 +106,17 @@ def test_figures_are_kept_as_one_record_a_line(tmp_path):
 
 def test_low_precision_and_compiled_networks_are_only_settings(tmp_path):
     trainer = tiny_trainer(tmp_path, steps=2, precision="bfloat16")
+    trainer.run()
+    assert trainer.step == 2
+    assert trainer.skipped == 0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_same_training_runs_on_a_gpu(tmp_path):
+    trainer = tiny_trainer(
+        tmp_path, steps=2, precision="bfloat16", compile=True, processes=Processes(0, 1, torch.device("cuda"))
+    )
     trainer.run()
     assert trainer.step == 2
     assert trainer.skipped == 0

@@ -1,6 +1,7 @@
 import os
 import socket
 
+import pytest
 import torch
 import torch.multiprocessing as multiprocessing
 
@@ -21,6 +22,7 @@ def work(rank, world, port, folder):
         processes.stop()
 
 
+@pytest.mark.slow
 def test_two_processes_hold_the_same_weights_and_one_writes(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

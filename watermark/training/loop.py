@@ -187,7 +187,7 @@ class Trainer:
         total = (lost + extra + ugly).mean()
         right = ((logits > 0) == message).float().mean()
         parts = {"loss": total, "lost": lost.mean(), "extra": extra.mean(), "quality": ugly.mean(), "accuracy": right}
-        return total, {name: float(value) for name, value in parts.items()}, names, lost.detach().tolist()
+        return total, {name: float(value.detach()) for name, value in parts.items()}, names, lost.detach().tolist()
 
     def _set_rates(self) -> None:
         schedule = self.schedule
