@@ -2,7 +2,7 @@
 
 from watermark.identity.evidence import Evidence, State, Verdict, WatermarkEvidence, to_json
 from watermark.identity.issuing import Request, issue
-from watermark.identity.perceptual_hash import Comparison, compare, hash_distance, perceptual_hash, thumbnail
+from watermark.identity.looks import Comparison, compare, hash_distance, perceptual_hash, thumbnail
 from watermark.identity.policy import Policy, measures_article_6
 from watermark.identity.tracing import Candidate, Marker, look_up, trace
 

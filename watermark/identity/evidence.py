@@ -10,7 +10,7 @@ from importlib import metadata
 from typing import Any
 
 from watermark.errors import UserError
-from watermark.identity.perceptual_hash import THRESHOLD, Comparison
+from watermark.identity.looks import ALIGNED_THRESHOLD, THRESHOLD, Comparison
 from watermark.labels.carriers import FoundLabel
 from watermark.registry import Found
 
@@ -120,7 +120,7 @@ def to_json(evidence: Evidence, verdict: Verdict) -> str:
     """The exportable report; the four kinds of evidence stay apart, the verdict stands beside them."""
     mark = evidence.watermark
     found = mark.found.as_dict() if mark.found else None
-    comparison = asdict(mark.comparison) | {"threshold": THRESHOLD} if mark.comparison else None
+    comparison = _looks(mark.comparison) if mark.comparison else None
     if found and found["record"]:
         found["record"].pop("thumbnail")
     content = {
@@ -149,6 +149,11 @@ def to_json(evidence: Evidence, verdict: Verdict) -> str:
         "verdict": asdict(verdict),
     }
     return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def _looks(comparison: Comparison) -> dict[str, Any]:
+    thresholds = {"whole_threshold": THRESHOLD, "aligned_threshold": ALIGNED_THRESHOLD}
+    return asdict(comparison) | thresholds | {"is_same": comparison.is_same}
 
 
 def _version() -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from watermark import files
 from watermark.errors import UserError
-from watermark.identity.perceptual_hash import perceptual_hash, thumbnail
+from watermark.identity.looks import perceptual_hash, thumbnail
 from watermark.identity.tracing import Marker
 from watermark.labels import AigcLabel, add_visible_label, save_with_label
 from watermark.labels.carriers import SUFFIXES

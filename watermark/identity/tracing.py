@@ -11,7 +11,7 @@ from PIL import Image
 
 from watermark import files
 from watermark.identity.evidence import Evidence, State, WatermarkEvidence
-from watermark.identity.perceptual_hash import compare
+from watermark.identity.looks import compare
 from watermark.labels.carriers import FoundLabel, read_labels
 from watermark.registry import Registry
 from watermark.registry.records import time_text, utc_now

@@ -15,7 +15,7 @@ from watermark import files
 from watermark.config import build_named
 from watermark.evaluation.provenance import git_state
 from watermark.identity import Candidate, WatermarkEvidence, look_up
-from watermark.identity.perceptual_hash import perceptual_hash, thumbnail
+from watermark.identity.looks import perceptual_hash, thumbnail
 from watermark.metrics.rates import wilson
 from watermark.registry import IssueRecord, Registry, Slot
 from watermark.watermarker import Watermarker

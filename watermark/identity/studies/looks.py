@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from watermark.identity import Comparison, compare, hash_distance, perceptual_hash, thumbnail
-from watermark.identity.perceptual_hash import THRESHOLD
+from watermark.identity.looks import ALIGNED_THRESHOLD, THRESHOLD
 from watermark.identity.studies.common import cell, parse, pictures, rate, write
 
 log = logging.getLogger(__name__)
@@ -22,8 +22,10 @@ def main() -> None:
     """Run the study."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     _, args = parse(__doc__ or "")
-    images = pictures(args.images, args.count)
-    hashes, thumbnails = [perceptual_hash(one) for one in images], [thumbnail(one) for one in images]
+    everything = pictures(args.images, 10_000)
+    hashes = [perceptual_hash(one) for one in everything]
+    images = everything[: args.count]  # compared in full; all of them pair by pair, by hash alone
+    thumbnails = [thumbnail(one) for one in images]
     rng = np.random.default_rng(0)
     pairs = np.array([hash_distance(*pair) for pair in combinations(hashes, 2)])
     whole = rate(int((pairs <= THRESHOLD).sum()), len(pairs))
@@ -34,14 +36,15 @@ def main() -> None:
         for other in rng.choice(len(images) - 1, OTHERS, replace=False):
             other += other >= number
             query = image if number % 2 else _crop(image, 0.5, rng)
-            answers.append(compare(query, hashes[other], thumbnails[other]).distance)
+            answers.append(compare(query, hashes[other], thumbnails[other]))
         log.info("other pictures: %d", number + 1)
-    others = rate(sum(answer <= THRESHOLD for answer in answers), len(answers))
-    cells.append(
-        {"change": "another picture, half of them cropped", "with_thumbnail": others, "least_distance": min(answers)}
-    )
+    others = rate(sum(answer.is_same for answer in answers), len(answers))
+    least = min(answer.distance for answer in answers)
+    cells.append({"change": "another picture, half of them cropped", "with_thumbnail": others, "least_distance": least})
     for name, change in CHANGES.items():
-        found = [compare(change(one, rng), h, t) for one, h, t in zip(images, hashes, thumbnails, strict=True)]
+        found = [
+            compare(change(one, rng), h, t) for one, h, t in zip(images, hashes[: len(images)], thumbnails, strict=True)
+        ]
         cells.append({"change": name, **_same(found)})
         log.info("%s", cells[-1])
     rows = [
@@ -49,7 +52,8 @@ def main() -> None:
         for c in cells
     ]
     header = ["change", "called the same: hash only", "hash and thumbnail"]
-    write(args.output, "perceptual_hash", {"threshold": THRESHOLD, "cells": cells}, header, rows)
+    thresholds = {"whole_threshold": THRESHOLD, "aligned_threshold": ALIGNED_THRESHOLD}
+    write(args.output, "looks", {**thresholds, "cells": cells}, header, rows)
 
 
 def _same(found: list[Comparison]) -> dict[str, Any]:

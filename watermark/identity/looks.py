@@ -20,7 +20,9 @@ from skimage.feature import match_template
 from watermark.errors import UserError
 
 THRESHOLD = 10
-"""Largest distance called the same picture; measured, see results/published/identity."""
+"""Largest distance of two whole pictures called the same; measured, see results/published/identity."""
+ALIGNED_THRESHOLD = 8
+"""The same for the best of many alignments, which brings other pictures nearer too."""
 SIDE = 48  # longer side of the thumbnail, px
 SCALES = tuple(0.94**step for step in range(15))  # a crop may keep down to 42 % of a side
 ANGLES = (2.0, -2.0, 4.0, -4.0)  # degrees
@@ -35,23 +37,26 @@ class Comparison:
     """How far a picture is from the released one.
 
     Attributes:
-        distance: of the best answer below, in differing bits of 64.
-        whole: distance of the two whole pictures.
+        whole: differing bits of 64 between the two whole pictures.
         aligned: distance to the part of the thumbnail where the picture fits best; None if ``whole`` was enough or
             there is no thumbnail.
         found_as: how that part was found, for instance ``"flip left right, scale 0.74"``; ``framed`` means that the
             picture holds the released one with something around it.
     """
 
-    distance: int
     whole: int
     aligned: int | None = None
     found_as: str = "whole picture"
 
     @property
+    def distance(self) -> int:
+        """The distance that was decided by."""
+        return self.whole if self.aligned is None else self.aligned
+
+    @property
     def is_same(self) -> bool:
-        """Whether the distance is at most ``THRESHOLD``."""
-        return self.distance <= THRESHOLD
+        """Whether this is called the same picture."""
+        return self.whole <= THRESHOLD or (self.aligned is not None and self.aligned <= ALIGNED_THRESHOLD)
 
 
 def perceptual_hash(image: Image.Image) -> str:
@@ -92,15 +97,15 @@ def compare(image: Image.Image, released_hash: str, released_thumbnail: str | No
     """
     whole = hash_distance(perceptual_hash(image), released_hash)
     if whole <= THRESHOLD or not released_thumbnail:
-        return Comparison(whole, whole)
+        return Comparison(whole)
     target, best, found_as = _thumbnail_array(released_thumbnail), 65, ""
     for name, part, whole_picture in _arrangements(_grey(image), target):
         distance, scale = _aligned_distance(part, whole_picture)
         if distance < best:
             best, found_as = distance, f"{name}, scale {scale:.2f}"
-        if best <= THRESHOLD:
+        if best <= ALIGNED_THRESHOLD:
             break
-    return Comparison(min(best, whole), whole, best, found_as)
+    return Comparison(whole, best, found_as)
 
 
 def _arrangements(grey: Image.Image, released: Grey) -> Iterator[tuple[str, Image.Image, Grey]]:
