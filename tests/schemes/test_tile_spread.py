@@ -6,8 +6,10 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from skimage import data
+from torchvision.transforms.functional import gaussian_blur
 
 from watermark.codec import Codec, Layout, Payload
+from watermark.config import build_named
 from watermark.detection.detector import Detector
 from watermark.images import to_8bit
 from watermark.metrics.psnr import psnr
@@ -136,6 +138,17 @@ def test_large_pictures_carry_a_larger_tile_so_that_reducing_them_changes_nothin
     small = to_8bit(resize(marked, 400, 400).clamp(0, 1))
     for picture in (marked, small):
         assert detector.detect(scheme.decode(picture))[0].content_id == PAYLOAD.content_id
+
+
+def test_the_low_band_survives_a_blur_that_the_ordinary_one_does_not(photograph):
+    codes = {}
+    for name in ("tile_spread", "tile_spread_tough"):
+        scheme = build_named("scheme", name, key=5, target_psnr=38.0)
+        detector = Detector(Codec(LAYOUT, scheme.message_bits, key="codec"), 1e-6)
+        marked = to_8bit(scheme.embed(photograph, detector.codec.encode([PAYLOAD])))
+        blurred = to_8bit(gaussian_blur(marked, [41, 41], [5.0, 5.0]).clamp(0, 1))
+        codes[name] = detector.detect(scheme.decode(blurred))[0].content_id
+    assert codes == {"tile_spread": None, "tile_spread_tough": PAYLOAD.content_id}
 
 
 def test_flat_areas_get_less_than_textured_ones_also_right_beside_an_edge():
