@@ -15,14 +15,26 @@ PillowEdit = Callable[[Image.Image], Image.Image]
 
 def to_pillow(images: Tensor) -> list[Image.Image]:
     """``(N, 3, H, W)`` in [0, 1] to 8-bit RGB pictures; rounds to the nearest level."""
-    array = (images.detach() * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    return [Image.fromarray(picture) for picture in array]
+    parts = images.detach() if images.device.type == "cpu" else [*(images.detach() * 255).round().to(torch.uint8).cpu()]
+    return [Image.fromarray(_bytes(image)) for image in parts]
+
+
+def _bytes(image: Tensor) -> np.ndarray:
+    """One picture at a time stays in a CPU's cache."""
+    levels = image if image.dtype == torch.uint8 else (image * 255).round_().to(torch.uint8)
+    return levels.permute(1, 2, 0).contiguous().numpy()
 
 
 def from_pillow(pictures: list[Image.Image], like: Tensor) -> Tensor:
     """Pictures of one size to ``(N, 3, H, W)`` in [0, 1] on the device and in the type of ``like``."""
-    array = np.stack([np.asarray(picture.convert("RGB")) for picture in pictures])
-    return torch.from_numpy(array).to(like.device).permute(0, 3, 1, 2).to(like.dtype).div(255).contiguous()
+    width, height = pictures[0].size
+    kind = like.dtype if like.device.type == "cpu" else torch.uint8
+    values = torch.empty(len(pictures), 3, height, width, dtype=kind)
+    for value, picture in zip(values, pictures, strict=True):
+        value.copy_(torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1))
+        if kind != torch.uint8:
+            value.div_(255)
+    return values if kind != torch.uint8 else values.to(like.device).to(like.dtype).div_(255)
 
 
 def save_and_load(picture: Image.Image, **settings: object) -> Image.Image:
