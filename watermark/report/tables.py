@@ -54,7 +54,7 @@ def terminal(data: Json) -> Table:
 
 
 def markdown(data: Json) -> str:
-    """Two tables: the verdict, and scheme x attack."""
+    """Three tables: the verdict, scheme x attack, and every rung with mark found and IDs exact as counts."""
     schemes = [card["scheme"] for card in data["schemes"]]
     lines = [f"**{data['verdict']['headline']}** {caption(data)}", ""]
     lines += ["| " + " | ".join(HEAD) + " |", "|---" + "|---:" * (len(HEAD) - 2) + "|---|"]
@@ -64,7 +64,27 @@ def markdown(data: Json) -> str:
     for attack, rates in _per_attack(data):
         cells = [f"{percent(r)} [{interval(r)}]" if r else NOTHING for r in rates]
         lines.append(f"| {attack} | " + " | ".join(cells) + " |")
+    lines += ["", "Every rung: mark found, and of the same pictures IDs exact (95 % interval):", ""]
+    lines += ["| Attack | Rung | " + " | ".join(schemes) + " |", "|---|---:" + "|---:" * len(schemes) + "|"]
+    for (attack, strength), rungs in _per_rung(data):
+        cells = [_found_and_exact(rungs[scheme]) if scheme in rungs else NOTHING for scheme in schemes]
+        rung = NOTHING if strength is None else f"{strength:g}"
+        lines.append(f"| {attack} | {rung} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _per_rung(data: Json) -> list[tuple[tuple[str, float | None], dict[str, Json]]]:
+    rungs: dict[tuple[str, float | None], dict[str, Json]] = {}
+    for cell in data["cells"]:
+        if cell["group"] == data["group"]:
+            rungs.setdefault((cell["attack"], cell["strength"]), {})[cell["scheme"]] = cell
+    return list(rungs.items())
+
+
+def _found_and_exact(cell: Json) -> str:
+    found, exact = cell["detection"], cell["payload"]
+    first = f"{found['successes']}/{found['n']} [{interval(found)}]"
+    return first if exact["successes"] == found["successes"] else f"{first}, exact {exact['successes']}/{exact['n']}"
 
 
 def latex(data: Json) -> str:
