@@ -114,7 +114,7 @@ class TileSpread(Scheme):
         amplitudes = torch.ones_like(signs)
         for _ in range(self.effort):
             psnr = EFFORT_PSNR if self.target_psnr is None else self.target_psnr
-            marked = to_8bit((images + scale_to_psnr(images, change, psnr, rounds=1)).clamp(0, 1))
+            marked = to_8bit((images + scale_to_psnr(images, change, psnr)).clamp(0, 1))
             amplitudes = self._amplitudes(marked, signs, corner, amplitudes)
             change = self._draw(signs * amplitudes, corner, mask)
         return change
