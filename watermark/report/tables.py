@@ -41,15 +41,16 @@ def caption(data: Json) -> str:
 def terminal(data: Json) -> Table:
     """A ``rich`` table that fits 80 columns for schemes of up to about 18 letters."""
     table = Table(title=data["verdict"]["headline"], caption=caption(data), title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("Scheme", no_wrap=True)
-    for name in ("PSNR", "Found, attacked", "IDs exact", "False\nalarms"):
+    table.add_column("Scheme,\nmean PSNR", no_wrap=True)
+    for name in ("Found,\nattacked", "IDs exact", "False\nalarms"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("Weakest against", overflow="fold")
     for card in data["schemes"]:
         found, payload = (f"{percent(card[name])}\n[{interval(card[name])}]" for name in ("detection", "payload"))
         alarms = f"{card['false_positives']['successes']} /\n{count(card['false_positives']['n'])}"
         weak = [cell["attack"] for cell in card["worst"] if cell["detection"]["rate"] < 1]
-        table.add_row(card["scheme"], db(card["quality"]["psnr"]), found, payload, alarms, ", ".join(weak) or "none")
+        scheme = f"{card['scheme']}\n{db(card['quality']['psnr'])}"
+        table.add_row(scheme, found, payload, alarms, ", ".join(weak) or "none")
     return table
 
 
