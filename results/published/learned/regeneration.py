@@ -37,7 +37,7 @@ def measure(images: FolderImages, weights: str, schemes: list[str], rows: Path, 
             for name, network in networks.items():
                 for noise in noises:
                     after = to_8bit(Regeneration(noise, network)(marked, torch.Generator().manual_seed(index)))
-                    found = marker.detect(after)
+                    found = marker.detect(after)[0]
                     right = found.is_marked and found.content_id == 1000 + index
                     cells.append([entry, name, noise, bool(right), found.log10_p, float(psnr(after, marked))])
         with rows.open("a") as file:
