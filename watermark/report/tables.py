@@ -50,7 +50,7 @@ def terminal(data: Json) -> Table:
         alarms = f"{card['false_positives']['successes']} /\n{count(card['false_positives']['n'])}"
         weak = [cell["attack"] for cell in card["worst"] if cell["detection"]["rate"] < 1]
         scheme = f"{card['scheme']}\n{db(card['quality']['psnr'])}"
-        table.add_row(scheme, found, payload, alarms, ", ".join(weak) or "none")
+        table.add_row(scheme, found, payload, alarms, "\n".join(weak[:2]) or "none")
     return table
 
 
