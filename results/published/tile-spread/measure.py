@@ -24,7 +24,7 @@ from PIL import Image
 
 from attacks.rotation import Rotation
 from watermark.codec import Codec, Layout, Payload
-from watermark.config import CONFIG_DIR, build_named
+from watermark.config import CONFIG_DIR, build_named, register_schemas
 from watermark.detection.detector import Detector
 from watermark.detection.null import log10_p_value
 from watermark.evaluation.job import Cell, suite_cells
@@ -49,11 +49,12 @@ def load(path: Path) -> torch.Tensor:
     return tensor(Image.open(path))
 
 
-def attack_cells(suite: str) -> list[Cell]:
-    """Every attack of a suite at every strength, the untouched picture first."""
+def attack_cells(suite: str, overrides: list[str]) -> list[Cell]:
+    """Every attack of a suite at every strength, the untouched picture first; overrides as ``watermark evaluate``."""
+    register_schemas()
     with initialize_config_dir(str(CONFIG_DIR), version_base=None):
-        composed = OmegaConf.to_container(compose(f"suite/{suite}"), resolve=True)
-    return suite_cells(composed["suite"])
+        composed = compose("evaluate", overrides=[f"suite={suite}", *overrides])
+    return suite_cells(OmegaConf.to_container(composed.suite, resolve=True))
 
 
 def seeded(*parts: object) -> int:
@@ -174,6 +175,7 @@ def main() -> None:
     parser.add_argument("--psnr", type=float, default=45.0)
     parser.add_argument("--scheme", default="tile_spread")
     parser.add_argument("--suite", default="tile_spread")
+    parser.add_argument("--override", action="append", default=[], help="attack/needs_model@suite.taesd=taesd, ...")
     parser.add_argument("--codec", default="l64")
     parser.add_argument("--limit", type=int, default=None)
     parser.add_argument("--unmarked", action="store_true")
@@ -189,7 +191,7 @@ def main() -> None:
     order = sorted(range(len(paths)), key=lambda index: seeded("order", paths[index].name))[: args.limit]
     args.rows.parent.mkdir(parents=True, exist_ok=True)
     done = {json.loads(line)["image"] for line in args.rows.read_text().splitlines()} if args.rows.exists() else set()
-    cells = attack_cells(args.suite)
+    cells = attack_cells(args.suite, args.override)
     with args.rows.open("a") as out:
         for index in order:
             if paths[index].name not in done:
