@@ -97,6 +97,9 @@ def test_a_plug_in_outside_of_the_repository_brings_its_own_scheme_and_attack(tm
     assert {row["scheme"] for row in rows} == {"mine"}
     assert {row["strength"] for row in rows if row["attack"] == "invert"} == {0.0, 1.0}
     assert not [row["error"] for row in rows if row["error"]]
+    assert evaluate(tmp_path / "runs", words[0], "schemes=[mine,dwt_dct]", "name=both") == 0
+    both = pq.read_table(tmp_path / "runs" / "both" / "rows.parquet").to_pylist()
+    assert {row["scheme"] for row in both} == {"mine", "dwt_dct"}
 
 
 PLUGIN = """

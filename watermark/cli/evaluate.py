@@ -66,15 +66,20 @@ def resolve(config: DictConfig) -> dict[str, Any]:
 
 
 def _available(group: str) -> list[str]:
-    """Names in a group, those of plug-ins on ``hydra.searchpath`` too."""
-    return sorted(GlobalHydra.instance().config_loader().get_group_options(group))
+    """Names in a group, those of folders on ``hydra.searchpath`` too."""
+    names = set(GlobalHydra.instance().config_loader().get_group_options(group))
+    for source in HydraConfig.get().runtime.config_sources:
+        if source.schema == "file":
+            names |= {path.stem for path in (Path(source.path) / group).glob("*.yaml")}
+    return sorted(names)
 
 
 def _compose_scheme(name: str) -> dict[str, Any]:
     if name not in _available("scheme"):
         raise UserError(f"schemes: no scheme named {name!r}; expected one of {', '.join(_available('scheme'))}")
     loader = GlobalHydra.instance().config_loader()
-    composed = loader.load_configuration(f"scheme/{name}", overrides=[], run_mode=RunMode.RUN)
+    search = [word for word in HydraConfig.get().overrides.hydra if word.startswith("hydra.searchpath=")]
+    composed = loader.load_configuration("evaluate", overrides=[*search, f"scheme={name}"], run_mode=RunMode.RUN)
     return OmegaConf.to_container(composed.scheme, resolve=True)  # type: ignore[return-value]
 
 

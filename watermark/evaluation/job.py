@@ -21,7 +21,13 @@ from watermark.watermarker import Watermarker, pick_device, scheme_key
 
 NOT_IN_KEY = {"output", "name", "workers", "shard", "device"}
 """Settings that decide where and how fast, but not what."""
-CODE = ("schemes", "transforms", "synchronization", "codec", "detection", "metrics", "data", "evaluation")
+CODE = (
+    *("schemes", "transforms", "synchronization", "codec", "detection", "data"),
+    *(f"metrics/{name}.py" for name in ("psnr", "ssim", "worst_tile")),
+    *(f"evaluation/{name}.py" for name in ("cells", "job", "records")),
+    *(f"{name}.py" for name in ("images", "pixels", "files", "keys", "config", "watermarker")),
+)
+"""What of the package decides rows; the statistics and the report only read them."""
 
 
 @dataclass(frozen=True)
@@ -139,11 +145,9 @@ def code_hash(job: Job) -> str:
     """Hash of every source and weight file that decides rows, of the classes used from outside of the package too."""
     root = Path(__file__).resolve().parent.parent
     attacks_root = Path(inspect.getfile(Attack)).resolve().parent
-    folders = [root / part for part in CODE] + [attacks_root]
-    files = {
-        path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".safetensors", ".json"}
-    }
-    files |= set(root.glob("*.py"))
+    places = [root / part for part in CODE] + [attacks_root]
+    everything = {path for place in places for path in (place.rglob("*") if place.is_dir() else [place])}
+    files = {path for path in everything if path.suffix in {".py", ".safetensors", ".json"}}
     for target in _targets([job.config["schemes"], job.config["suite"], job.config["data"]]):
         files |= _source_of(target)
     digest = hashlib.sha256()

@@ -22,7 +22,7 @@ def manifest(job: Job) -> dict[str, Any]:
     infos = job.images.infos
     return {
         "format": 1,
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join([*Path(sys.argv[0]).name.split(), *sys.argv[1:]]),
         "job_key": job.key_hash,
         "config": job.config,
         "git": git_state(),
