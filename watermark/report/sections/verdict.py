@@ -123,9 +123,13 @@ def sentence(run: Run, found: list[Json], pairs: list[Json]) -> Json:
     level = [card["scheme"] for card in found[1:] if card["rank"] == "not separable"]
     worse = [card["scheme"] for card in found[1:] if card["rank"] == "worse"]
     headline = f"{best['scheme']}: mark found in {percent(best['detection'])} of attacked {pictures}"
-    if level and hopeless and best["detection"]["rate"] > max(card["detection"]["rate"] for card in found[1:]):
-        images = best["detection"]["images"]
+    images = best["detection"]["images"]
+    tied = [card["scheme"] for card in found if card["detection"]["rate"] == best["detection"]["rate"]]
+    if level and hopeless and len(tied) == 1:
         headline = f"{best['scheme']} keeps the most marks; {images} {pictures} are too few to prove it best"
+    elif level and hopeless and len(tied) < len(found):
+        lost = "lost no mark" if best["detection"]["rate"] == 1 else "kept the most marks"
+        headline = f"{_listed(tied)} {lost}; {images} {pictures} are too few to rank the schemes"
     elif level and worse:
         headline = f"{_listed([best['scheme'], *level])} lead and cannot be told apart"
     elif level:
