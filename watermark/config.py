@@ -1,4 +1,4 @@
-"""Where the configuration lies and how an object is built from it: the only ``instantiate``, the only ``ConfigStore``.
+"""Where the configuration lies and how an object is built from it: the only ``instantiate``.
 
 A file under ``configs/scheme`` IS the registration of a scheme, and its name is the scheme's name; the same holds for
 attacks, suites, data sets and payload layouts.
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -88,11 +87,6 @@ class EvaluateConfig:
     suite: Any = MISSING
     data: Any = MISSING
     codec: Any = MISSING
-
-
-def register_schemas() -> None:
-    """Make the typed schemas known to Hydra, so that a typo or a wrong type fails at once."""
-    ConfigStore.instance().store(name="evaluate_schema", node=EvaluateConfig)
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

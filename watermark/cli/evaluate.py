@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -13,7 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from watermark.config import CONFIG_DIR, plain, register_schemas
+from watermark.cli.hydra_verb import run_hydra
+from watermark.config import EvaluateConfig, plain
 from watermark.errors import UserError
 from watermark.evaluation.job import Job
 from watermark.evaluation.run import run, run_folder
@@ -22,13 +22,7 @@ from watermark.report import build_report, print_summary
 
 def main(argv: Sequence[str]) -> int:
     """Run Hydra on the words after ``evaluate``."""
-    register_schemas()
-    before, sys.argv = sys.argv, ["watermark evaluate", *argv]
-    try:
-        hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="evaluate")(_evaluate)()
-    finally:
-        sys.argv = before
-    return 0
+    return run_hydra("evaluate", argv, EvaluateConfig, _evaluate)
 
 
 def _evaluate(config: DictConfig) -> None:

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import hydra
 import torch
-from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from watermark.config import CONFIG_DIR, build
+from watermark.cli.hydra_verb import run_hydra
+from watermark.config import build
 from watermark.errors import UserError
 from watermark.training.checkpoint import load
 from watermark.training.config import TrainConfig
@@ -24,13 +23,7 @@ from watermark.training.validation import Validation
 
 def main(argv: Sequence[str]) -> int:
     """Run Hydra on the words after ``train``."""
-    ConfigStore.instance().store(name="train_schema", node=TrainConfig)
-    before, sys.argv = sys.argv, ["watermark train", *argv]
-    try:
-        hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="train")(_train)()
-    finally:
-        sys.argv = before
-    return 0
+    return run_hydra("train", argv, TrainConfig, _train)
 
 
 def _train(config: DictConfig) -> None:
