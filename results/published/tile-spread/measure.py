@@ -19,12 +19,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 from PIL import Image
 
 from attacks.rotation import Rotation
 from watermark.codec import Codec, Layout, Payload
-from watermark.config import CONFIG_DIR, build_named, register_schemas
+from watermark.config import CONFIG_DIR, EvaluateConfig, build_named
 from watermark.detection.detector import Detector
 from watermark.detection.null import log10_p_value
 from watermark.evaluation.job import Cell, suite_cells
@@ -51,7 +52,7 @@ def load(path: Path) -> torch.Tensor:
 
 def attack_cells(suite: str, overrides: list[str]) -> list[Cell]:
     """Every attack of a suite at every strength, the untouched picture first; overrides as ``watermark evaluate``."""
-    register_schemas()
+    ConfigStore.instance().store(name="evaluate_schema", node=EvaluateConfig)
     with initialize_config_dir(str(CONFIG_DIR), version_base=None):
         composed = compose("evaluate", overrides=[f"suite={suite}", *overrides])
     return suite_cells(OmegaConf.to_container(composed.suite, resolve=True))
