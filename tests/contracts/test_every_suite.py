@@ -41,3 +41,10 @@ def test_every_layout_has_room_for_two_ids(name):
     layout = build_named("codec", name)
     assert layout.free_bits >= 46
     assert layout.total_bits <= 256
+
+
+@pytest.mark.parametrize("path", sorted((CONFIG_DIR / "attack").rglob("*.yaml")), ids=lambda path: path.stem)
+def test_every_attack_file_is_readable_and_sweeps_one_parameter(path):
+    config = OmegaConf.to_container(OmegaConf.load(path))
+    assert {"build", "sweep"} <= set(config)
+    assert len(config["sweep"]) == 1
