@@ -1,6 +1,9 @@
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import pyarrow.parquet as pq
 import pytest
@@ -122,3 +125,36 @@ class Invert(Attack):
     def transform(self, images, generators):
         return images + self.strength * (1 - 2 * images)
 """
+
+
+def test_ctrl_c_says_one_line_and_leaves_no_process_behind(tmp_path):
+    code = "import sys; from watermark.cli import main\nif __name__ == '__main__': sys.exit(main())"
+    (tmp_path / "run.py").write_text(code)
+    words = ["scheme=dwt_dct", "suite=smoke", "data=synthetic", "data.count=400", "workers=2", f"output={tmp_path}"]
+    command = [sys.executable, str(tmp_path / "run.py"), "evaluate", *words, "name=stopped"]
+    running = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    parts = tmp_path / "stopped" / "parts"
+    deadline = time.monotonic() + 90
+    while not list(parts.glob("*.rows.parquet")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to every process of the group
+    _, printed = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "Traceback" not in printed
+    assert "the same command goes on from here" in printed
+    assert 0 < len(list(parts.glob("*.rows.parquet"))) < 400
+    deadline = time.monotonic() + 20
+    while alive(running.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)  # multiprocessing's resource tracker takes a moment to see that it is alone
+    assert not alive(running.pid)
+
+
+def alive(group):
+    """Whether any process of the group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

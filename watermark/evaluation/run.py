@@ -2,9 +2,12 @@
 
 import multiprocessing
 import os
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 
 from watermark.errors import UserError
@@ -101,7 +104,8 @@ def _measure_in_pool(job: Job, folder: Path, todo: list[Unit], counter: _Counter
     ticks = context.Queue()
     with ProcessPoolExecutor(workers, context, worker.start, (job.config, folder, job.images.infos, ticks)) as pool:
         try:
-            waiting: set[Future[None]] = {pool.submit(worker.do, unit) for unit in todo}
+            with _deaf_to_interrupts():
+                waiting: set[Future[None]] = {pool.submit(worker.do, unit) for unit in todo}
             while waiting:
                 finished, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
                 while not ticks.empty():
@@ -110,4 +114,19 @@ def _measure_in_pool(job: Job, folder: Path, todo: list[Unit], counter: _Counter
                     future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()  # what a worker has not finished counts as never done
             raise
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes started in here ignore Ctrl-C: a terminal sends it to all, and only the parent has something to say."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
