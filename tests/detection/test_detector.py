@@ -157,3 +157,27 @@ def test_impossible_requests_are_refused():
         Detector(codec).detect(read(torch.ones(1, 128)), candidate_keys=0)
     with pytest.raises(ValueError, match="one payload per image"):
         Detector(codec).detect(read(torch.ones(1, 128)), expected=PAYLOADS[:2])
+
+
+def test_another_reading_answers_where_the_first_proves_nothing_and_is_paid_like_it():
+    codec = Codec(Layout(), 512, "a secret")
+    clear = marked_logits(codec, PAYLOADS, 1.0)
+    noise = torch.randn(len(clear), 2, 512, generator=torch.Generator().manual_seed(5))
+    readout = Readout(noise[:, 0], torch.full((len(clear),), 1000), torch.stack([noise[:, 1], clear], 1))
+    found = Detector(codec).detect(readout, expected=PAYLOADS)
+    alone = Detector(codec).detect(read(clear, 1000), expected=PAYLOADS)
+    assert [f.content_id for f in found] == [p.content_id for p in PAYLOADS]
+    assert {f.reading for f in found} == {2}
+    assert [f.log10_p for f in found] == pytest.approx([f.log10_p for f in alone])
+    assert [f.log10_p_expected for f in found] == pytest.approx([f.log10_p_expected for f in alone])
+    assert torch.equal(readout.reading(3, found[3].reading), clear[3])
+
+
+def test_a_first_reading_that_proves_the_mark_is_not_overruled_and_pictures_without_others_stay_unmarked():
+    codec = Codec(Layout(), 512, "a secret")
+    first, other = marked_logits(codec, PAYLOADS[:2], 1.0), marked_logits(codec, PAYLOADS[2:4], 0.1)
+    first[1] = torch.randn(512, generator=torch.Generator().manual_seed(5))
+    other[1] = 0
+    found = Detector(codec).detect(Readout(first, torch.ones(2, dtype=torch.int64), other[:, None]))
+    assert (found[0].content_id, found[0].reading) == (PAYLOADS[0].content_id, 0)
+    assert not found[1].is_marked

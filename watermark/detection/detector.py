@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -31,6 +31,11 @@ class SoftRead(Protocol):
         """``(N,)`` int64, alignments tried."""
         ...
 
+    @property
+    def others(self) -> Tensor | None:
+        """``(N, C, K)`` float or None: readings at further alignments, counted in ``hypotheses``."""
+        ...
+
 
 @dataclass(frozen=True)
 class Detection:
@@ -46,6 +51,7 @@ class Detection:
         corrected: channel bits that the code corrected in the word behind ``log10_p``.
         score: normalised soft correlation ``S`` of that word (also where its check bits were wrong); for ranking only.
         log10_p_expected: p-value of the expected payload alone (alignments and keys paid); None if none was expected.
+        reading: which reading this answer comes from: 0 for ``logits``, 1 and up for ``others``.
     """
 
     is_marked: bool
@@ -57,6 +63,7 @@ class Detection:
     corrected: int
     score: float
     log10_p_expected: float | None = None
+    reading: int = 0
 
 
 class Detector:
@@ -97,6 +104,8 @@ class Detector:
         With a registry the answer is the registered word of the highest soft correlation and only those words are paid
         for, so far weaker marks are recognised. A picture that reads as a valid word outside of the registry gives no
         answer: code words of near IDs resemble each other, and to name the nearest one would be a false accusation.
+        Where the scheme's first reading proves nothing, its other readings are asked, and the strongest answer counts;
+        the p-value pays for all alignments tried in any case, of which these are some.
 
         Args:
             readout: what the scheme read.
@@ -107,18 +116,40 @@ class Detector:
         Raises:
             ValueError: if a length does not fit.
         """
-        logits = limited(readout.logits)
         if candidate_keys < 1 or (registry is not None and not registry):
             raise ValueError("expected at least one candidate key and, if a registry is given, one payload in it")
-        if expected is not None and len(expected) != len(logits):
-            raise ValueError(f"expected one payload per image ({len(logits)}), got {len(expected)}")
+        if expected is not None and len(expected) != len(readout.logits):
+            raise ValueError(f"expected one payload per image ({len(readout.logits)}), got {len(expected)}")
         hypotheses = readout.hypotheses.detach().cpu()
-        tries = hypotheses.double().clamp_min(1).log10() + math.log10(candidate_keys)  # (N,)
+        found = self._judge(readout.logits, hypotheses, expected, candidate_keys, registry)
+        doubtful = [i for i, answer in enumerate(found) if not answer.is_marked]
+        if readout.others is not None and doubtful:
+            others = readout.others[doubtful]
+            count = others.shape[1]
+            rows = [i for i in doubtful for _ in range(count)]
+            wanted = [expected[i] for i in rows] if expected is not None else None
+            more = self._judge(others.flatten(0, 1), hypotheses[rows], wanted, candidate_keys, registry)
+            for place, i in enumerate(doubtful):
+                again = [replace(answer, reading=1 + c) for c, answer in enumerate(more[place * count :][:count])]
+                found[i] = min([found[i], *again], key=_strength)
+        return found
+
+    def _judge(
+        self,
+        readings: Tensor,
+        hypotheses: Tensor,
+        expected: Sequence[Payload] | None,
+        candidate_keys: int,
+        registry: Sequence[Payload] | None,
+    ) -> list[Detection]:
+        """One answer per reading ``(M, K)``; see ``detect``."""
+        logits = limited(readings)
+        tries = hypotheses.double().clamp_min(1).log10() + math.log10(candidate_keys)  # (M,)
         alone = None
         if expected is not None:
             alone = pay_for(log10_p_value(logits, self.codec.encode(expected)), tries).tolist()
         if registry is None:
-            found = self._decode(readout.logits)
+            found = self._decode(readings)
         else:
             found = self._without_strangers(logits, self._identify(logits, registry), registry)
         words = torch.tensor([self._log10_words(payload, registry) for payload, _, _ in found], dtype=torch.float64)
@@ -186,3 +217,9 @@ class Detector:
         scores = correlation_score(logits, words).tolist()
         corrected = ((logits > 0) != words).sum(1).tolist()
         return list(zip(payloads, scores, corrected, strict=True))
+
+
+def _strength(answer: Detection) -> tuple[float, float, float]:
+    """Sorts the answers to several readings of one picture, the strongest first."""
+    expected = 0.0 if answer.log10_p_expected is None else answer.log10_p_expected
+    return answer.log10_p, expected, -answer.score

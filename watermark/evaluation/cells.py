@@ -107,7 +107,7 @@ class UnitRun:
         cost: tuple[float | None, float | None],
     ) -> Record:
         marked, payload = quality[0] is not None, self.payloads[i]
-        logits = readout.logits[i].double().cpu()
+        logits = readout.reading(i, found.reading).double().cpu()
         right = (found.provider_id, found.content_id) == (payload.provider_id, payload.content_id)
         return Record(
             **self._identity(cell, i),

@@ -22,10 +22,17 @@ class Readout:
         logits: ``(N, K)`` float, one soft decision per message bit; ``> 0`` means 1, the size means confidence.
         hypotheses: ``(N,)`` int64, how many alignments (shifts, scales, angles, ...) a synchronisation search tried
             before these logits were chosen; 1 for a scheme that does not search. The p-value pays for it.
+        others: ``(N, C, K)`` float or None: further readings, at alignments that were among the hypotheses and nearly
+            as likely. A detector asks them where ``logits`` prove nothing; zeros where a picture has none.
     """
 
     logits: Tensor
     hypotheses: Tensor
+    others: Tensor | None = None
+
+    def reading(self, image: int, number: int) -> Tensor:
+        """``(K,)`` what was read of one image: ``logits`` for number 0, then its ``others``."""
+        return self.logits[image] if number == 0 or self.others is None else self.others[image, number - 1]
 
 
 class Scheme(nn.Module, ABC):

@@ -180,10 +180,13 @@ class LatticeMark(nn.Module):
         planes = to_planes(images)
         return torch.cat([net(planes[:, i : i + 1]) for i, net in enumerate(self.whiten)], 1)
 
-    def read_lines(self, spectra: tuple[Spectrum, Spectrum], layout: Layout, where: Alignment) -> Tensor:
-        """Lines ``(N, 2, L)`` of the two planes with embedding and pilot phases taken off."""
+    def read_lines(self, spectra: tuple[Spectrum, ...], layout: Layout, where: Alignment) -> Tensor:
+        """Lines ``(N, 2, L)`` of the two planes with embedding and pilot phases taken off.
+
+        ``(N, C, 2, L)`` at C candidate alignments of each picture.
+        """
         found = [read_lines(spectrum, where, self.lines, self.tile) for spectrum in spectra]
-        return torch.stack(found, 1) * layout.phase.conj()
+        return torch.stack(found, -2) * layout.phase.conj()
 
     def soft_bits(self, lines: Tensor, layout: Layout, parts: int = 1) -> Tensor:
         """Weighted soft decisions ``(N, K)`` from lines ``(N parts, 2, L)``, scaled to unit root mean square.

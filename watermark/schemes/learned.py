@@ -94,26 +94,36 @@ class Learned(Scheme):
         planes = spectra(maps)
         short = min(small.shape[-2:]) / CANONICAL
         scales = (short,) if short >= 1 and bool((step == 1).all()) else (short, 1.0)
-        found = self._align(planes, scales)
-        logits = self.core.soft_bits(self.core.read_lines(planes, self.layout, found), self.layout)
+        found, doubtful, candidates = self._align(planes, scales)
+        logits = self._bits_at(planes, found)
+        others = logits.new_zeros(len(logits), candidates.score.shape[1] + 1, logits.shape[1])
+        if len(doubtful):
+            others[doubtful, 1:] = self._bits_at(tuple(plane.select(doubtful) for plane in planes), candidates)
         unsure = (found.score > BENDABLE) & (found.score < ENOUGH)
         if unsure.any():
             bent, soft, score = self._read_bent(maps[unsure], found.select(unsure))
-            better = score > 1.1 * bent.score
-            logits[unsure.nonzero()[better, 0]] = soft[better]
+            better = (score > 1.1 * bent.score)[:, None]
+            others[unsure, 0] = torch.where(better, logits[unsure], soft)
+            logits[unsure] = torch.where(better, soft, logits[unsure])
             found = found.replaced(unsure, bent)
-        return Readout(4 * logits, found.hypotheses)
+        return Readout(4 * logits, found.hypotheses, 4 * others)
 
-    def _align(self, planes: tuple[Spectrum, Spectrum], scales: tuple[float, ...]) -> Alignment:
+    def _bits_at(self, planes: tuple[Spectrum, ...], where: Alignment) -> Tensor:
+        """Soft bits ``(N, K)`` at one alignment for each picture, ``(N, C, K)`` at C candidates."""
+        lines = self.core.read_lines(planes, self.layout, where)
+        return self.core.soft_bits(lines.flatten(0, -3), self.layout).unflatten(0, lines.shape[:-2])
+
+    def _align(
+        self, planes: tuple[Spectrum, Spectrum], scales: tuple[float, ...]
+    ) -> tuple[Alignment, Tensor, Alignment]:
         """Luma alone where that is enough, so that grey pictures are found; then both planes, then every geometry."""
-        sync, (luma_plane, _) = self.synchronizer, planes
-        found = sync.fast(luma_plane, scales)
-        if (found.score < sync.accept).any():
-            both = luma_plane.plus(planes[1])
-            found = sync.improve(found, both, lambda part: sync.fast(part, scales))
-            found = sync.improve(found, luma_plane, sync.search)
-            found = sync.improve(found, both, sync.search)
-        return found
+        sync, luma_plane = self.synchronizer, planes[0]
+        first = sync.fast(luma_plane, scales)
+        if (first.best().score >= sync.accept).all():
+            return sync.deepen(first, ())
+        both = luma_plane.plus(planes[1])
+        stages = ((both, lambda part: sync.fast(part, scales)), (luma_plane, sync.search), (both, sync.search))
+        return sync.deepen(first, stages)
 
     def _read_bent(self, maps: Tensor, found: Alignment) -> tuple[Alignment, Tensor, Tensor]:
         """Read window by window: alignments with what was tried added, soft bits, and the windows' joint score."""

@@ -37,6 +37,6 @@ class LineCode(nn.Module):
         return torch.view_as_complex((values[:, self.bit] * self.sign).unflatten(1, (-1, 2)))
 
     def demodulate(self, symbols: Tensor, weights: Tensor) -> Tensor:
-        """Line symbols ``(N, L)`` with positive weights ``(N, L)`` to summed soft bits ``(N, bits)``."""
-        places = torch.view_as_real(symbols * weights).flatten(1) * self.sign
-        return places.new_zeros(len(places), self.bits).index_add_(1, self.bit, places)
+        """Line symbols ``(..., L)`` with positive weights ``(..., L)`` to summed soft bits ``(..., bits)``."""
+        places = torch.view_as_real(symbols * weights).flatten(-2) * self.sign
+        return places.new_zeros(*places.shape[:-1], self.bits).index_add_(-1, self.bit, places)

@@ -166,33 +166,41 @@ class TileSpread(Scheme):
         spectrum = Spectrum(maps)
         short = min(spectrum.size) / CANONICAL
         scales = (short,) if short >= 1 and shrink == 1 else (short, 1.0)
-        alignment = self.synchronizer.fast(spectrum, scales)
-        logits = self._soft_bits(spectrum, alignment)
+        candidates = self.synchronizer.fast(spectrum, scales)
+        alignment = candidates.best()
+        logits, others = self._soft_bits(spectrum, alignment), None
         faint = alignment.score < ENOUGH
         if faint.any():
             both = torch.stack([maps[faint], self.whiten(planes[faint, 1])])
-            found, logits[faint] = self._read_faint(both, spectrum.select(faint), alignment.select(faint), scales)
+            first = candidates.select(faint)
+            found, logits[faint], rest = self._read_faint(both, spectrum.select(faint), first, scales)
             alignment = alignment.replaced(faint, found)
-        return Readout(logits, alignment.hypotheses)
+            others = logits.new_zeros(len(logits), *rest.shape[1:])
+            others[faint] = rest
+        return Readout(logits, alignment.hypotheses, others)
 
     def _read_faint(
-        self, maps: Tensor, spectrum: Spectrum, found: Alignment, scales: tuple[float, ...]
-    ) -> tuple[Alignment, Tensor]:
-        """Both planes ``(2, N, h, w)``, every geometry, then windows where the lattice bends."""
+        self, maps: Tensor, spectrum: Spectrum, first: Alignment, scales: tuple[float, ...]
+    ) -> tuple[Alignment, Tensor, Tensor]:
+        """Both planes ``(2, N, h, w)``, every geometry, then windows where the lattice bends; and other readings."""
         sync, other = self.synchronizer, Spectrum(maps[1])
         both = spectrum.plus(other)
-        found = sync.improve(found, both, lambda part: sync.fast(part, scales))
-        found = sync.improve(found, spectrum, sync.search)
-        found = sync.improve(found, both, sync.search)
+        stages = ((both, lambda part: sync.fast(part, scales)), (spectrum, sync.search), (both, sync.search))
+        found, doubtful, candidates = sync.deepen(first, stages)
         logits = self._soft_bits(spectrum, found) + self._soft_bits(other, found)
+        rest = self._soft_bits(spectrum.select(doubtful), candidates) + self._soft_bits(
+            other.select(doubtful), candidates
+        )
+        others = logits.new_zeros(len(logits), rest.shape[1] + 1, logits.shape[1])
+        others[doubtful, 1:] = rest
         unsure = (found.score > BENDABLE) & (found.score < ENOUGH)
         if unsure.any():
             bent, soft, score = self._read_bent(maps[:, unsure], found.select(unsure))
-            better = score > 1.1 * bent.score
-            places = unsure.nonzero()[better, 0]
-            logits[places] = soft[better]
+            better = (score > 1.1 * bent.score)[:, None]
+            others[unsure, 0] = torch.where(better, logits[unsure], soft)
+            logits[unsure] = torch.where(better, soft, logits[unsure])
             found = found.replaced(unsure, bent)
-        return found, logits
+        return found, logits, others
 
     def _read_bent(self, maps: Tensor, found: Alignment) -> tuple[Alignment, Tensor, Tensor]:
         """Read window by window: alignments with what was tried added, message bits, and the windows' joint score."""
@@ -213,13 +221,15 @@ class TileSpread(Scheme):
         return resize(planes, round(height * shrink), round(width * shrink)), shrink
 
     def _soft_bits(self, spectrum: Spectrum, alignment: Alignment) -> Tensor:
-        """Message bits at an alignment, every line weighted by how well the pilot survived around it.
+        """Message bits ``(N, K)`` at an alignment, every line weighted by how well the pilot survived around it.
+
+        ``(N, C, K)`` at C candidate alignments of each picture.
 
         A plane whose whole pilot stands less than two deviations above nothing is as good as left out.
         """
         score = self.synchronizer.score
         pilot = read_lines(spectrum, alignment, score.lines, self.tile) * score.symbols.conj()
-        standing = (pilot.real.sum(1, keepdim=True) * (2 / len(score.lines)) ** 0.5).clamp_min(1e-3)
+        standing = (pilot.real.sum(-1, keepdim=True) * (2 / len(score.lines)) ** 0.5).clamp_min(1e-3)
         amplitude = trust(pilot, score.lines, self.code.lines, self.tile) * (1 - (2 / standing) ** 2).clamp_min(0.05)
         data = read_lines(spectrum, alignment, self.code.lines, self.tile)
         return self.code.demodulate(data, 4 * amplitude / self.pilot_gain)

@@ -60,7 +60,13 @@ class CoherentScore(nn.Module):
 
 
 def polish(
-    score: CoherentScore, spectrum: Spectrum, matrices: Tensor, shifts: Tensor, step: float, rounds: int = 10
+    score: CoherentScore,
+    spectrum: Spectrum,
+    matrices: Tensor,
+    shifts: Tensor,
+    step: float,
+    rounds: int = 10,
+    shift_only: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Climb to the best affine map nearby: scale, rotation, aspect, shear and shift together.
 
@@ -74,6 +80,7 @@ def polish(
         shifts: ``(N, C, 2)``.
         step: first step: how far the border of the picture may move, lattice px.
         rounds: how often.
+        shift_only: leave the matrices as they are: a faint pilot would follow the noise with its other four parameters.
 
     Returns:
         Scores ``(N, C)``, matrices and shifts.
@@ -85,7 +92,9 @@ def polish(
     unit = matrices.new_zeros(6, 6)
     unit.diagonal()[:] = 1
     around = torch.cat([unit, -unit])  # (12, 6)
-    sizes = torch.full(matrices.shape[:2], step, dtype=matrices.dtype, device=matrices.device)
+    sizes = matrices.new_full((*matrices.shape[:2], 6), step)
+    if shift_only:
+        sizes[..., :4] = 0
     best = score(spectrum, matrices, shifts)
 
     def moved(parameters: Tensor) -> tuple[Tensor, Tensor]:  # (N, C, K, 6)
@@ -94,17 +103,18 @@ def polish(
         return turned.flatten(1, 2), (shifts[:, :, None] + 0.5 * parameters[..., 4:]).flatten(1, 2)
 
     for _ in range(rounds):
-        trial = sizes[..., None, None] * around  # (N, C, 12, 6)
+        trial = sizes[..., None, :] * around  # (N, C, 12, 6)
         sides = score(spectrum, *moved(trial)).view(trial.shape[:3])
         plus, minus = sides[..., :6], sides[..., 6:]
         bend = (2 * best[..., None] - plus - minus).clamp_min(1e-6)
-        vertex = ((plus - minus) / (2 * bend)).clamp(-1.5, 1.5) * sizes[..., None]
+        vertex = ((plus - minus) / (2 * bend)).clamp(-1.5, 1.5) * sizes
         trial = torch.cat([trial, vertex[..., None, :], torch.zeros_like(vertex)[..., None, :]], 2)
         tip = score(spectrum, *moved(vertex[..., None, :])).view(*best.shape, 1)
         value, which = torch.cat([sides, tip, best[..., None]], -1).max(-1)
         step_taken = trial.gather(2, which[..., None, None].expand(-1, -1, 1, 6))
         new_matrices, new_shifts = moved(step_taken)
         matrices, shifts = new_matrices.view_as(matrices), new_shifts.view_as(shifts)
-        sizes = torch.where(value > best + 0.02 * best.abs(), sizes, sizes / 2)
+        better = value > best + 0.02 * best.abs()
+        sizes = torch.where(better[..., None], sizes, sizes / 2)
         best = value
     return best, matrices, shifts

@@ -17,6 +17,9 @@ class Alignment:
 
     ``x`` is in px of the map that was searched, measured from pixel ``(W // 2, H // 2)``, x to the right and y down.
 
+    One alignment for each of N pictures, or C candidates for each, the best first: then every field has ``(N, C)`` in
+    place of ``(N,)``.
+
     Attributes:
         matrix: ``(N, 2, 2)`` lattice px per picture px: flip, turn, rotation, scale, aspect and shear.
         shift: ``(N, 2)`` lattice px, meaningful modulo the tile.
@@ -31,19 +34,28 @@ class Alignment:
 
     def frequencies(self, lines: Tensor, tile: int) -> Tensor:
         """Where lines ``(L, 2)`` lie in the picture, ``(N, L, 2)`` cycles per px."""
-        return torch.einsum("nji,lj->nli", self.matrix, lines.to(self.matrix)) / tile
+        return torch.einsum("...ji,lj->...li", self.matrix, lines.to(self.matrix)) / tile
 
     def phases(self, lines: Tensor, tile: int) -> Tensor:
         """The factor ``(N, L)`` that takes a looked-up line back to its embedded phase."""
         angle = self.shift @ lines.to(self.shift).T * (-2 * math.pi / tile)
         return torch.polar(torch.ones_like(angle), angle)
 
+    def best(self) -> "Alignment":
+        """The first of the candidates of each picture."""
+        return Alignment(self.matrix[:, 0], self.shift[:, 0], self.score[:, 0], self.hypotheses[:, 0])
+
+    def joined(self, other: "Alignment") -> "Alignment":
+        """The candidates of both for each picture."""
+        fields = ("matrix", "shift", "score", "hypotheses")
+        return Alignment(*(torch.cat([getattr(self, name), getattr(other, name)], 1) for name in fields))
+
     def select(self, keep: Tensor) -> "Alignment":
         """The alignments of some of the pictures."""
         return Alignment(self.matrix[keep], self.shift[keep], self.score[keep], self.hypotheses[keep])
 
     def replaced(self, where: Tensor, other: "Alignment") -> "Alignment":
-        """These alignments with ``other`` put in where the mask ``where`` is True (as often as ``other`` is long)."""
+        """These alignments with ``other`` put in at ``where``, a mask or indices."""
         fields = ("matrix", "shift", "score", "hypotheses")
         merged = {name: getattr(self, name).clone() for name in fields}
         for name in fields:

@@ -11,7 +11,8 @@ from watermark.synchronization.spectrum import Spectrum
 def read_lines(spectrum: Spectrum, alignment: Alignment, lines: Tensor, tile: int) -> Tensor:
     """The lines ``(L, 2)`` as they were embedded: ``(N, L)`` complex, unit mean power where there is no mark.
 
-    Limited in size, so that no single line of the picture outvotes the mark.
+    With C candidate alignments for each picture the answer is ``(N, C, L)``. Limited in size, so that no single line of
+    the picture outvotes the mark.
     """
     found = spectrum.at(alignment.frequencies(lines, tile))
     size = found.abs().clamp_min(1e-12)
@@ -22,18 +23,18 @@ def trust(pilot: Tensor, pilot_lines: Tensor, lines: Tensor, tile: int, width: f
     """How strong the mark still is at each line, judged by the pilot lines nearby.
 
     Args:
-        pilot: ``(N, M)`` complex, the pilot lines as read, divided by their embedded symbols.
+        pilot: ``(..., M)`` complex, the pilot lines as read, divided by their embedded symbols.
         pilot_lines: ``(M, 2)``.
         lines: ``(L, 2)`` where an answer is wanted.
         tile: side of the tile, lattice px.
         width: standard deviation of the smoothing kernel, cycles per lattice px.
 
     Returns:
-        ``(N, L)`` positive expected amplitudes of a pilot line, at least 5 % of the greatest in each picture.
+        ``(..., L)`` positive expected amplitudes of a pilot line, at least 5 % of the greatest in each picture.
     """
     ours, theirs = lines.double() / tile, pilot_lines.double() / tile
     distance = torch.minimum(torch.cdist(ours, theirs), torch.cdist(-ours, theirs))  # a line is also its negative
     kernel = torch.exp(-0.5 * (distance / width) ** 2) + 1e-6
     kernel = (kernel / kernel.sum(1, keepdim=True)).to(pilot.real)
     amplitude = pilot.real @ kernel.T
-    return amplitude.clamp_min(0.05 * amplitude.amax(1, keepdim=True).clamp_min(1e-3))
+    return amplitude.clamp_min(0.05 * amplitude.amax(-1, keepdim=True).clamp_min(1e-3))

@@ -75,54 +75,84 @@ class Synchronizer(nn.Module):
         self.register_buffer("nudges", torch.stack(nudges), persistent=False)
 
     def forward(self, spectrum: Spectrum, likely_scales: Sequence[float] = (1.0,)) -> Alignment:
-        """Align every map of a batch.
+        """Align every map of a batch: the best of each, however low its score.
 
         Args:
             spectrum: of N maps.
             likely_scales: px per lattice px to try first.
+        """
+        return self.deepen(self.fast(spectrum, likely_scales), ((spectrum, self.search),))[0]
+
+    def deepen(
+        self, first: Alignment, stages: Sequence[tuple[Spectrum, Callable[[Spectrum], Alignment]]]
+    ) -> tuple[Alignment, Tensor, Alignment]:
+        """Try one search after another on the maps whose best score is below ``accept``.
+
+        A later search must beat what fewer trials found by ``MARGIN``. Where even the last leaves doubt, the candidates
+        of all searches are handed on: the message can tell which of them is right when the pilot cannot.
+
+        Args:
+            first: candidates ``(N, C)`` of the first search.
+            stages: spectra of N maps each, and the search to do in them.
 
         Returns:
-            The best alignment of each map, however low its score.
+            The best alignment of each map, with everything counted that was tried; the indices ``(D,)`` of the maps
+            that are still in doubt; all their candidates ``(D, C)``.
         """
-        found = self.fast(spectrum, likely_scales)
-        return self.improve(found, spectrum, self.search)
-
-    def improve(self, found: Alignment, spectrum: Spectrum, method: Callable[[Spectrum], Alignment]) -> Alignment:
-        """Try ``method`` on the maps whose score is below ``accept``, keep what is better, count what was tried."""
-        doubtful = found.score < self.accept
-        if not doubtful.any():
-            return found
-        before, after = found.select(doubtful), method(spectrum.select(doubtful))
-        better = after.score > before.score + MARGIN
-        best = before.replaced(better, after.select(better))
-        best = replace(best, hypotheses=before.hypotheses + after.hypotheses)
-        return found.replaced(doubtful, best)
+        found = first.best()
+        doubtful = (found.score < self.accept).nonzero()[:, 0]
+        kept = first.select(doubtful)
+        for spectrum, search in stages:
+            if not len(doubtful):
+                break
+            before, new = found.select(doubtful), search(spectrum.select(doubtful))
+            better = new.best().score > before.score + MARGIN
+            best = before.replaced(better, new.best().select(better))
+            best = replace(best, hypotheses=before.hypotheses + new.best().hypotheses)
+            found = found.replaced(doubtful, best)
+            still = best.score < self.accept
+            doubtful, kept = doubtful[still], kept.joined(new).select(still)
+        return found, doubtful, kept
 
     def fast(self, spectrum: Spectrum, likely_scales: Sequence[float]) -> Alignment:
-        """Try the eight flips and quarter turns at given scales, all shifts."""
+        """Try the eight flips and quarter turns at given scales, all shifts; candidates ``(N, C)``.
+
+        The best few count twice: polished in six parameters, and as they stand, with nothing but the shift polished.
+        """
         scales = self.poses.new_tensor(list(likely_scales))
         matrices = (self.poses / scales[:, None, None, None]).flatten(0, 1)
         matrices = matrices.expand(len(spectrum), -1, -1, -1)
-        return self._settle(spectrum, matrices, keep=2, step=1.0, rounds=8, tried=0)
+        return self._settle(spectrum, matrices, keep=2, step=1.0, rounds=8, tried=0, upright=True)
 
     def search(self, spectrum: Spectrum) -> Alignment:
-        """Try every rotation and scale, every pair of scales, and the shifts of the best."""
+        """Try every rotation and scale, every pair of scales, and the shifts of the best; candidates ``(N, C)``."""
         matrices = torch.cat([coarse(spectrum, self.candidates)[1] for coarse in self.coarse], 1)
         matrices = (self.nudges @ matrices[:, :, None]).flatten(1, 2)
         tried = sum(coarse.hypotheses for coarse in self.coarse)  # type: ignore[misc]
         return self._settle(spectrum, matrices, keep=self.finalists, step=1.5, rounds=10, tried=int(tried))
 
     def _settle(
-        self, spectrum: Spectrum, matrices: Tensor, keep: int, step: float, rounds: int, tried: int
+        self,
+        spectrum: Spectrum,
+        matrices: Tensor,
+        keep: int,
+        step: float,
+        rounds: int,
+        tried: int,
+        upright: bool = False,
     ) -> Alignment:
-        """Score all shifts of candidate matrices ``(N, C, 2, 2)``, polish the best ``keep``, return the best."""
+        """Score all shifts of candidate matrices ``(N, C, 2, 2)`` and polish the best ``keep``; the best come first."""
         scores, shifts = self.score.best_shift(self.score.products(spectrum, matrices), self.grid)
-        tried += matrices.shape[1] * self.grid**2 + keep * rounds * 13
+        tried += matrices.shape[1] * self.grid**2 + keep * rounds * 13 * (1 + upright)
         keep = min(keep, scores.shape[1])
         which = scores.topk(keep, dim=1).indices
         matrices = matrices.gather(1, which[..., None, None].expand(-1, -1, 2, 2))
         shifts = shifts.gather(1, which[..., None].expand(-1, -1, 2))
-        scores, matrices, shifts = polish(self.score, spectrum, matrices, shifts, step, rounds)
-        best, which = scores.max(1)
-        rows = torch.arange(len(scores), device=scores.device)
-        return Alignment(matrices[rows, which], shifts[rows, which], best, torch.full_like(which, tried))
+        ends = [polish(self.score, spectrum, matrices, shifts, step, rounds)]
+        if upright:
+            ends.append(polish(self.score, spectrum, matrices, shifts, step, rounds, shift_only=True))
+        scores, matrices, shifts = (torch.cat(parts, 1) for parts in zip(*ends, strict=True))
+        order = scores.argsort(1, descending=True)
+        matrices = matrices.gather(1, order[..., None, None].expand(-1, -1, 2, 2))
+        shifts = shifts.gather(1, order[..., None].expand(-1, -1, 2))
+        return Alignment(matrices, shifts, scores.gather(1, order), torch.full_like(order, tried))
