@@ -59,6 +59,10 @@ class Attack(nn.Module, ABC):
             return images.clone()
         return self.transform(images, per_image(generator, len(images))).clamp(0, 1)
 
+    def moves(self, height: int, width: int) -> bool:  # noqa: ARG002 - subclasses look at the size
+        """Whether pixels of a picture of this size move; where they do not, PSNR and SSIM say what the attack costs."""
+        return self.geometric and (self.identity is None or self.strength != self.identity)
+
     @abstractmethod
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Do it; the input is checked, the output will be clamped."""

@@ -38,6 +38,10 @@ class Chain(Attack):
         self.differentiable = all(step.differentiable for step in attacks)  # type: ignore[misc]
         self.geometric = any(step.geometric for step in attacks)  # type: ignore[misc]
 
+    def moves(self, height: int, width: int) -> bool:
+        """One step that moves is enough; up to it the size is that of the input."""
+        return any(step.moves(height, width) for step in self.steps)  # type: ignore[operator]
+
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Step by step; every step draws on from each image's generator."""
         for step in self.steps:

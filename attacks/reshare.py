@@ -33,6 +33,10 @@ class Reshare(Attack):
         super().__init__(long_edge)
         self.hops = hops
 
+    def moves(self, height: int, width: int) -> bool:
+        """Only a picture above the lowest limit on its way is resampled."""
+        return max(height, width) > self.strength * 0.9 ** (self.hops - 1)
+
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
         """Hop by hop, on 8-bit pictures."""
         return codec.edit(images, self._share)

@@ -5,7 +5,7 @@ attacks, suites, data sets and payload layouts.
 """
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,8 @@ class EvaluateConfig:
     """``i/n``: do only the i-th of n equal parts; all parts write into the same run folder."""
     samples: int = 4
     """Images whose pictures are kept for the report."""
+    perceptual: list[str] = field(default_factory=list)
+    """``lpips``, ``dists``, or both: needs the extra ``perceptual`` and torchvision's backbones on this machine."""
     keep_logits: bool = True
     """Keep soft decisions in the rows (the null diagnostics need them)."""
     output: str = "results/runs"

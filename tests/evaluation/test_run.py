@@ -229,6 +229,28 @@ def test_pictures_are_rounded_to_8_bits_before_the_attack(tmp_path):
     assert row.psnr == pytest.approx(float(psnr(measured.pictures["marked"], measured.pictures["original"])))
 
 
+def test_marked_pictures_get_every_measure_and_attacked_ones_only_what_they_cost(finished):
+    _, folder = finished
+    rows = rows_of(folder).to_pylist()
+    marked = [r for r in rows if r["marked"]]
+    assert all(0 < r["ciede2000"] < 3 and r["ms_ssim"] is None for r in marked)  # 160 px: too small for five scales
+    assert all(r["lpips"] is None and r["dists"] is None for r in rows)
+    assert all(r["ciede2000"] is None for r in rows if not r["marked"])
+
+
+def test_resharing_without_resampling_has_a_cost_and_with_it_has_none(tmp_path):
+    reshare = load("attack", "reshare")
+    reshare["sweep"] = {"long_edge": [720]}
+    data = {**load("data", "synthetic"), "count": 1, "height": 160}
+    costs = []
+    for width in (192, 800):
+        job = Job(config(tmp_path, suite={"reshare": reshare}, data={**data, "width": width}))
+        measured = UnitRun(job, job.units[0], job.marker("dwt_dct")).measure(lambda: None)
+        costs += [row.attack_psnr for row in measured.rows if row.attack == "reshare" and row.marked]
+    assert costs[0] > 25
+    assert costs[1] is None
+
+
 def test_bad_shards_are_refused(tmp_path):
     for shard in ("2", "0/2", "3/2", "a/b"):
         with pytest.raises(UserError, match="expected i/n"):

@@ -1,6 +1,7 @@
 """Measure one unit: embed once, round to 8 bits, attack, decode, detect; everything on unmarked pictures too."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,12 +12,12 @@ import torch
 from torch import Tensor
 
 from watermark.detection import Detection
-from watermark.evaluation.job import Cell, Job, Unit
+from watermark.evaluation.job import QUALITY, Cell, Job, Unit
 from watermark.evaluation.records import Record
 from watermark.images import to_8bit
+from watermark.metrics.perceptual import BACKBONES
 from watermark.metrics.psnr import psnr
 from watermark.metrics.ssim import ssim
-from watermark.metrics.worst_tile import worst_tile_psnr
 from watermark.schemes.base import Readout
 from watermark.watermarker import Watermarker
 
@@ -65,7 +66,7 @@ class UnitRun:
                 done()
             return self.out
         self.out.pictures |= {"original": original, "marked": marked}
-        quality = [psnr(marked, original), ssim(marked, original), worst_tile_psnr(marked, original)]
+        quality = {name: measure(marked, original).tolist() for name, measure in self.job.quality.items()}
         for cell in cells:
             try:
                 self._cell(cell, original, None)
@@ -75,11 +76,11 @@ class UnitRun:
             done()
         return self.out
 
-    def _cell(self, cell: Cell, images: Tensor, quality: list[Tensor] | None) -> None:
+    def _cell(self, cell: Cell, images: Tensor, quality: dict[str, list[float]] | None) -> None:
         attacked = self._attack(cell, images)
         if quality is not None and cell.attack is not None:
             self.out.pictures[f"attacked/{cell.name}-{cell.strength}"] = attacked
-        moved = attacked.shape != images.shape or (cell.attack is not None and cell.attack.geometric)
+        moved = attacked.shape != images.shape or (cell.attack is not None and cell.attack.moves(*images.shape[-2:]))
         attack_psnr = None if moved else psnr(attacked, images).tolist()
         attack_ssim = None if moved else ssim(attacked, images).tolist()
         with self._timed("decode", cell.name, attacked):
@@ -87,7 +88,7 @@ class UnitRun:
             found = self.marker.detector.detect(readout, expected=self.payloads)
         for i in range(len(self.infos)):
             cost = (attack_psnr[i] if attack_psnr else None, attack_ssim[i] if attack_ssim else None)
-            own = [float(q[i]) for q in quality] if quality is not None else [None, None, None]
+            own = None if quality is None else {name: values[i] for name, values in quality.items()}
             self.out.rows.append(self._record(cell, i, readout, found[i], own, cost))
 
     def _attack(self, cell: Cell, images: Tensor) -> Tensor:
@@ -103,12 +104,13 @@ class UnitRun:
         i: int,
         readout: Readout,
         found: Detection,
-        quality: list[float] | list[None],
+        quality: dict[str, float] | None,
         cost: tuple[float | None, float | None],
     ) -> Record:
-        marked, payload = quality[0] is not None, self.payloads[i]
+        marked, payload = quality is not None, self.payloads[i]
         logits = readout.reading(i, found.reading).double().cpu()
         right = (found.provider_id, found.content_id) == (payload.provider_id, payload.content_id)
+        measured: dict[str, Any] = {name: _finite((quality or {}).get(name)) for name in (*QUALITY, *BACKBONES)}
         return Record(
             **self._identity(cell, i),
             marked=marked,
@@ -120,9 +122,7 @@ class UnitRun:
             decoded_content_id=found.content_id,
             payload_ok=found.is_marked and right if marked else None,
             hypotheses=int(readout.hypotheses[i]),
-            psnr=_finite(quality[0]),
-            ssim=_finite(quality[1]),
-            worst_tile_psnr=_finite(quality[2]),
+            **measured,
             attack_psnr=_finite(cost[0]),
             attack_ssim=_finite(cost[1]),
             logits=_pack(logits) if self.job.config["keep_logits"] else None,
@@ -181,8 +181,8 @@ class UnitRun:
 
 
 def _finite(value: float | None) -> float | None:
-    """PSNR of equal pictures is infinite; a row says null."""
-    return value if value is not None and abs(value) != float("inf") else None
+    """PSNR of equal pictures is infinite, MS-SSIM of tiny ones NaN; a row says null."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _pack(logits: Tensor) -> bytes:

@@ -17,17 +17,32 @@ from watermark.config import build
 from watermark.data.images import ImageInfo, ImageSet
 from watermark.errors import UserError
 from watermark.keys import keyed_words
+from watermark.metrics.ciede2000 import ciede2000
+from watermark.metrics.ms_ssim import ms_ssim
+from watermark.metrics.perceptual import Measure, perceptual
+from watermark.metrics.psnr import psnr
+from watermark.metrics.ssim import ssim
+from watermark.metrics.worst_tile import worst_tile_psnr
 from watermark.watermarker import Watermarker, pick_device, scheme_key
 
 NOT_IN_KEY = {"output", "name", "workers", "shard", "device"}
 """Settings that decide where and how fast, but not what."""
 CODE = (
     *("schemes", "transforms", "synchronization", "codec", "detection", "data"),
-    *(f"metrics/{name}.py" for name in ("psnr", "ssim", "worst_tile")),
+    *(f"metrics/{name}.py" for name in ("psnr", "ssim", "worst_tile", "ms_ssim", "ciede2000", "perceptual")),
     *(f"evaluation/{name}.py" for name in ("cells", "job", "records")),
     *(f"{name}.py" for name in ("images", "pixels", "files", "keys", "config", "watermarker")),
 )
 """What of the package decides rows; the statistics and the report only read them."""
+
+QUALITY: dict[str, Measure] = {
+    "psnr": psnr,
+    "ssim": ssim,
+    "worst_tile_psnr": worst_tile_psnr,
+    "ms_ssim": ms_ssim,
+    "ciede2000": ciede2000,
+}
+"""Marked against original, once per picture; attacked pictures get PSNR and SSIM only, which cost the least."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +107,12 @@ class Job:
         built.to(self.device)
         rate = self.config["false_positive_rate"]
         return Watermarker(built, self.key, layout=self.layout, false_positive_rate=rate)
+
+    @cached_property
+    def quality(self) -> dict[str, Measure]:
+        """What is measured between marked and original picture: column of the rows to function; built once."""
+        wanted = self.config.get("perceptual") or []
+        return QUALITY | {name: perceptual(name, self.device) for name in wanted}
 
     def payload(self, info: ImageInfo) -> Payload:
         """Random IDs per picture, the same for every scheme."""

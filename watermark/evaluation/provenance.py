@@ -12,6 +12,7 @@ import torch
 from PIL import features
 
 from watermark.evaluation.job import Job
+from watermark.metrics.perceptual import fingerprints
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "PyWavelets", "pillow", "hydra-core", "pyarrow")
 CODECS = {"libjpeg": "jpg", "libjpeg-turbo": "libjpeg_turbo", "webp": "webp", "avif": "avif", "openjpeg": "jpg_2000"}
@@ -42,6 +43,7 @@ def manifest(job: Job) -> dict[str, Any]:
         "attacks": _attack_facts(job),
         "layout": dict(vars(job.layout)),
         "false_positive_rate": job.config["false_positive_rate"],
+        "perceptual": fingerprints(job.config.get("perceptual") or []),
     }
 
 

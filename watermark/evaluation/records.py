@@ -53,9 +53,17 @@ class Record:
     ssim: float | None
     worst_tile_psnr: float | None
     """PSNR of the worst 64-px tile, dB: a mark that hides its energy in one corner shows here."""
+    ms_ssim: float | None
+    """None under 176 px a side too: five scales do not fit."""
+    ciede2000: float | None
+    """Mean colour difference; about 1 is just noticeable."""
+    lpips: float | None
+    dists: float | None
+    """None unless the run was told ``perceptual=[lpips,dists]``."""
     attack_psnr: float | None
-    """Attacked against what was attacked, dB; None after a geometric attack (not defined)."""
+    """Attacked against what was attacked, dB; None where pixels moved (not defined) or nothing changed (infinite)."""
     attack_ssim: float | None
+    """The same pair; None where pixels moved."""
     logits: bytes | None
     """The soft decisions as little-endian float16, scaled to unit RMS; None where the run does not keep them."""
     error: str | None

@@ -18,7 +18,7 @@ def look_up(
 
     Args:
         log10_p_expected: ``(n,)`` p-value of the true ids, hypotheses paid; NaN where a cell failed.
-        hypotheses: ``(n,)`` alignments tried.
+        hypotheses: ``(n,)`` readings paid for.
         registry_size: M, ids in the registry, the true one among them.
         false_positive_rate: promised for the whole look-up.
 
