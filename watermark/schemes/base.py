@@ -8,10 +8,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from watermark.images import check_images, to_8bit
-from watermark.metrics.psnr import psnr
+from watermark.images import check_images
 
 PSNR_ROUNDS = 4
+SAMPLE = 500_000
+"""Px of a picture that are enough for a first idea of its PSNR."""
+STRIP = 65_536
+"""Px of a picture whose error is taken at a time."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,9 @@ class Scheme(nn.Module, ABC):
     """Px a side that ``embed`` asks for."""
     min_read_size: ClassVar[int] = 16
     """Px a side below which ``decode`` sees nothing; what an attack left of a picture is never an error."""
-    gain_limits: ClassVar[tuple[float, float]] = (0.0, math.inf)
-    """How far ``target_psnr`` may scale the residual that the scheme proposed; a quantiser sets it close to 1."""
+    gain_limits: tuple[float, float] = (0.0, math.inf)
+    """How far ``target_psnr`` may scale the residual that the scheme proposed; a quantiser sets it close to 1, and a
+    scheme that proposes the most that an eye bears sets its upper end to 1."""
 
     def __init__(self, message_bits: int, key: int = 0, target_psnr: float | None = None) -> None:
         super().__init__()
@@ -80,7 +84,8 @@ class Scheme(nn.Module, ABC):
             raise ValueError(f"expected a bool message {wanted}, got {message.dtype} {tuple(message.shape)}")
         residual = self.residual(images, message.to(images.device))
         if self.target_psnr is not None:
-            residual = scale_to_psnr(images, residual, self.target_psnr, self.gain_limits)
+            scale = scale_for_psnr(images, residual, self.target_psnr, self.gain_limits)
+            return torch.addcmul(images, residual, scale[:, None, None, None]).clamp_(0, 1)
         return (images + residual).clamp(0, 1)
 
     def decode(self, images: Tensor) -> Readout:
@@ -100,20 +105,38 @@ class Scheme(nn.Module, ABC):
         """Soft decisions for each image; must not need the original, its size or anything but the key."""
 
 
-def scale_to_psnr(
+@torch.no_grad()
+def scale_for_psnr(
     images: Tensor, residual: Tensor, target: float, limits: tuple[float, float] = (0.0, math.inf)
 ) -> Tensor:
-    """Scale each residual so that the marked, clamped and 8-bit rounded image lies at ``target`` dB.
+    """By what to multiply each residual so that the marked, clamped and 8-bit rounded image lies at ``target`` dB.
 
     Clipping at black and white takes energy away and rounding adds some, so the scale is found by a short fixed-point
     iteration instead of a formula. It stays within ``limits`` and within four times what the formula without clipping
     says: a picture that clips almost everywhere stays above the target rather than being ruined where it does not clip.
+    Of a large picture the first rounds look at a regular sample of the pixels, the last ones at all of them.
+
+    Returns:
+        ``(N,)`` of the dtype of ``images``.
     """
-    rms = residual.double().square().mean(dim=(1, 2, 3)).sqrt().clamp_min(1e-12)  # (N,)
-    ideal = 10 ** (-target / 20) / rms
+    step = math.isqrt(images[0, 0].numel() // SAMPLE)  # 0 or 1: the picture is a sample already
+    samples = (images[..., ::step, ::step], residual[..., ::step, ::step]) if step > 1 else (images, residual)
+    rounds = [samples] * PSNR_ROUNDS + [(images, residual)] * (2 if step > 1 else 0)
+    rms = torch.linalg.vector_norm(residual, dim=(1, 2, 3)) / residual[0].numel() ** 0.5
+    ideal = 10 ** (-target / 20) / rms.double().clamp_min(1e-12)  # (N,)
     scale = ideal.clamp(*limits)
-    for _ in range(PSNR_ROUNDS):
-        marked = to_8bit((images + residual * scale.to(images.dtype)[:, None, None, None]).clamp(0, 1))
-        too_clean = psnr(marked, images).clamp(max=target + 12) - target  # dB
+    for seen in rounds:
+        too_clean = (-10 * _marked_error(*seen, scale).log10()).clamp(max=target + 12) - target  # dB
         scale = torch.minimum(scale * 10 ** (too_clean / 20), 4 * ideal).clamp(*limits)
-    return residual * scale.to(images.dtype)[:, None, None, None]
+    return scale.to(images.dtype)
+
+
+def _marked_error(images: Tensor, residual: Tensor, scale: Tensor) -> Tensor:
+    """Mean square error ``(N,)`` of the file that embedding would give, strip by strip: a strip stays in the cache."""
+    factor = scale.to(images.dtype)[:, None, None, None]
+    strip = max(1, STRIP // images.shape[-1])
+    total = torch.zeros_like(scale)
+    for part, change in zip(images.split(strip, 2), residual.split(strip, 2), strict=True):
+        marked = torch.addcmul(part, change, factor).clamp_(0, 1).mul_(255).round_().div_(255)
+        total += torch.linalg.vector_norm(marked.sub_(part), dim=(1, 2, 3)).double().square()
+    return total / images[0].numel()

@@ -13,11 +13,12 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from watermark.images import to_8bit
 from watermark.keys import keyed_uniform
-from watermark.schemes.base import Readout, Scheme, scale_to_psnr
+from watermark.schemes.base import Readout, Scheme, scale_for_psnr
 from watermark.schemes.line_code import LineCode
 from watermark.synchronization import (
     Alignment,
@@ -40,8 +41,10 @@ from watermark.transforms.whitening import LocalDctWhitening
 
 CANONICAL = 512
 """Short side, px, beyond which the mark grows with the picture, so that reducing a large picture keeps it."""
-EFFORT_PSNR = 42.0
-"""The quality, dB, at which informed embedding reads its own mark if no target is set."""
+USUAL_PSNR = 42.0
+"""dB, from which the strength follows if no target is set."""
+FLOOR = 2.0
+"""The deviation, 8-bit levels, that the mask grants to flat areas."""
 ENOUGH = 18.0
 """A pilot score in luma from which the colour plane is not read: the message is certain without it."""
 BENDABLE = 6.0
@@ -68,9 +71,13 @@ class TileSpread(Scheme):
         inform: how much of the picture's own contribution to a bit each round takes out, 0 to 1.
         chroma_share: share of the energy in a colour difference, where pictures are quiet: it carries crops, blur and
             median filters, and dies first in strong JPEG.
+        flat_share: the greatest RMS of the mark in a flat area, as a share of the RMS that ``target_psnr`` stands for.
+            A picture that is flat all over, such as a slide or a logo, ends up to ``-20 log10(flat_share)`` dB above
+            the target rather than showing grain.
     """
 
     min_size = 64
+    gain_limits = (0.0, 1.0)  # ``residual`` is the most that flat areas bear
 
     def __init__(
         self,
@@ -87,15 +94,19 @@ class TileSpread(Scheme):
         effort: int = 1,
         inform: float = 0.4,
         chroma_share: float = 0.06,
+        flat_share: float = 0.7,
     ) -> None:
         super().__init__(message_bits, key, target_psnr)
         if not 0 < pilot_share < 1:
             raise ValueError(f"pilot_share must be between 0 and 1, got {pilot_share}")
+        if not 0 < flat_share <= 1:
+            raise ValueError(f"flat_share must be above 0 and at most 1, got {flat_share}")
         self.tile, self.mask_exponent, self.effort, self.inform = tile, mask_exponent, effort, inform
         self.pilot = Pilot.from_key(key, pilot_lines, tile, *pilot_band, purpose="tile_spread pilot")
         taken = {tuple(line) for line in self.pilot.lines.tolist()}
         data = np.array([line for line in lattice_lines(tile, *band).tolist() if tuple(line) not in taken])
         self.chroma_share = chroma_share
+        self.flat_rms = flat_share * 10 ** (-self._psnr / 20)
         self.code = LineCode(data, message_bits, key)
         self.pilot_gain = (pilot_share / (1 - pilot_share) * 2 * len(data) / pilot_lines) ** 0.5
         self.synchronizer = Synchronizer(self.pilot, data_lines=data, data_power=2 / self.pilot_gain**2)
@@ -109,36 +120,56 @@ class TileSpread(Scheme):
         """See ``Scheme``; the tile starts at a place drawn from key, message and picture, so no two marks line up."""
         signs = message.to(images.dtype) * 2 - 1
         corner = self._corners(images, message)
-        mask = texture_mask(images, self.mask_exponent, canonical=CANONICAL)
-        change = self._draw(signs, corner, mask)
-        amplitudes = torch.ones_like(signs)
-        for _ in range(self.effort):
-            psnr = EFFORT_PSNR if self.target_psnr is None else self.target_psnr
-            marked = to_8bit((images + scale_to_psnr(images, change, psnr)).clamp(0, 1))
-            amplitudes = self._amplitudes(marked, signs, corner, amplitudes)
-            change = self._draw(signs * amplitudes, corner, mask)
-        return change
+        mask = texture_mask(images, self.mask_exponent, FLOOR, canonical=CANONICAL)
+        values = signs * self._amplitudes(images, mask, signs, corner)
+        return self._draw(values, corner, mask, self._scale(images))
 
-    def _draw(self, values: Tensor, corner: Tensor, mask: Tensor) -> Tensor:
-        """The mark of signed bit amplitudes ``(N, K)`` under a mask ``(N, H, W)``, as RGB change."""
+    @property
+    def _psnr(self) -> float:
+        return USUAL_PSNR if self.target_psnr is None else self.target_psnr
+
+    def _scale(self, images: Tensor) -> float:
+        """Px per lattice px at which pictures of this size are marked."""
+        return max(1.0, min(images.shape[-2:]) / CANONICAL)
+
+    def _draw(self, values: Tensor, corner: Tensor, mask: Tensor, scale: float) -> Tensor:
+        """The mark of signed bit amplitudes ``(N, K)`` under a mask ``(N, H, W)``: RGB change that flat areas bear."""
         data = self.code.modulate(values)
         pilot = self.synchronizer.score.symbols.to(data.dtype) * self.pilot_gain
         symbols = torch.cat([pilot.expand(len(data), -1), data], 1)
-        height, width = mask.shape[-2:]
-        scale = max(1.0, min(height, width) / CANONICAL)
-        waves = synthesize(self.lines, symbols, self.tile, (height, width), scale, corner)
-        waves = (waves * mask)[:, None]
-        direction = luma_to_rgb(torch.ones_like(waves[:1, :, :1, :1])).norm()  # RGB length of a unit luma change
-        luma_part = luma_to_rgb(waves) * ((1 - self.chroma_share) ** 0.5 / direction)
-        return luma_part + cyan_to_rgb(waves) * self.chroma_share**0.5
+        waves = synthesize(self.lines, symbols, self.tile, (mask.shape[-2], mask.shape[-1]), scale, corner)
+        rms = (symbols.abs().square().sum(1) / 6).sqrt() * FLOOR**self.mask_exponent  # of RGB, where the mask is least
+        waves = waves.mul_(mask * (self.flat_rms / rms)[:, None, None])[:, None]
+        one = torch.ones_like(waves[:1, :, :1, :1])
+        luma_step, cyan_step = F.normalize(luma_to_rgb(one), dim=1), F.normalize(cyan_to_rgb(one), dim=1)
+        return waves * (luma_step * (1 - self.chroma_share) ** 0.5 + cyan_step * self.chroma_share**0.5)
 
-    def _amplitudes(self, marked: Tensor, signs: Tensor, corner: Tensor, previous: Tensor) -> Tensor:
-        """Informed embedding: more for bits that this picture speaks against, less for those it speaks for."""
-        planes, shrink = self._planes(marked)
-        spectra = [Spectrum(self.whiten(plane)) for plane in planes.unbind(1)]
-        height, width = marked.shape[-2:]
-        scale = max(1.0, min(height, width) / CANONICAL) * shrink
-        middle = corner.new_tensor([spectra[0].size[1] // 2, spectra[0].size[0] // 2]) + 0.5
+    def _amplitudes(self, images: Tensor, mask: Tensor, signs: Tensor, corner: Tensor) -> Tensor:
+        """Informed embedding: more for bits that this picture speaks against, less for those it speaks for.
+
+        What the picture says is heard on a copy as large as the one that a reader looks at.
+        """
+        amplitudes = torch.ones_like(signs)
+        if not self.effort:
+            return amplitudes
+        height, width = images.shape[-2:]
+        shrink = min(1.0, (MAX_SEARCH_AREA / (height * width)) ** 0.5)
+        size, scale = (round(height * shrink), round(width * shrink)), self._scale(images) * shrink
+        small, mask = resize(images, *size).clamp(0, 1), resize(mask[:, None], *size)[:, 0]
+        for _ in range(self.effort):
+            change = self._draw(signs * amplitudes, corner, mask, scale)
+            gain = scale_for_psnr(small, change, self._psnr, self.gain_limits)
+            marked = to_8bit(torch.addcmul(small, change, gain[:, None, None, None]).clamp_(0, 1))
+            found = self._read_at(marked, corner, scale) * signs
+            size_now = (found * amplitudes).sum(1, keepdim=True) / amplitudes.square().sum(1, keepdim=True)
+            against = amplitudes - found / size_now.clamp_min(1e-6)  # what the picture takes, in units of amplitude
+            amplitudes = (1 + self.inform * against).clamp(0, 2.5)
+        return amplitudes
+
+    def _read_at(self, marked: Tensor, corner: Tensor, scale: float) -> Tensor:
+        """Soft bits ``(N, K)`` of pictures whose top left corner lies at ``corner`` of the lattice."""
+        spectra = [Spectrum(self.whiten(plane[:, 0])) for plane in (luma(marked), cyan_difference(marked))]
+        middle = corner.new_tensor([marked.shape[-1] // 2, marked.shape[-2] // 2]) + 0.5
         count = len(marked)
         alignment = Alignment(
             matrix=(torch.eye(2, device=marked.device) / scale).expand(count, 2, 2),
@@ -146,13 +177,10 @@ class TileSpread(Scheme):
             score=torch.zeros(count, device=marked.device),
             hypotheses=torch.ones(count, dtype=torch.int64, device=marked.device),
         )
-        found = sum(self._soft_bits(spectrum, alignment) for spectrum in spectra) * signs
-        gain = ((found * previous).sum(1, keepdim=True) / previous.square().sum(1, keepdim=True)).clamp_min(1e-6)
-        against = (previous * gain - found) / gain  # what the picture takes from each bit, in units of amplitude
-        return (1 + self.inform * against).clamp(0, 2.5)
+        return self._soft_bits(spectra[0], alignment) + self._soft_bits(spectra[1], alignment)
 
     def _corners(self, images: Tensor, message: Tensor) -> Tensor:
-        small = torch.nn.functional.adaptive_avg_pool2d(luma(images), 16).mul(255).round().byte().flatten(1)
+        small = F.adaptive_avg_pool2d(luma(images), 16).mul(255).round().byte().flatten(1)
         shifts = []
         for picture, bits in zip(small.cpu().numpy(), message.cpu().numpy(), strict=True):
             digest = hashlib.sha256(picture.tobytes() + bits.tobytes()).hexdigest()
