@@ -70,11 +70,10 @@ def test_the_lattice_is_found_to_a_fraction_of_a_pixel(pilot, synchronizer, name
     assert border_error(found, matrix, shift, size) < 0.6
 
 
-def test_noise_alone_scores_low_and_says_what_was_tried(synchronizer):
+def test_noise_alone_scores_low(synchronizer):
     noise = torch.randn(4, 200, 240, generator=torch.Generator().manual_seed(1))
     found = synchronizer(Spectrum(noise))
     assert found.score.max() < 8
-    assert (found.hypotheses > 1_000_000).all()
 
 
 def test_a_pilot_of_another_key_is_not_found(pilot):
@@ -89,7 +88,6 @@ def test_a_batch_gives_what_each_picture_gives_alone(pilot, synchronizer):
     alone = [synchronizer(Spectrum(one[None])) for one in maps]
     for index, single in enumerate(alone):
         torch.testing.assert_close(together.matrix[index], single.matrix[0], atol=1e-3, rtol=0)
-        assert together.hypotheses[index] == single.hypotheses[0]
 
 
 def test_lines_are_read_as_they_were_embedded(pilot, synchronizer):

@@ -28,7 +28,7 @@ class SoftRead(Protocol):
 
     @property
     def hypotheses(self) -> Tensor:
-        """``(N,)`` int64, alignments tried."""
+        """``(N,)`` int64, readings among which the answer is chosen."""
         ...
 
     @property
@@ -43,14 +43,14 @@ class Detection:
 
     Attributes:
         is_marked: ``log10_p`` is at or below the promised false-positive rate.
-        log10_p: p-value after paying for code words, alignments and keys; 0 where no valid word was found.
+        log10_p: p-value after paying for code words, readings and keys; 0 where no valid word was found.
         provider_id: who; None if not marked.
         content_id: what; None if not marked.
         version: format of the payload; None if not marked.
-        hypotheses: alignments tried.
+        hypotheses: readings of the message among which the answer was chosen.
         corrected: channel bits that the code corrected in the word behind ``log10_p``.
         score: normalised soft correlation ``S`` of that word (also where its check bits were wrong); for ranking only.
-        log10_p_expected: p-value of the expected payload alone (alignments and keys paid); None if none was expected.
+        log10_p_expected: p-value of the expected payload alone (readings and keys paid); None if none was expected.
         reading: which reading this answer comes from: 0 for ``logits``, 1 and up for ``others``.
     """
 
@@ -105,7 +105,7 @@ class Detector:
         for, so far weaker marks are recognised. A picture that reads as a valid word outside of the registry gives no
         answer: code words of near IDs resemble each other, and to name the nearest one would be a false accusation.
         Where the scheme's first reading proves nothing, its other readings are asked, and the strongest answer counts;
-        the p-value pays for all alignments tried in any case, of which these are some.
+        the p-value pays for all of them in any case.
 
         Args:
             readout: what the scheme read.

@@ -85,7 +85,8 @@ def measure(case: str, above_db: float, words: int, list_size: int | None = None
         payloads = [_random_payload(layout, rng) for _ in range(min(BATCH, words - done))]
         clean = codec.encode(payloads).numpy() * 2.0 - 1
         logits = torch.from_numpy(clean + rng.standard_normal(clean.shape) / math.sqrt(2 * snr))
-        found = detector.detect(SimpleNamespace(logits=logits, hypotheses=torch.ones(len(logits), dtype=torch.int64)))
+        once = torch.ones(len(logits), dtype=torch.int64)
+        found = detector.detect(SimpleNamespace(logits=logits, hypotheses=once, others=None))
         for sent, decoded, answer in zip(payloads, codec.last, found, strict=True):
             right = decoded.payload == sent
             lost += not right

@@ -23,15 +23,22 @@ class Readout:
 
     Attributes:
         logits: ``(N, K)`` float, one soft decision per message bit; ``> 0`` means 1, the size means confidence.
-        hypotheses: ``(N,)`` int64, how many alignments (shifts, scales, angles, ...) a synchronisation search tried
-            before these logits were chosen; 1 for a scheme that does not search. The p-value pays for it.
-        others: ``(N, C, K)`` float or None: further readings, at alignments that were among the hypotheses and nearly
-            as likely. A detector asks them where ``logits`` prove nothing; zeros where a picture has none.
+        hypotheses: ``(N,)`` int64, from how many readings of the message the answer may be chosen, at least 1. The
+            p-value pays for it. Alignments that a search tried and left without looking at the message are not among
+            them: a scheme does not hold the codec's key, so its choice says nothing about the signs that prove a mark.
+        others: ``(N, C, K)`` float or None: readings at further alignments, counted in ``hypotheses``. A detector asks
+            them where ``logits`` prove nothing; zeros where a picture has none.
     """
 
     logits: Tensor
     hypotheses: Tensor
     others: Tensor | None = None
+
+    @classmethod
+    def of(cls, logits: Tensor, others: Tensor | None = None) -> "Readout":
+        """A readout that counts its own readings."""
+        count = torch.ones(len(logits), dtype=torch.int64, device=logits.device)
+        return cls(logits, count if others is None else count + others.ne(0).any(2).sum(1), others)
 
     def reading(self, image: int, number: int) -> Tensor:
         """``(K,)`` what was read of one image: ``logits`` for number 0, then its ``others``."""
@@ -93,7 +100,7 @@ class Scheme(nn.Module, ABC):
         check_images(images)
         if min(images.shape[-2:]) < self.min_read_size:
             nothing = images.new_zeros(len(images), self.message_bits)
-            return Readout(nothing, torch.ones(len(images), dtype=torch.int64, device=images.device))
+            return Readout.of(nothing)
         return self.read(images)
 
     @abstractmethod

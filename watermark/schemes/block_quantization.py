@@ -83,7 +83,7 @@ class BlockQuantization(Scheme):
         votes = -torch.cos(2 * math.pi * (features - self.dither.to(images.device)) / self.step)
         logits = votes.new_zeros(len(images), self.message_bits)
         logits.index_add_(1, self.bit_of_block.to(images.device), votes)
-        return Readout(logits, torch.ones(len(images), dtype=torch.int64, device=images.device))
+        return Readout.of(logits)
 
     def _quantized(self, frame: Tensor, message: Tensor) -> Tensor:
         bands = haar_dwt2(frame)

@@ -160,20 +160,17 @@ class LatticeMark(nn.Module):
         signs = message.to(images.dtype) * 2 - 1
         mask = self.mask(images)
         levels = signs
-        where = corner_alignment(images.shape[-2:], scale, shift)
+        small, step = working_copy(images)  # the detector is asked at the size that it works at
+        coarse = scale / float(step.mean())
+        small_mask = mask if small.shape == images.shape else resize(mask, small.shape[-2], small.shape[-1])
+        where = corner_alignment(small.shape[-2:], coarse, shift)
         for _ in range(rounds):
             with torch.no_grad():
-                trial = scaled(self.draw(levels, layout, mask, scale, shift), psnr)
-                margin = self.read_marked((images + trial).clamp(0, 1), layout, where) * signs
+                trial = scaled(self.draw(levels, layout, small_mask, coarse, shift), psnr)
+                margin = self(self.maps((small + trial).clamp(0, 1)), layout, where) * signs
                 lack = 1 - margin / margin.mean(1, keepdim=True).clamp_min(0.1)
             levels = signs * (levels * signs + self.rejection * lack.clamp(-1, 3)).clamp(0, 4)
         return scaled(self.draw(levels, layout, mask, scale, shift), psnr)
-
-    def read_marked(self, images: Tensor, layout: Layout, where: Alignment) -> Tensor:
-        """Soft bits ``(N, K)`` of pictures whose alignment is known, read as large as a detector would."""
-        small, step = working_copy(images)
-        matrix = where.matrix * step.to(where.matrix)
-        return self(self.maps(small), layout, Alignment(matrix, where.shift, where.score, where.hypotheses))
 
     def maps(self, images: Tensor) -> Tensor:
         """Whitened planes ``(N, 2, H, W)`` of images ``(N, 3, H, W)``."""
@@ -232,4 +229,4 @@ def corner_alignment(size: torch.Size | tuple[int, int], scale: float, shift: Te
     matrix = torch.eye(2, device=device).expand(count, 2, 2) / scale
     centre = torch.tensor([width // 2 + 0.5, height // 2 + 0.5], device=device) / scale
     ones = torch.ones(count, device=device)
-    return Alignment(matrix, shift + centre, ones, ones.long())
+    return Alignment(matrix, shift + centre, ones)

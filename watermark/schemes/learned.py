@@ -8,7 +8,6 @@ objections are answered. No weight knows any key, so one set of weights serves e
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,12 +100,11 @@ class Learned(Scheme):
             others[doubtful, 1:] = self._bits_at(tuple(plane.select(doubtful) for plane in planes), candidates)
         unsure = (found.score > BENDABLE) & (found.score < ENOUGH)
         if unsure.any():
-            bent, soft, score = self._read_bent(maps[unsure], found.select(unsure))
-            better = (score > 1.1 * bent.score)[:, None]
+            soft, score = self._read_bent(maps[unsure], found.select(unsure))
+            better = (score > 1.1 * found.score[unsure])[:, None]
             others[unsure, 0] = torch.where(better, logits[unsure], soft)
             logits[unsure] = torch.where(better, soft, logits[unsure])
-            found = found.replaced(unsure, bent)
-        return Readout(4 * logits, found.hypotheses, 4 * others)
+        return Readout.of(4 * logits, 4 * others)
 
     def _bits_at(self, planes: tuple[Spectrum, ...], where: Alignment) -> Tensor:
         """Soft bits ``(N, K)`` at one alignment for each picture, ``(N, C, K)`` at C candidates."""
@@ -125,15 +123,14 @@ class Learned(Scheme):
         stages = ((both, lambda part: sync.fast(part, scales)), (luma_plane, sync.search), (both, sync.search))
         return sync.deepen(first, stages)
 
-    def _read_bent(self, maps: Tensor, found: Alignment) -> tuple[Alignment, Tensor, Tensor]:
-        """Read window by window: alignments with what was tried added, soft bits, and the windows' joint score."""
+    def _read_bent(self, maps: Tensor, found: Alignment) -> tuple[Tensor, Tensor]:
+        """Read window by window: soft bits, and the windows' joint score."""
         cut, centres = windows(maps.flatten(0, 1))  # (2 N, parts, h, w)
         parts = len(centres)
         planes = spectra(cut.unflatten(0, (-1, 2)).transpose(1, 2).flatten(0, 1))
         local = follow(self.synchronizer.score, planes[0], spread_to(found, centres))
         soft = self.core.soft_bits(self.core.read_lines(planes, self.layout, local), self.layout, parts)
-        tried = local.hypotheses.view(-1, parts).sum(1) - (parts - 1) * found.hypotheses
-        return replace(found, hypotheses=tried), soft, joint_score(local.score, parts)
+        return soft, joint_score(local.score, parts)
 
 
 def load_core(weights: str, message_bits: int) -> LatticeMark:

@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from scipy.fft import dctn
 from torch import Tensor, nn
 
-from watermark.transforms.color import luma
-from watermark.transforms.jnd import texture_mask
+from watermark.transforms.jnd import canonical_luma, plane_mask
 
 PLANES = 2
 """Colour planes that carry the mark: luma along (.299, .587, .114), and blue difference at constant luma."""
@@ -130,7 +129,8 @@ class TextureMask(nn.Module):
     """How much each pixel may move, per plane: the more its surroundings move already, the more.
 
     Classical start: ``texture_mask`` to the power ``exponent``. Learned: the exponents, and a correction by at most a
-    factor e from local deviations at three sizes and the brightness, computed at half resolution.
+    factor e from local deviations at three sizes and the brightness, computed at half resolution. Pictures with a short
+    side beyond ``canonical`` are judged at that size.
     """
 
     def __init__(self, exponent: float = 0.75, width: int = 16, canonical: int = 512) -> None:
@@ -144,17 +144,17 @@ class TextureMask(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Positive mask ``(N, 2, H, W)`` of images ``(N, 3, H, W)``."""
-        size = images.shape[-2:]
-        base = texture_mask(images, exponent=1.0, canonical=self.canonical).log()[:, None]  # (N, 1, H, W)
-        shrink = min(1.0, self.canonical / min(size)) / 2
-        small = F.interpolate(255 * luma(images), [max(8, round(n * shrink)) for n in size], mode="area")
+        size, plane = images.shape[-2:], canonical_luma(images, self.canonical)
+        base = plane_mask(plane, exponent=1.0).log()  # (N, 1, h, w)
+        small = F.interpolate(plane, [max(8, round(n / 2)) for n in plane.shape[-2:]], mode="area")
         moments = torch.cat([small, small.square()], 1)
         means = [F.avg_pool2d(moments, side, 1, side // 2, count_include_pad=False) for side in (3, 5, 9)]
         deviation = [(mean[:, 1:] - mean[:, :1].square()).clamp_min(1e-3).sqrt() for mean in means]
         features = torch.cat([(1 + d).log() - 1 for d in deviation] + [means[1][:, :1] / 255 - 0.5], 1)
         change = F.avg_pool2d(torch.tanh(self.correct(features)), 3, 1, 1, count_include_pad=False)
-        change = F.interpolate(change, size=size, mode="bilinear", align_corners=False)
-        return (base * self.exponent[:, None, None] + change).exp()
+        change = F.interpolate(change, plane.shape[-2:], mode="bilinear", align_corners=False)
+        mask = (base * self.exponent[:, None, None] + change).exp()
+        return mask if mask.shape[-2:] == size else F.interpolate(mask, size, mode="bilinear", align_corners=False)
 
 
 class LineWeights(nn.Module):

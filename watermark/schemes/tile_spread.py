@@ -9,7 +9,6 @@ Pereira & Pun 2000, Malvar & Florencio 2003).
 """
 
 import hashlib
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -175,7 +174,6 @@ class TileSpread(Scheme):
             matrix=(torch.eye(2, device=marked.device) / scale).expand(count, 2, 2),
             shift=(corner + middle / scale).to(marked.dtype),
             score=torch.zeros(count, device=marked.device),
-            hypotheses=torch.ones(count, dtype=torch.int64, device=marked.device),
         )
         return self._soft_bits(spectra[0], alignment) + self._soft_bits(spectra[1], alignment)
 
@@ -201,15 +199,14 @@ class TileSpread(Scheme):
         if faint.any():
             both = torch.stack([maps[faint], self.whiten(planes[faint, 1])])
             first = candidates.select(faint)
-            found, logits[faint], rest = self._read_faint(both, spectrum.select(faint), first, scales)
-            alignment = alignment.replaced(faint, found)
+            logits[faint], rest = self._read_faint(both, spectrum.select(faint), first, scales)
             others = logits.new_zeros(len(logits), *rest.shape[1:])
             others[faint] = rest
-        return Readout(logits, alignment.hypotheses, others)
+        return Readout.of(logits, others)
 
     def _read_faint(
         self, maps: Tensor, spectrum: Spectrum, first: Alignment, scales: tuple[float, ...]
-    ) -> tuple[Alignment, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor]:
         """Both planes ``(2, N, h, w)``, every geometry, then windows where the lattice bends; and other readings."""
         sync, other = self.synchronizer, Spectrum(maps[1])
         both = spectrum.plus(other)
@@ -223,23 +220,21 @@ class TileSpread(Scheme):
         others[doubtful, 1:] = rest
         unsure = (found.score > BENDABLE) & (found.score < ENOUGH)
         if unsure.any():
-            bent, soft, score = self._read_bent(maps[:, unsure], found.select(unsure))
-            better = (score > 1.1 * bent.score)[:, None]
+            soft, score = self._read_bent(maps[:, unsure], found.select(unsure))
+            better = (score > 1.1 * found.score[unsure])[:, None]
             others[unsure, 0] = torch.where(better, logits[unsure], soft)
             logits[unsure] = torch.where(better, soft, logits[unsure])
-            found = found.replaced(unsure, bent)
-        return found, logits, others
+        return logits, others
 
-    def _read_bent(self, maps: Tensor, found: Alignment) -> tuple[Alignment, Tensor, Tensor]:
-        """Read window by window: alignments with what was tried added, message bits, and the windows' joint score."""
+    def _read_bent(self, maps: Tensor, found: Alignment) -> tuple[Tensor, Tensor]:
+        """Read window by window: message bits, and the windows' joint score."""
         cut, centres = windows(maps.flatten(0, 1))
         parts = len(centres)
         first, second = (Spectrum(part) for part in cut.unflatten(0, (2, -1)).flatten(1, 2))
         local = follow(self.synchronizer.score, first, spread_to(found, centres))
         soft = self._soft_bits(first, local) + self._soft_bits(second, local)
-        tried = local.hypotheses.view(-1, parts).sum(1) - (parts - 1) * found.hypotheses
         soft = soft.unflatten(0, (-1, parts)).sum(1)
-        return replace(found, hypotheses=tried), soft, joint_score(local.score, parts)
+        return soft, joint_score(local.score, parts)
 
     def _planes(self, images: Tensor) -> tuple[Tensor, float]:
         """Luma and colour difference ``(N, 2, h, w)``, large pictures reduced, and by how much."""

@@ -81,11 +81,6 @@ class LogPolarSearch(nn.Module):
         places = (direction[:, None] * radii[:, None]).float()
         self.register_buffer("places", places, persistent=False)
 
-    @property
-    def hypotheses(self) -> int:
-        """How many cells one search looks at."""
-        return 2 * self.turns * self.count
-
     def forward(self, spectrum: Spectrum, keep: int) -> tuple[Tensor, Tensor]:
         """The ``keep`` best cells of each map: incoherent scores ``(N, keep)`` and matrices ``(N, keep, 2, 2)``."""
         power = _excess(spectrum.power(self.places))  # (N, turns, columns)
@@ -152,11 +147,6 @@ class LogLogSearch(nn.Module):
         self.register_buffer("poses", poses.float(), persistent=False)
 
     poses: Tensor
-
-    @property
-    def hypotheses(self) -> int:
-        """How many cells one search looks at."""
-        return 4 * int(self.allowed.sum())
 
     def forward(self, spectrum: Spectrum, keep: int) -> tuple[Tensor, Tensor]:
         """The ``keep`` best cells of each map: incoherent scores ``(N, keep)`` and matrices ``(N, keep, 2, 2)``."""

@@ -1,4 +1,4 @@
-"""Where a lattice lies in a picture: an affine map, a score, and how many were tried to find it."""
+"""Where a lattice lies in a picture: an affine map and a score."""
 
 import math
 from dataclasses import dataclass, replace
@@ -24,13 +24,11 @@ class Alignment:
         matrix: ``(N, 2, 2)`` lattice px per picture px: flip, turn, rotation, scale, aspect and shear.
         shift: ``(N, 2)`` lattice px, meaningful modulo the tile.
         score: ``(N,)`` coherent pilot sum in standard deviations of an unmarked picture.
-        hypotheses: ``(N,)`` int64, the alignments tried on the way.
     """
 
     matrix: Tensor
     shift: Tensor
     score: Tensor
-    hypotheses: Tensor
 
     def frequencies(self, lines: Tensor, tile: int) -> Tensor:
         """Where lines ``(L, 2)`` lie in the picture, ``(N, L, 2)`` cycles per px."""
@@ -43,20 +41,20 @@ class Alignment:
 
     def best(self) -> "Alignment":
         """The first of the candidates of each picture."""
-        return Alignment(self.matrix[:, 0], self.shift[:, 0], self.score[:, 0], self.hypotheses[:, 0])
+        return Alignment(self.matrix[:, 0], self.shift[:, 0], self.score[:, 0])
 
     def joined(self, other: "Alignment") -> "Alignment":
         """The candidates of both for each picture."""
-        fields = ("matrix", "shift", "score", "hypotheses")
+        fields = ("matrix", "shift", "score")
         return Alignment(*(torch.cat([getattr(self, name), getattr(other, name)], 1) for name in fields))
 
     def select(self, keep: Tensor) -> "Alignment":
         """The alignments of some of the pictures."""
-        return Alignment(self.matrix[keep], self.shift[keep], self.score[keep], self.hypotheses[keep])
+        return Alignment(self.matrix[keep], self.shift[keep], self.score[keep])
 
     def replaced(self, where: Tensor, other: "Alignment") -> "Alignment":
         """These alignments with ``other`` put in at ``where``, a mask or indices."""
-        fields = ("matrix", "shift", "score", "hypotheses")
+        fields = ("matrix", "shift", "score")
         merged = {name: getattr(self, name).clone() for name in fields}
         for name in fields:
             merged[name][where] = getattr(other, name).to(merged[name])

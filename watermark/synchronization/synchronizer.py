@@ -1,7 +1,6 @@
 """Blind synchronisation: which affine map took the lattice into this picture? The pilot alone answers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -24,8 +23,8 @@ class Synchronizer(nn.Module):
        the best cells scored with phases at all shifts.
     3. The best few polished in six parameters.
 
-    Of data lines only the power is looked at, never a phase, so the message cannot steer the alignment, and random
-    signs of the message keep the null distribution of a detector exact whatever this search does. Any scheme can use
+    Of data lines only the power is looked at, never a phase, so the message cannot steer the alignment: however many
+    alignments are tried here, a p-value pays only for those at which the message is then read. Any scheme can use
     it: it needs a ``Pilot`` in its mark and a ``Spectrum`` of its whitened picture.
 
     Args:
@@ -96,8 +95,8 @@ class Synchronizer(nn.Module):
             stages: spectra of N maps each, and the search to do in them.
 
         Returns:
-            The best alignment of each map, with everything counted that was tried; the indices ``(D,)`` of the maps
-            that are still in doubt; all their candidates ``(D, C)``.
+            The best alignment of each map; the indices ``(D,)`` of the maps that are still in doubt; all their
+            candidates ``(D, C)``.
         """
         found = first.best()
         doubtful = (found.score < self.accept).nonzero()[:, 0]
@@ -108,7 +107,6 @@ class Synchronizer(nn.Module):
             before, new = found.select(doubtful), search(spectrum.select(doubtful))
             better = new.best().score > before.score + MARGIN
             best = before.replaced(better, new.best().select(better))
-            best = replace(best, hypotheses=before.hypotheses + new.best().hypotheses)
             found = found.replaced(doubtful, best)
             still = best.score < self.accept
             doubtful, kept = doubtful[still], kept.joined(new).select(still)
@@ -122,14 +120,13 @@ class Synchronizer(nn.Module):
         scales = self.poses.new_tensor(list(likely_scales))
         matrices = (self.poses / scales[:, None, None, None]).flatten(0, 1)
         matrices = matrices.expand(len(spectrum), -1, -1, -1)
-        return self._settle(spectrum, matrices, keep=2, step=1.0, rounds=8, tried=0, upright=True)
+        return self._settle(spectrum, matrices, keep=2, step=1.0, rounds=8, upright=True)
 
     def search(self, spectrum: Spectrum) -> Alignment:
         """Try every rotation and scale, every pair of scales, and the shifts of the best; candidates ``(N, C)``."""
         matrices = torch.cat([coarse(spectrum, self.candidates)[1] for coarse in self.coarse], 1)
         matrices = (self.nudges @ matrices[:, :, None]).flatten(1, 2)
-        tried = sum(coarse.hypotheses for coarse in self.coarse)  # type: ignore[misc]
-        return self._settle(spectrum, matrices, keep=self.finalists, step=1.5, rounds=10, tried=int(tried))
+        return self._settle(spectrum, matrices, keep=self.finalists, step=1.5, rounds=10)
 
     def _settle(
         self,
@@ -138,12 +135,10 @@ class Synchronizer(nn.Module):
         keep: int,
         step: float,
         rounds: int,
-        tried: int,
         upright: bool = False,
     ) -> Alignment:
         """Score all shifts of candidate matrices ``(N, C, 2, 2)`` and polish the best ``keep``; the best come first."""
         scores, shifts = self.score.best_shift(self.score.products(spectrum, matrices), self.grid)
-        tried += matrices.shape[1] * self.grid**2 + keep * rounds * 13 * (1 + upright)
         keep = min(keep, scores.shape[1])
         which = scores.topk(keep, dim=1).indices
         matrices = matrices.gather(1, which[..., None, None].expand(-1, -1, 2, 2))
@@ -155,4 +150,4 @@ class Synchronizer(nn.Module):
         order = scores.argsort(1, descending=True)
         matrices = matrices.gather(1, order[..., None, None].expand(-1, -1, 2, 2))
         shifts = shifts.gather(1, order[..., None].expand(-1, -1, 2))
-        return Alignment(matrices, shifts, scores.gather(1, order), torch.full_like(order, tried))
+        return Alignment(matrices, shifts, scores.gather(1, order))

@@ -35,7 +35,6 @@ def spread_to(alignment: Alignment, centres: Tensor) -> Alignment:
         matrix=alignment.matrix.repeat_interleave(count, 0),
         shift=(alignment.shift[:, None] + moved).flatten(0, 1),
         score=alignment.score.repeat_interleave(count, 0),
-        hypotheses=alignment.hypotheses.repeat_interleave(count, 0),
     )
 
 
@@ -50,7 +49,7 @@ def follow(score: CoherentScore, spectrum: Spectrum, start: Alignment, step: flo
         rounds: of the climb.
     """
     best, matrices, shifts = polish(score, spectrum, start.matrix[:, None], start.shift[:, None], step, rounds)
-    return Alignment(matrices[:, 0], shifts[:, 0], best[:, 0], start.hypotheses + 13 * rounds)
+    return Alignment(matrices[:, 0], shifts[:, 0], best[:, 0])
 
 
 def joint_score(scores: Tensor, parts: int) -> Tensor:
