@@ -30,16 +30,27 @@ def texture_mask(
         ``(N, H, W)``, positive.
     """
     size = images.shape[-2:]
-    plane = 255 * luma(images)
-    if min(size) > canonical:
-        shrink = canonical / min(size)
-        small = [round(n * shrink) for n in size]
-        plane = F.interpolate(plane, small, mode="bilinear", antialias=True, align_corners=False)
-    mask = (_deviation(plane, window) + floor).clamp(max=ceiling) ** exponent
-    mask = F.avg_pool2d(_least(mask, erosion), 5, 1, 2, count_include_pad=False)
-    if min(size) > canonical:
+    mask = plane_mask(canonical_luma(images, canonical), exponent, floor, ceiling, window, erosion)
+    if mask.shape[-2:] != size:
         mask = F.interpolate(mask, size, mode="bilinear", align_corners=False)
     return mask[:, 0]
+
+
+def canonical_luma(images: Tensor, canonical: int = 512) -> Tensor:
+    """Luma ``(N, 1, h, w)``, 0 to 255, of RGB images in ``[0, 1]``, no larger than a short side of ``canonical`` px."""
+    size, plane = images.shape[-2:], 255 * luma(images)
+    if min(size) <= canonical:
+        return plane
+    small = [round(n * canonical / min(size)) for n in size]
+    return F.interpolate(plane, small, mode="bilinear", antialias=True, align_corners=False)
+
+
+def plane_mask(
+    plane: Tensor, exponent: float, floor: float = 2.0, ceiling: float = 12.0, window: int = 9, erosion: int = 9
+) -> Tensor:
+    """``texture_mask`` of a plane ``(N, 1, h, w)``, 0 to 255, as ``canonical_luma`` gives it; of the same shape."""
+    mask = (_deviation(plane, window) + floor).clamp(max=ceiling) ** exponent
+    return F.avg_pool2d(_least(mask, erosion), 5, 1, 2, count_include_pad=False)
 
 
 def _deviation(plane: Tensor, window: int) -> Tensor:
