@@ -37,6 +37,8 @@ class Attack(nn.Module, ABC):
     """Raised whenever the same parameters start to give another picture."""
     identity: ClassVar[float | None] = None
     """The strength that changes nothing, bit for bit; None if there is none."""
+    together: ClassVar[bool] = False
+    """``transform`` is given the whole batch on a CPU too, where others get one image after the other."""
 
     def __init__(self, strength: float) -> None:
         super().__init__()
@@ -57,7 +59,13 @@ class Attack(nn.Module, ABC):
         _check_images(images)
         if self.identity is not None and self.strength == self.identity:
             return images.clone()
-        return self.transform(images, per_image(generator, len(images))).clamp(0, 1)
+        generators = per_image(generator, len(images))
+        waits_for_gradients = images.requires_grad and torch.is_grad_enabled()
+        if len(images) == 1 or self.together or waits_for_gradients or images.device.type != "cpu":
+            return self.transform(images, generators).clamp(0, 1)
+        # a CPU's cache holds one image and not a batch of them
+        alone = zip(images.split(1), generators, strict=True)
+        return torch.cat([self.transform(image, [own]).clamp(0, 1) for image, own in alone])
 
     def moves(self, height: int, width: int) -> bool:  # noqa: ARG002 - subclasses look at the size
         """Whether pixels of a picture of this size move; where they do not, PSNR and SSIM say what the attack costs."""

@@ -25,7 +25,7 @@ class Chain(Attack):
     """
 
     differentiable, geometric, harder = False, True, "higher"
-    unit = "as the step that takes it"
+    unit, together = "as the step that takes it", True
     reproduces = "VideoSeal and OmniSealBench combinations; whatever the configuration says"
 
     def __init__(self, strength: float, steps: Sequence[Step]) -> None:

@@ -16,7 +16,7 @@ class _File(Attack):
 
     differentiable, geometric = False, False
     harder: ClassVar[Literal["higher", "lower", "away"]] = "lower"
-    unit = "quality 1..100"
+    unit, together = "quality 1..100", True  # a thread per picture
     settings: ClassVar[dict[str, object]]
 
     def __init__(self, quality: int) -> None:

@@ -39,7 +39,7 @@ class Crop(Attack):
             tops, lefts = (draw.integers(generators, extra + 1) for extra in room)
             corners = list(zip(tops, lefts, strict=True))
         pieces = [image[:, t : t + height, x : x + width] for image, (t, x) in zip(images, corners, strict=True)]
-        return torch.stack(pieces)
+        return pieces[0][None] if len(pieces) == 1 else torch.stack(pieces)
 
 
 class CropResize(Crop):

@@ -97,11 +97,6 @@ class NonLocalMeans(_Denoiser):
     reproduces = "OpenCV and scikit-image non-local means"
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Image by image on a CPU, for its cache; all at once elsewhere."""
-        parts = images.split(1) if images.device.type == "cpu" else [images]
-        return torch.cat([self._average(part) for part in parts])
-
-    def _average(self, images: Tensor) -> Tensor:
         """Half of the places; the other half is their mirror image."""
         reach, patch = 5, 2
         height, width = images.shape[-2:]
@@ -114,8 +109,8 @@ class NonLocalMeans(_Denoiser):
                 there = (..., slice(dy, height), slice(max(0, dx), width - max(0, -dx)))
                 apart = filters.box_blur((images[here] - images[there]).square().mean(1, keepdim=True), patch)
                 alike = torch.exp((2 * self.strength**2 - apart).clamp(max=0).mul(1 / (0.6 * self.strength) ** 2))
-                total[here] += alike * images[there]
-                total[there] += alike * images[here]
+                total[here].addcmul_(alike, images[there])
+                total[there].addcmul_(alike, images[here])
                 weights[here] += alike
                 weights[there] += alike
         return total / weights

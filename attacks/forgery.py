@@ -46,7 +46,7 @@ class AddResidual(Attack):
     """
 
     differentiable, geometric, harder = True, False, "away"
-    unit, identity = "times the residual", 0.0
+    unit, identity, together = "times the residual", 0.0, True  # there may be one pattern per picture
     reproduces = "averaging attack (Yang et al., 2024); copy attack (Kutter, Voloshynovskiy and Herrigel, 2000)"
 
     def __init__(self, factor: float, pattern: Tensor) -> None:

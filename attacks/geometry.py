@@ -1,5 +1,7 @@
 """Warps of the whole picture: perspective, shear, shifts, frames, lost lines, bending."""
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,7 +27,7 @@ class Perspective(Attack):
         super().__init__(distortion)
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        """Sample on a grid twice as fine and average, as parts of the picture shrink."""
+        """Draw the corners, sample between them."""
         height, width = images.shape[-2:]
         half = torch.tensor([width / 2, height / 2])
         outwards = torch.tensor([[-1.0, -1], [1, -1], [1, 1], [-1, 1]])
@@ -37,8 +39,11 @@ def project_corners(images: Tensor, corners: Tensor, outside: float = 0.0) -> Te
     """Draw pictures with their corners at ``corners`` ``(N, 4, 2)``, pixels from the centre; same size, antialiased."""
     height, width = images.shape[-2:]
     back = torch.linalg.inv(warp.homography(corners, height, width).double()).to(images)
-    fine = warp.pixel_grid(2 * height, 2 * width, images) / 2
-    return F.avg_pool2d(warp.sample(images, warp.project(fine, back), outside, mode="bilinear"), 2)
+    x, y = warp.axes(height, width, images)
+    total = torch.zeros_like(images)
+    for right, down in itertools.product((-0.25, 0.25), repeat=2):  # four places per pixel, as parts may shrink
+        total = total + warp.sample(images, warp.project(x + right, y + down, back), outside, mode="bilinear")
+    return total / 4
 
 
 class Shear(Attack):
@@ -59,9 +64,8 @@ class Shear(Attack):
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
         """Bicubic along the rows."""
-        grid = warp.pixel_grid(images.shape[-2], images.shape[-1], images)
-        moved = torch.stack([grid[..., 0] - self.strength * grid[..., 1], grid[..., 1]], -1)
-        return warp.sample(images, moved[None])
+        x, y = warp.axes(images.shape[-2], images.shape[-1], images)
+        return warp.sample(images, warp.points(x - self.strength * y, y)[None])
 
 
 class _Pixels(Attack):
@@ -122,9 +126,8 @@ class RemoveLines(_Pixels):
             side = image.shape[axis]
             count = min(int(self.strength), side // 2)
             gone = ((torch.arange(count) + start) * side / count).long().clamp(max=side - 1)
-            kept = torch.ones(side, dtype=torch.bool)
-            kept[gone] = False
-            image = image.index_select(axis, kept.nonzero()[:, 0].to(image.device))
+            first, *later = image.tensor_split(gone, axis)
+            image = torch.cat([first, *(piece.narrow(axis, 1, piece.shape[axis] - 1) for piece in later)], axis)
         return image
 
 

@@ -1,5 +1,6 @@
 """Random disturbances of single pixels; each image has its own draw."""
 
+import torch
 from torch import Tensor
 
 from attacks.base import Attack, Generators
@@ -57,5 +58,4 @@ class SaltPepper(Attack):
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Replace whole pixels, all three channels."""
         dice = draw.uniform(generators, images, 1, *images.shape[-2:])
-        salted = images.where(dice >= self.strength, images.new_ones(()))
-        return salted.where((dice >= self.strength) | (dice < self.strength / 2), images.new_zeros(()))
+        return torch.where(dice < self.strength, (dice < self.strength / 2).to(images.dtype), images)

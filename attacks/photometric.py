@@ -1,52 +1,58 @@
 """Light and colour, as the sliders of an editor move them: on gamma-encoded sRGB values, as those editors do."""
 
-from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import torch
 import torchvision.transforms.functional as vision
+from PIL import ImageOps
 from torch import Tensor
 
 from attacks.base import Attack, Generators
+from attacks.functional import codec, color
 
 
 class _Slider(Attack):
-    """A torchvision adjustment with one factor, 1 being the middle."""
+    """One factor, 1 being the middle."""
 
     differentiable, geometric, harder = True, False, "away"
     unit, identity = "factor", 1.0
     largest: ClassVar[float] = 10
-    adjust: ClassVar[Callable[[Tensor, float], Tensor]]
 
     def __init__(self, factor: float) -> None:
         if not 0 <= factor <= self.largest:
             raise ValueError(f"factor must be in 0..{self.largest:g}, got {factor}")
         super().__init__(factor)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Move the slider."""
-        return type(self).adjust(images, self.strength)
-
 
 class Brightness(_Slider):
     """Multiply every value by ``factor``; what exceeds white is clipped."""
 
     reproduces = "WAVES and W-Bench brightness; OmniSealBench for the dark side"
-    adjust = staticmethod(vision.adjust_brightness)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Away from black."""
+        return images * self.strength
 
 
 class Contrast(_Slider):
     """Move every value ``factor`` times as far from the picture's mean luma."""
 
     reproduces = "WAVES and W-Bench contrast"
-    adjust = staticmethod(vision.adjust_contrast)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Away from one grey."""
+        grey = vision.rgb_to_grayscale(images).mean((1, 2, 3), keepdim=True)
+        return self.strength * images + (1 - self.strength) * grey
 
 
 class Saturation(_Slider):
     """Move every pixel ``factor`` times as far from its own luma: 0 is grey, 2 is lurid."""
 
     reproduces = "VideoSeal and OmniSealBench saturation"
-    adjust = staticmethod(vision.adjust_saturation)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Away from the pixel's grey."""
+        return self.strength * images + (1 - self.strength) * vision.rgb_to_grayscale(images)
 
 
 class Gamma(_Slider):
@@ -82,8 +88,8 @@ class Hue(Attack):
         super().__init__(turn)
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """To HSV, turn, and back."""
-        return vision.adjust_hue(images, self.strength)
+        """Through hue, saturation and value, in floating point."""
+        return color.turn_hue(images, self.strength)
 
 
 class Grayscale(Attack):
@@ -125,6 +131,6 @@ class Equalize(Attack):
         super().__init__(amount)
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Per channel, as Pillow does."""
-        flat = vision.equalize((images * 255).round().to(torch.uint8))
-        return torch.lerp(images, flat.to(images.dtype) / 255, self.strength)
+        """Per channel, by Pillow."""
+        flat = codec.edit(images, ImageOps.equalize)
+        return flat if self.strength == 1 else torch.lerp(images, flat, self.strength)

@@ -22,7 +22,7 @@ class Reshare(Attack):
     """
 
     differentiable, geometric, harder = False, True, "lower"
-    unit = "long edge, pixels"
+    unit, together = "long edge, pixels", True  # a thread per picture
     reproduces = "re-sharing through social networks, profiles assumed; no published ladder"
 
     def __init__(self, long_edge: int, hops: int = 1) -> None:

@@ -35,8 +35,8 @@ class Rotation(Attack):
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
         """Sample along the turned grid."""
         height, width = self._frame_size(images.shape[-2], images.shape[-1])
-        grid = warp.pixel_grid(height, width, images) @ warp.rotation_matrix(self.strength, images).T
-        return warp.sample(images, grid[None])
+        cosine, sine = warp.cosine_and_sine(self.strength)
+        return warp.sample(images, warp.turned(height, width, cosine, sine, images)[None])
 
     def _frame_size(self, height: int, width: int) -> tuple[int, int]:
         if self.frame == "same":

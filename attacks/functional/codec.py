@@ -1,7 +1,6 @@
-"""Round trips through real image files in memory: Pillow, one thread per image, no temporary files."""
+"""Round trips through real image files in memory: Pillow, in as many threads as torch has, no temporary files."""
 
 import io
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,31 +9,20 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from attacks.functional import opencv
+
 PillowEdit = Callable[[Image.Image], Image.Image]
+BytesEdit = Callable[[np.ndarray], np.ndarray]
 
 
 def to_pillow(images: Tensor) -> list[Image.Image]:
     """``(N, 3, H, W)`` in [0, 1] to 8-bit RGB pictures; rounds to the nearest level."""
-    parts = images.detach() if images.device.type == "cpu" else [*(images.detach() * 255).round().to(torch.uint8).cpu()]
-    return [Image.fromarray(_bytes(image)) for image in parts]
-
-
-def _bytes(image: Tensor) -> np.ndarray:
-    """One picture at a time stays in a CPU's cache."""
-    levels = image if image.dtype == torch.uint8 else (image * 255).round_().to(torch.uint8)
-    return levels.permute(1, 2, 0).contiguous().numpy()
+    return [Image.fromarray(levels) for levels in _to_bytes(images)]
 
 
 def from_pillow(pictures: list[Image.Image], like: Tensor) -> Tensor:
     """Pictures of one size to ``(N, 3, H, W)`` in [0, 1] on the device and in the type of ``like``."""
-    width, height = pictures[0].size
-    kind = like.dtype if like.device.type == "cpu" else torch.uint8
-    values = torch.empty(len(pictures), 3, height, width, dtype=kind)
-    for value, picture in zip(values, pictures, strict=True):
-        value.copy_(torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1))
-        if kind != torch.uint8:
-            value.div_(255)
-    return values if kind != torch.uint8 else values.to(like.device).to(like.dtype).div_(255)
+    return _from_bytes([np.asarray(picture.convert("RGB")) for picture in pictures], like)
 
 
 def save_and_load(picture: Image.Image, **settings: object) -> Image.Image:
@@ -45,11 +33,37 @@ def save_and_load(picture: Image.Image, **settings: object) -> Image.Image:
         return loaded.convert("RGB")
 
 
-def edit(images: Tensor, edits: PillowEdit | list[PillowEdit]) -> Tensor:
-    """Apply one function (or one per image) to each picture in a pool of threads; Pillow's codecs release the GIL."""
-    pictures = to_pillow(images)
-    functions = edits if isinstance(edits, list) else [edits] * len(pictures)
-    if len(pictures) == 1:
-        return from_pillow([functions[0](pictures[0])], images)
-    with ThreadPoolExecutor(min(len(pictures), os.cpu_count() or 1)) as pool:
-        return from_pillow(list(pool.map(lambda function, picture: function(picture), functions, pictures)), images)
+def edit(images: Tensor, change: PillowEdit) -> Tensor:
+    """Apply one function to each picture, in threads where torch has several: Pillow's codecs release the GIL."""
+    return edit_bytes(images, lambda levels: np.asarray(change(Image.fromarray(levels))))
+
+
+def edit_bytes(images: Tensor, change: BytesEdit) -> Tensor:
+    """``edit`` for functions of bytes ``(H, W, 3)``."""
+
+    def trip(image: Tensor) -> Tensor:
+        return _from_bytes([change(levels) for levels in _to_bytes(image)], images)
+
+    if len(images) == 1:
+        return trip(images)
+    threads = min(len(images), torch.get_num_threads())
+    if threads == 1:
+        return torch.cat([trip(image) for image in images.split(1)])
+    with ThreadPoolExecutor(threads) as pool:
+        return torch.cat(list(pool.map(trip, images.split(1))))
+
+
+def _to_bytes(images: Tensor) -> list[np.ndarray]:
+    if opencv.serves(images.detach()):
+        return [opencv.to_8bit(image) for image in images]
+    levels = (images.detach() * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    return [*levels.cpu().numpy()]
+
+
+def _from_bytes(pictures: list[np.ndarray], like: Tensor) -> Tensor:
+    """Bytes go to the device and become floats there."""
+    height, width = pictures[0].shape[:2]
+    planes = np.empty((len(pictures), 3, height, width), np.uint8)
+    for levels, goal in zip(pictures, planes, strict=True):
+        opencv.split(levels, goal)
+    return torch.from_numpy(planes).to(like.device).to(like.dtype).div_(255)

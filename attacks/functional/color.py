@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from attacks.functional import opencv
+
 SRGB_TO_P3 = ((0.8224621, 0.1775380, 0.0), (0.0331942, 0.9668058, 0.0), (0.0170827, 0.0723974, 0.9105199))
 """Linear sRGB to linear Display P3 (both D65); from the primaries in SMPTE EG 432-1 and IEC 61966-2-1."""
 RGB_TO_YCC = ((0.299, 0.587, 0.114), (-0.168735892, -0.331264108, 0.5), (0.5, -0.418687589, -0.081312411))
@@ -38,6 +40,21 @@ def ycc_to_rgb(images: Tensor) -> Tensor:
 def luma(images: Tensor) -> Tensor:
     """Rec. 601 luma ``(N, 1, H, W)``."""
     return (images * images.new_tensor(RGB_TO_YCC[0]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
+def turn_hue(images: Tensor, turn: float) -> Tensor:
+    """Turn the hue circle of HSV by a share of a full turn; what has no hue stays as it is."""
+    if opencv.serves(images):
+        return opencv.turn_hue(images, turn)
+    red, green, blue = images.unbind(1)
+    value, low = images.amax(1), images.amin(1)
+    chroma = value - low
+    ahead = torch.where(value == red, green - blue, torch.where(value == green, blue - red, red - green))
+    from_red = torch.where(value == red, 0.0, torch.where(value == green, 2.0, 4.0))
+    hue = from_red + ahead / torch.where(chroma > 0, chroma, 1.0)  # sixths of a turn
+    hue = (hue + 6 * turn) % 6
+    shares = torch.stack([(hue - 3).abs() - 1, 2 - (hue - 2).abs(), 2 - (hue - 4).abs()], 1).clamp(0, 1)
+    return low[:, None] + chroma[:, None] * shares
 
 
 def display(images: Tensor, handling: list[int], dice: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from attacks.functional import opencv
+
 BLOCK = 64
 """Pixels that one row of a blur's matrix product yields."""
 
@@ -20,6 +22,8 @@ def gaussian_kernel(sigma: float, like: Tensor) -> Tensor:
 
 def separable(images: Tensor, kernel: Tensor) -> Tensor:
     """Convolve rows and columns with one symmetric odd-length ``kernel``; borders are continued by their last pixel."""
+    if opencv.serves(images, kernel):
+        return opencv.separable(images, kernel)
     return _along_rows(_along_rows(images, kernel).mT, kernel).mT
 
 
@@ -41,6 +45,8 @@ def gaussian_blur(images: Tensor, sigma: float) -> Tensor:
 
 def box_blur(images: Tensor, radius: int) -> Tensor:
     """Mean over a ``2 radius + 1`` square; borders are continued. Sums of shifted pictures: for small radii."""
+    if opencv.serves(images):
+        return opencv.box_blur(images, radius)
     size = 2 * radius + 1
     padded = F.pad(images, (radius,) * 4, mode="replicate")
     height, width = images.shape[-2:]

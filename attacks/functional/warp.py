@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from attacks.functional import opencv
+
 
 def resize(images: Tensor, size: tuple[int, int], mode: str = "bicubic") -> Tensor:
     """Scale to ``(height, width)``; the filter widens when shrinking, as in Pillow. Values may overshoot [0, 1]."""
@@ -19,19 +21,29 @@ def scaled(images: Tensor, factor: float) -> tuple[int, int]:
     return max(1, round(images.shape[-2] * factor)), max(1, round(images.shape[-1] * factor))
 
 
-def pixel_grid(height: int, width: int, like: Tensor) -> Tensor:
-    """Pixel centres ``(height, width, 2)`` as (x, y), in pixels from the centre of the picture."""
+def axes(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Pixel centres as x ``(1, width)`` and y ``(height, 1)``, in pixels from the centre of the picture."""
     x = torch.arange(width, device=like.device, dtype=like.dtype) - (width - 1) / 2
     y = torch.arange(height, device=like.device, dtype=like.dtype) - (height - 1) / 2
-    return torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], dim=-1)
+    return x[None], y[:, None]
 
 
-def sample(images: Tensor, points: Tensor, outside: float | None = 0.0, mode: str = "bicubic") -> Tensor:
+def points(x: Tensor, y: Tensor) -> Tensor:
+    """Two coordinates as one ``(..., 2)``; each stays contiguous in memory, which every reader of it likes."""
+    return torch.stack(torch.broadcast_tensors(x, y)).movedim(0, -1)
+
+
+def pixel_grid(height: int, width: int, like: Tensor) -> Tensor:
+    """Pixel centres ``(height, width, 2)`` as (x, y), in pixels from the centre of the picture."""
+    return points(*axes(height, width, like))
+
+
+def sample(images: Tensor, places: Tensor, outside: float | None = 0.0, mode: str = "bicubic") -> Tensor:
     """Look up ``images`` at ``points``.
 
     Args:
         images: ``(N, 3, H, W)``.
-        points: ``(N, h, w, 2)`` source positions (x, y) in pixels from the centre of the source, or ``(1, h, w, 2)`` if
+        places: ``(N, h, w, 2)`` source positions (x, y) in pixels from the centre of the source, or ``(1, h, w, 2)`` if
             they are the same for all.
         outside: grey level beyond the border, blended over one pixel; None continues the border instead.
         mode: ``bicubic`` or ``bilinear``.
@@ -40,22 +52,30 @@ def sample(images: Tensor, points: Tensor, outside: float | None = 0.0, mode: st
         ``(N, 3, h, w)``, clamped to [0, 1]. There is no antialiasing filter: shrink with ``resize`` first.
     """
     height, width = images.shape[-2:]
-    half = points.new_tensor([width / 2, height / 2])
-    grid = (points / half).expand(len(images), -1, -1, -1)
-    found = F.grid_sample(images, grid, mode=mode, padding_mode="border", align_corners=False).clamp(0, 1)
+    if opencv.serves(images, places):
+        x, y = (places[..., i].add((side - 1) / 2) for i, side in enumerate((width, height)))
+        found = opencv.sample(images, x, y, mode).clamp_(0, 1)
+    else:
+        grid = (places / places.new_tensor([width / 2, height / 2])).expand(len(images), -1, -1, -1)
+        found = F.grid_sample(images, grid, mode=mode, padding_mode="border", align_corners=False).clamp(0, 1)
     if outside is None:
         return found
-    inside = (half + 0.5 - points.abs()).clamp(0, 1).prod(-1)[:, None]  # one pixel of soft edge, centred on the border
-    return found * inside + outside * (1 - inside)
+    across, down = ((side / 2 + 0.5 - places[..., i].abs()).clamp(0, 1) for i, side in enumerate((width, height)))
+    inside = (across * down)[:, None]  # one pixel of soft edge, centred on the border
+    return found * inside + outside * (1 - inside) if outside else found * inside
 
 
-def rotation_matrix(degrees: float, like: Tensor) -> Tensor:
-    """2x2 matrix that maps output to source positions when the picture turns counter-clockwise by ``degrees``."""
-    if degrees % 90 == 0:  # exact, so that a quarter turn is one
-        cosine, sine = [(1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0)][int(degrees // 90) % 4]
-    else:
-        cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return like.new_tensor([[cosine, -sine], [sine, cosine]])
+def cosine_and_sine(degrees: float) -> tuple[float, float]:
+    """Of an angle; exact for quarter turns."""
+    if degrees % 90 == 0:
+        return [(1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0)][int(degrees // 90) % 4]
+    return math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+
+
+def turned(height: int, width: int, cosine: float | Tensor, sine: float | Tensor, like: Tensor) -> Tensor:
+    """Source positions of a picture turned counter-clockwise; angles ``(N, 1, 1)`` give ``(N, height, width, 2)``."""
+    x, y = axes(height, width, like)
+    return points(cosine * x - sine * y, sine * x + cosine * y)
 
 
 def homography(corners: Tensor, height: int, width: int) -> Tensor:
@@ -79,8 +99,8 @@ def homography(corners: Tensor, height: int, width: int) -> Tensor:
     return matrix.to(corners)
 
 
-def project(points: Tensor, matrices: Tensor) -> Tensor:
-    """Apply ``(N, 3, 3)`` homographies to positions ``(h, w, 2)``; returns ``(N, h, w, 2)``."""
-    lifted = torch.cat([points, torch.ones_like(points[..., :1])], -1)
-    moved = torch.einsum("nij,hwj->nhwi", matrices, lifted)
-    return moved[..., :2] / moved[..., 2:]
+def project(x: Tensor, y: Tensor, matrices: Tensor) -> Tensor:
+    """Apply ``(N, 3, 3)`` homographies to positions whose x and y broadcast to ``(h, w)``; returns ``(N, h, w, 2)``."""
+    m = matrices[..., None, None]
+    across, down, depth = (m[:, i, 0] * x + (m[:, i, 1] * y + m[:, i, 2]) for i in range(3))
+    return points(across / depth, down / depth)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ATTACKS = Path(__file__).parents[2] / "attacks"
-ALLOWED = {"attacks", "torch", "torchvision", "numpy", "scipy", "PIL", "skimage", "pywt", "safetensors"}
+ALLOWED = {"attacks", "torch", "torchvision", "numpy", "scipy", "PIL", "skimage", "pywt", "safetensors", "cv2"}
 
 
 @pytest.mark.parametrize("path", sorted(ATTACKS.rglob("*.py")), ids=lambda path: str(path.relative_to(ATTACKS)))

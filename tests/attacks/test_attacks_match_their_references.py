@@ -93,7 +93,7 @@ def test_perspective_moves_the_corners_where_it_says(photo):
     corners = torch.tensor([[[-100.0, -70], [120, -90], [110, 80], [-128, 96]]], dtype=torch.float64)
     matrix = warp.homography(corners, 192, 256)
     start = torch.tensor([[[-128.0, -96], [128, -96], [128, 96], [-128, 96]]], dtype=torch.float64)
-    assert torch.allclose(warp.project(start, matrix)[0], corners, atol=1e-9)
+    assert torch.allclose(warp.project(start[0, :, 0], start[0, :, 1], matrix)[0], corners, atol=1e-9)
 
 
 def test_translation_moves_whole_pixels(photo):

@@ -148,7 +148,7 @@ def test_rinse_runs_through_a_diffuser_as_often_as_asked(photos):
 
     model = Counting()
     model.steps = []
-    assert DiffusionRegeneration(40, model, passes=4)(photos).shape == photos.shape
+    assert DiffusionRegeneration(40, model, passes=4)(photos[:1]).shape == photos[:1].shape
     assert model.steps == [40] * 4
 
 

@@ -1,0 +1,99 @@
+"""OpenCV's filters and warps, for what torch does slowly on a CPU: single precision, no gradients, any batch.
+
+Same kernels, same borders, same positions as the torch code beside every caller; ``tests/attacks/test_fast_paths.py``
+bounds the difference. From version 5 on only: before, OpenCV rounded the positions of a warp to 1/32 of a pixel.
+"""
+
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+LARGEST_SIDE = 32_000
+"""Pixels; OpenCV keeps positions inside a warped picture as 16-bit integers."""
+
+
+def serves(*tensors: Tensor) -> bool:
+    """Whether these tensors may go through OpenCV: float32 on a CPU, nobody waits for a gradient, not too large."""
+    return all(
+        tensor.device.type == "cpu"
+        and tensor.dtype == torch.float32
+        and not (tensor.requires_grad and torch.is_grad_enabled())
+        and max(tensor.shape) <= LARGEST_SIDE
+        for tensor in tensors
+    )
+
+
+def separable(images: Tensor, kernel: Tensor) -> Tensor:
+    """Convolve rows and columns of ``(N, C, H, W)`` with one symmetric ``kernel``; borders are continued."""
+    cv2, taps = _library(), kernel.numpy()
+    result = torch.empty_like(images, memory_format=torch.contiguous_format)
+    for source, goal in zip(_planes(images), _planes(result), strict=True):
+        cv2.sepFilter2D(source, -1, taps, taps, goal, borderType=cv2.BORDER_REPLICATE)
+    return result
+
+
+def box_blur(images: Tensor, radius: int) -> Tensor:
+    """Mean over a ``2 radius + 1`` square of ``(N, C, H, W)``; borders are continued."""
+    cv2, size = _library(), (2 * radius + 1,) * 2
+    result = torch.empty_like(images, memory_format=torch.contiguous_format)
+    for source, goal in zip(_planes(images), _planes(result), strict=True):
+        cv2.blur(source, size, goal, borderType=cv2.BORDER_REPLICATE)
+    return result
+
+
+def sample(images: Tensor, x: Tensor, y: Tensor, mode: str) -> Tensor:
+    """Look up ``(N, C, H, W)`` at pixel positions ``x``, ``y`` ``(N or 1, h, w)``; borders are continued.
+
+    ``mode`` is ``bicubic`` (a = -0.75, as in torch) or ``bilinear``; bicubic values may overshoot.
+    """
+    cv2 = _library()
+    how = {"bicubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}[mode]
+    result = images.new_empty(*images.shape[:2], *x.shape[1:])
+    for i, image in enumerate(images):
+        at = min(i, len(x) - 1)
+        stacked = cv2.merge([*image.detach().contiguous().numpy()])  # (H, W, C): a position is looked up once
+        found = cv2.remap(stacked, x[at].numpy(), y[at].numpy(), how, borderMode=cv2.BORDER_REPLICATE)
+        split(found, result[i].numpy())
+    return result
+
+
+def turn_hue(images: Tensor, turn: float) -> Tensor:
+    """Turn the hue circle of ``(N, 3, H, W)`` by a share of a full turn."""
+    cv2 = _library()
+    result = torch.empty_like(images, memory_format=torch.contiguous_format)
+    for image, goal in zip(images.detach().contiguous().numpy(), result.numpy(), strict=True):
+        colours = cv2.cvtColor(cv2.merge([*image]), cv2.COLOR_RGB2HSV)  # hue in degrees
+        split(cv2.cvtColor(cv2.add(colours, (360 * (turn % 1), 0, 0, 0)), cv2.COLOR_HSV2RGB), goal)
+    return result
+
+
+def to_8bit(image: Tensor) -> np.ndarray:
+    """One picture ``(3, H, W)`` in [0, 1] to bytes ``(H, W, 3)``, rounded to the nearest level (halves to even)."""
+    cv2 = _library()
+    flat = image.detach().contiguous().view(-1, image.shape[-1]).numpy()
+    return cv2.merge([*cv2.convertScaleAbs(flat, alpha=255).reshape(image.shape)])
+
+
+def split(levels: np.ndarray, goal: np.ndarray) -> None:
+    """Write ``(H, W, C)`` into ``(C, H, W)``."""
+    _library().split(levels, [*goal])
+
+
+def median(levels: np.ndarray, size: int) -> np.ndarray:
+    """Median of every channel of bytes ``(H, W, 3)`` over a ``size x size`` square; borders are continued."""
+    return _library().medianBlur(levels, size)
+
+
+def _planes(images: Tensor) -> np.ndarray:
+    """All planes as one array ``(N C, H, W)``; a view if ``images`` is contiguous."""
+    return images.detach().contiguous().flatten(0, 1).numpy()
+
+
+def _library() -> ModuleType:
+    """Imported when first needed; as many threads as torch has."""
+    import cv2
+
+    cv2.setNumThreads(torch.get_num_threads())
+    return cv2
