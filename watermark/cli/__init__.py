@@ -25,6 +25,7 @@ VERBS = {
     "verify": "measure random cells of a run again and compare",
     "attacks": "show or time the attacks",
     "forgery": "try to forge, remove and transplant our own marks",
+    "bench": "time and weigh marking and reading against picture size and batch",
 }
 EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
 

@@ -1,19 +1,24 @@
-"""`watermark forgery`: the tests F1 to F6 on pictures of your own; every answer is a count with an interval."""
+"""`watermark forgery`: the tests F1 to F6; every answer is a count with an interval, and a section of a report."""
 
 import argparse
 import json
+import shlex
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watermark.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from watermark.data.images import ImageSet
     from watermark.evaluation.forgery import Answer
+    from watermark.watermarker import Watermarker
 
 DEFAULT_SCHEMES = ["dwt_dct", "dwt_dct_svd", "tile_spread"]
+TARGETS = 24
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -21,57 +26,142 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "forgery", help="try to forge, remove and transplant our own marks", description=__doc__
     )
-    parser.add_argument("folder", type=Path, help="photographs; the more, the more can be averaged")
-    parser.add_argument("--schemes", nargs="+", default=DEFAULT_SCHEMES, help="names (default: %(default)s)")
-    parser.add_argument("--target-psnr", type=float, default=42.0, help="dB, of every scheme (default: %(default)s)")
+    parser.add_argument(
+        "folder", type=Path, nargs="?", help="photographs, the more the more can be averaged; default: those of --run"
+    )
+    parser.add_argument(
+        "--run", type=Path, dest="run_dir", metavar="RUN_DIR", help="test its schemes and put the answers in its report"
+    )
+    parser.add_argument("--schemes", nargs="+", help=f"names (default: those of --run, else {DEFAULT_SCHEMES})")
+    parser.add_argument("--target-psnr", type=float, help="dB, of every scheme (default: as in --run, else 42)")
     parser.add_argument("--images", type=int, default=200, help="pictures used at most (default: %(default)s)")
-    parser.add_argument("--targets", type=int, default=24, help="pictures that each test tries (default: %(default)s)")
+    parser.add_argument(
+        "--targets", type=int, help=f"pictures that each test tries (default: {TARGETS}, at most half of them)"
+    )
     parser.add_argument("--side", type=int, default=256, help="px, of the central squares (default: %(default)s)")
     parser.add_argument("--output", type=Path, help="folder for forgery.json and forgery.md")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print every answer; write them where ``--output`` says."""
+    """Print every answer; write them where ``--output`` and ``--run`` say."""
     from rich.console import Console
 
     from watermark.evaluation.forgery import ForgeryTests
-    from watermark.watermarker import Watermarker
 
-    images = _squares(args.folder, args.images, args.side)
+    config = run_config(args.run_dir) if args.run_dir else None
+    images = _squares(_pictures(args, config), args.images, args.side)
+    targets = min(TARGETS, len(images) // 2) if args.targets is None else args.targets
     console, answers = Console(), []
-    for name in args.schemes:
+    for name, owner, rival in _markers(args, config):
         try:
-            owner, rival = (Watermarker.load(name, key=key, target_psnr=args.target_psnr) for key in ("owner", "rival"))
-            tests = ForgeryTests(name, owner, rival, images, args.targets)
+            tests = ForgeryTests(name, owner, rival, images, targets)
         except ValueError as error:
             raise UserError(str(error)) from None
         for answer in tests.run():
             answers.append(answer)
             console.print(_line(answer), highlight=False, soft_wrap=True)
-    if args.output:
-        args.output.mkdir(parents=True, exist_ok=True)
-        (args.output / "forgery.json").write_text(json.dumps([asdict(a) for a in answers], indent=1) + "\n")
-        (args.output / "forgery.md").write_text(_table(answers))
+    content = _facts(args, images, targets) | {"answers": [asdict(a) for a in answers]}
+    for folder in filter(None, (args.output, args.run_dir)):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "forgery.json").write_text(json.dumps(content, indent=1) + "\n")
+        (folder / "forgery.md").write_text(_table(answers))
+    if args.run_dir:
+        from watermark.report import build_report
+
+        console.print(f"Report: {build_report(args.run_dir)}", soft_wrap=True, highlight=False)
     return 0
 
 
-def _squares(folder: Path, count: int, side: int) -> "Tensor":
+def run_config(run_dir: Path) -> dict[str, Any]:
+    """What a run was configured as, from its manifest."""
+    manifest = run_dir / "manifest.json"
+    if not manifest.is_file():
+        raise UserError(f"--run: expected a run folder with a manifest.json, got {run_dir}")
+    return json.loads(manifest.read_text())["config"]
+
+
+def _pictures(args: argparse.Namespace, config: dict[str, Any] | None) -> "ImageSet":
+    from omegaconf import OmegaConf
+
+    from watermark.config import build
+    from watermark.data.folder import FolderImages
+
+    if args.folder is not None:
+        return FolderImages(str(args.folder), limit=args.images)
+    if config is None:
+        raise UserError("expected a folder of photographs, or --run RUN_DIR to take those of a run")
+    return build(OmegaConf.create(config["data"]))
+
+
+def _markers(
+    args: argparse.Namespace, config: dict[str, Any] | None
+) -> "Iterator[tuple[str, Watermarker, Watermarker]]":
+    """Each scheme twice: with the owner's key and with another provider's."""
+    from omegaconf import OmegaConf
+
+    from watermark.config import build
+    from watermark.watermarker import Watermarker, scheme_key
+
+    if config is None:
+        psnr = 42.0 if args.target_psnr is None else args.target_psnr
+        for name in args.schemes or DEFAULT_SCHEMES:
+            try:
+                owner, rival = (Watermarker.load(name, key=key, target_psnr=psnr) for key in ("owner", "rival"))
+            except ValueError as error:
+                raise UserError(str(error)) from None
+            yield name, owner, rival
+        return
+    layout, rate = build(OmegaConf.create(config["codec"])), config["false_positive_rate"]
+    for name in args.schemes or config["schemes"]:
+        if name not in config["schemes"]:
+            raise UserError(f"--schemes: the run has {', '.join(config['schemes'])}, not {name}")
+        settings = dict(config["schemes"][name])
+        if args.target_psnr is not None:
+            settings |= {"target_psnr": args.target_psnr} | ({"strength": None} if "strength" in settings else {})
+        owner, rival = (
+            Watermarker(
+                build(OmegaConf.create(settings), key=scheme_key(key)), key, layout=layout, false_positive_rate=rate
+            )
+            for key in ("owner", "rival")
+        )
+        yield name, owner, rival
+
+
+def _squares(pictures: "ImageSet", count: int, side: int) -> "Tensor":
     """``(N, 3, side, side)``: the central squares of the pictures that are large enough."""
     import torch
 
-    from watermark.data.folder import FolderImages
-
-    pictures = FolderImages(str(folder), limit=count)
-    fit = [i for i, info in enumerate(pictures.infos) if min(info.width, info.height) >= side]
-    if not fit:
-        raise UserError(f"--side: expected pictures of at least {side} px a side below {folder}, found none")
+    fit = [i for i, info in enumerate(pictures.infos) if min(info.width, info.height) >= side][:count]
+    if len(fit) < 2:
+        raise UserError(f"--side: expected two pictures or more of at least {side} px a side, found {len(fit)}")
     squares = []
     for index in fit:
         picture = pictures.load(index)
         top, left = ((n - side) // 2 for n in picture.shape[-2:])
         squares.append(picture[..., top : top + side, left : left + side])
     return torch.cat(squares)
+
+
+def _facts(args: argparse.Namespace, images: "Tensor", targets: int) -> dict[str, Any]:
+    """What a stranger needs to count again."""
+    from watermark.evaluation.provenance import git_state
+
+    words = ["watermark", "forgery"]
+    if args.folder is not None:
+        words.append("PHOTOS")  # a path says nothing to others
+    for name in ("schemes", "target_psnr", "targets"):
+        if (value := getattr(args, name)) is not None:
+            words += [f"--{name.replace('_', '-')}", *([str(value)] if name != "schemes" else value)]
+    words += ["--images", str(args.images), "--side", str(args.side)]
+    return {
+        "format": 2,
+        "command": shlex.join(words + (["--run", "RUN_DIR"] if args.run_dir else [])),
+        "pictures": len(images),
+        "targets": targets,
+        "side": args.side,
+        "git": git_state(),
+    }
 
 
 def _line(answer: "Answer") -> str:

@@ -1,6 +1,7 @@
 """`watermark report RUN_DIR`: build the report of a run again, from its rows alone."""
 
 import argparse
+import shutil
 from pathlib import Path
 
 from watermark.errors import UserError
@@ -10,6 +11,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the verb."""
     parser = subparsers.add_parser("report", help="build the report of a run again from its rows", description=__doc__)
     parser.add_argument("run_dir", type=Path)
+    for name in ("forgery", "bench"):
+        parser.add_argument(
+            f"--{name}",
+            type=Path,
+            metavar="FILE_OR_DIR",
+            help=f"answers of `watermark {name}`: put them beside the rows and in the report",
+        )
     parser.set_defaults(run=run)
 
 
@@ -20,6 +28,9 @@ def run(args: argparse.Namespace) -> int:
     from watermark.report import build_report, print_summary
 
     try:
+        for name in ("forgery", "bench"):
+            if given := getattr(args, name):
+                _adopt(given, args.run_dir, f"{name}.json")
         report = build_report(args.run_dir)
     except (FileNotFoundError, ValueError) as error:
         raise UserError(str(error).splitlines()[0]) from None
@@ -27,3 +38,15 @@ def run(args: argparse.Namespace) -> int:
     console.print(print_summary(args.run_dir))
     console.print(f"Report: {report}", soft_wrap=True, highlight=False)
     return 0
+
+
+def _adopt(given: Path, run_dir: Path, name: str) -> None:
+    """Copy a file of answers into the run folder, so that the report can be built again from the folder alone."""
+    from watermark.report.sections import bench, security
+
+    source = given / name if given.is_dir() else given
+    if not (run_dir / "manifest.json").is_file():
+        raise FileNotFoundError(f"expected a run directory with manifest.json, got {run_dir}")
+    {"forgery.json": security.read, "bench.json": bench.read}[name](source)
+    if source.resolve() != (run_dir / name).resolve():
+        shutil.copyfile(source, run_dir / name)

@@ -25,6 +25,9 @@ GROUPS = ("natural", "hard")
 UNUSED = frozenset({"logits", "seed", "attack_version", "provider_id", "content_id", "decoded_provider_id"})
 """Columns that no number of the report needs; left on disk."""
 
+ADDED = frozenset({"ms_ssim", "ciede2000", "lpips", "dists"})
+"""Columns that older runs do not have; they read as not measured."""
+
 Json = dict[str, Any]
 
 
@@ -104,11 +107,7 @@ def load_run(path: Path) -> Run:
     for name in ("manifest.json", "rows.parquet"):
         if not (path / name).is_file():
             raise FileNotFoundError(f"expected a run directory with {name}, got {path}")
-    columns = [name for name in arrow_schema().names if name not in UNUSED]
-    missing = sorted(set(columns) - set(pq.read_schema(path / "rows.parquet").names))
-    if missing:
-        raise ValueError(f"expected rows with the columns of Record, {path} lacks {', '.join(missing)}")
-    rows = pq.read_table(path / "rows.parquet", columns=columns).to_pandas()
+    rows = _read_rows(path)
     if rows.empty:
         raise ValueError(f"expected at least one row, {path} has none")
     rows["group"] = np.where(rows["image_class"].isin(HARD_CLASSES), "hard", "natural")
@@ -119,6 +118,17 @@ def load_run(path: Path) -> Run:
     empty = pd.DataFrame(columns=["unit", "scheme", "stage", "attack", "images", "pixels", "seconds"])
     manifest = json.loads((path / "manifest.json").read_text())
     return Run(path, rows, pd.read_parquet(costs) if costs.is_file() else empty, manifest)
+
+
+def _read_rows(path: Path) -> pd.DataFrame:
+    """The columns that the report uses."""
+    wanted = [field for field in arrow_schema() if field.name not in UNUSED]
+    present = set(pq.read_schema(path / "rows.parquet").names)
+    missing = sorted(field.name for field in wanted if field.name not in present)
+    if set(missing) - ADDED:
+        raise ValueError(f"expected rows with the columns of Record, {path} lacks {', '.join(missing)}")
+    table = pq.read_table(path / "rows.parquet", columns=[field.name for field in wanted if field.name in present])
+    return table.to_pandas().assign(**dict.fromkeys(missing, np.nan))
 
 
 def rate(rows: pd.DataFrame, hits: pd.Series | np.ndarray | str) -> Json:

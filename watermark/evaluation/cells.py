@@ -13,6 +13,7 @@ from torch import Tensor
 
 from watermark.detection import Detection
 from watermark.evaluation.job import QUALITY, Cell, Job, Unit
+from watermark.evaluation.memory import peak_bytes, reset_peak
 from watermark.evaluation.records import Record
 from watermark.images import to_8bit
 from watermark.metrics.perceptual import BACKBONES
@@ -160,6 +161,8 @@ class UnitRun:
 
     @contextmanager
     def _timed(self, stage: str, attack: str | None, images: Tensor) -> Iterator[None]:
+        if self.job.device.type == "cuda":
+            reset_peak(self.job.device)  # on a CPU the peak of the whole process counts: it is what a worker needs
         start = self._clock()
         yield
         self.out.costs.append(
@@ -171,6 +174,7 @@ class UnitRun:
                 "images": len(images),
                 "pixels": images.shape[0] * images.shape[2] * images.shape[3],
                 "seconds": self._clock() - start,
+                "peak_bytes": peak_bytes(self.job.device),
             }
         )
 

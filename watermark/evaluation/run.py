@@ -13,6 +13,7 @@ from pathlib import Path
 from watermark.errors import UserError
 from watermark.evaluation import worker
 from watermark.evaluation.job import Job, Unit
+from watermark.evaluation.lookups import write_lookups
 from watermark.evaluation.provenance import manifest
 from watermark.evaluation.store import RunStore, write_json
 
@@ -45,6 +46,7 @@ def run(job: Job, progress: Progress) -> Path:
     workers = _workers(job, len(todo))
     (_measure_here if workers == 1 else _measure_in_pool)(job, store.folder, todo, counter, workers)
     rows = store.merge(job)
+    write_lookups(store.folder, job)
     write_json(
         store.folder / "progress.json",
         {

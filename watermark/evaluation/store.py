@@ -26,6 +26,7 @@ COSTS = pa.schema(
         ("images", pa.int64()),
         ("pixels", pa.int64()),
         ("seconds", pa.float64()),
+        ("peak_bytes", pa.int64()),
     ]
 )
 THUMBNAIL = 512  # px, long side of the pictures that the report shows

@@ -16,10 +16,11 @@ from watermark.report.sections.identification import identification
 from watermark.report.sections.pairwise import pairs
 from watermark.report.sections.provenance import failures, provenance
 from watermark.report.sections.quality import attack_costs, embedding, plane
+from watermark.report.sections.security import security
 from watermark.report.sections.thresholds import thresholds
 from watermark.report.sections.verdict import cards, sentence
 
-SCHEMA_VERSION = "1.0.0"
+SCHEMA_VERSION = "1.1.0"
 
 
 def report_data(run: Run) -> Json:
@@ -49,6 +50,7 @@ def report_data(run: Run) -> Json:
         "embedding_quality": embedding(run),
         "quality_plane": plane(run, cells),
         "attack_costs": attack_costs(run),
+        "security": security(run),
         "published": twins(run),
         "breakdown": breakdown(run),
         "cost": cost(run),

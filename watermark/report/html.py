@@ -12,7 +12,7 @@ from markupsafe import Markup
 from watermark.evaluation.aggregate import GROUPS, IDENTITY, Json
 from watermark.report import wording
 from watermark.report.curves import survival
-from watermark.report.plots import bits_plot, null_plot, quality_plot, registry_plot
+from watermark.report.plots import bits_plot, forgery_plot, null_plot, quality_plot, registry_plot, scaling_plot
 from watermark.report.svg import MARKERS
 
 SECTIONS = {
@@ -22,6 +22,7 @@ SECTIONS = {
     "pictures": "Pictures",
     "alarms": "False positives",
     "owners": "Owners",
+    "security": "Security",
     "pairs": "Pairs",
     "quality": "Quality",
     "published": "Published",
@@ -30,6 +31,15 @@ SECTIONS = {
     "cost": "Cost",
     "failures": "Failures",
     "provenance": "Provenance",
+}
+QUALITY = {
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "ms_ssim": "MS-SSIM",
+    "worst_tile_psnr": "Worst 64-px tile",
+    "ciede2000": "CIEDE2000",
+    "lpips": "LPIPS",
+    "dists": "DISTS",
 }
 
 
@@ -64,6 +74,9 @@ def render(data: Json, pictures: list[Json]) -> str:
         lookup_sizes=_lookup_sizes(data),
         claims=_claims(data),
         costs=_costs(data, schemes),
+        **_security(data, schemes),
+        quality_columns=_quality_columns(data),
+        perceptual_measured=any(row["lpips"] or row["dists"] for row in data["embedding_quality"]),
         config=json.dumps(data["provenance"]["config"], indent=2),
         css=Markup(_asset("style.css")),
         js=Markup(_asset("script.js")),
@@ -91,11 +104,55 @@ def _plots(data: Json, schemes: list[str], groups: list[str]) -> dict[str, Any]:
         "planes": {
             name: Markup(quality_plot(data["quality_plane"]["curves"], name, i)) for i, name in enumerate(schemes)
         },
+        **_scaling(data, schemes),
         "bits": {
             entry["scheme"]: Markup(bits_plot(entry["null"]["bits"], entry["scheme"], schemes.index(entry["scheme"])))
             for entry in alarms
             if entry["null"]["bits"]
         },
+    }
+
+
+def _quality_columns(data: Json) -> list[tuple[str, str]]:
+    """Columns of the quality table that some scheme has a number for."""
+    rows = data["embedding_quality"]
+    return [(name, label) for name, label in QUALITY.items() if any(row[name] for row in rows)]
+
+
+def _security(data: Json, schemes: list[str]) -> dict[str, Any]:
+    """The answers as table rows and plots; schemes that the run does not have come last."""
+    answers = (data["security"] or {}).get("answers", [])
+    present = {answer["scheme"] for answer in answers}
+    every = schemes + [name for name in dict.fromkeys(a["scheme"] for a in answers) if name not in schemes]
+    rows: dict[tuple[str, str, str], Json] = {}
+    for a in answers:
+        key = (a["test"], a["setting"], a["attacker_wants"])
+        row = rows.setdefault(key, {"test": key[0], "setting": key[1], "wants": key[2], "answers": {}})
+        row["answers"][a["scheme"]] = a
+    families: dict[str, list[Json]] = {}
+    for a in answers:
+        if a["amount"] is not None:
+            families.setdefault(f"{a['test']} {a['family']} · {a['attacker_wants']}, in %", []).append(a)
+    return {
+        "security_schemes": [name for name in every if name in present],
+        "security_keys": every,
+        "security_rows": list(rows.values()),
+        "security_plots": {
+            title: Markup(forgery_plot(part, every))
+            for title, part in families.items()
+            if len({a["amount"] for a in part}) > 1
+        },
+    }
+
+
+def _scaling(data: Json, schemes: list[str]) -> dict[str, Any]:
+    """A plot per stage; schemes that the run does not have come last."""
+    cases = (data["cost"]["scaling"] or {}).get("cases", [])
+    names = schemes + [name for name in dict.fromkeys(c["scheme"] for c in cases) if name not in schemes]
+    stages = dict.fromkeys(case["stage"] for case in cases)
+    return {
+        "scaling_schemes": names,
+        "scaling_plots": {stage: Markup(scaling_plot(cases, stage, names)) for stage in stages},
     }
 
 

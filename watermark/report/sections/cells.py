@@ -12,9 +12,10 @@ def cells(run: Run) -> list[Json]:
     found = []
     for key, marked, unmarked in _pairs(run, ["scheme", "attack", "strength", "group"]):
         strength = None if pd.isna(key[2]) else float(key[2])
-        damage = {name: mean(marked[name]) for name in ("attack_psnr", "attack_ssim")}
-        place = {"scheme": key[0], "attack": key[1], "strength": strength, "group": key[3]}
-        found.append({**place, **_rates(marked, unmarked), **damage})
+        in_place = marked["attack_ssim"].notna() | marked["error"].notna()  # some reshared, some not: no one cost
+        damage = {name: mean(marked[name]) if in_place.all() else None for name in ("attack_psnr", "attack_ssim")}
+        cell = {"scheme": key[0], "attack": key[1], "strength": strength, "group": key[3]}
+        found.append({**cell, **_rates(marked, unmarked), **damage})
     return found
 
 

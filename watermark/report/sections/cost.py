@@ -1,8 +1,9 @@
-"""What it takes: seconds per image and megapixel for embedding, each attack, and reading."""
+"""What it takes: seconds per image and megapixel for embedding, each attack, and reading, and memory."""
 
 import pandas as pd
 
 from watermark.evaluation.aggregate import Json, Run
+from watermark.report.sections.bench import scaling
 
 
 def cost(run: Run) -> Json:
@@ -19,9 +20,17 @@ def cost(run: Run) -> Json:
     return {
         "device": run.manifest.get("device"),
         "threads": run.manifest.get("threads"),
+        "peak_bytes": _peak(costs),
+        "scaling": scaling(run),
         "schemes": schemes,
         "attacks": sorted(attacks, key=lambda entry: -entry["seconds_per_image"]),
     }
+
+
+def _peak(costs: pd.DataFrame) -> int | None:
+    """The most that any one process (CPU) or stage (GPU) held; None where the run did not look."""
+    known = costs["peak_bytes"].dropna() if "peak_bytes" in costs else costs.iloc[:0]
+    return None if len(known) == 0 else int(known.max())
 
 
 def _sum(part: pd.DataFrame) -> Json:

@@ -7,6 +7,7 @@ from watermark.evaluation.aggregate import IDENTITY, Json, Run, rate
 from watermark.metrics.clustered import negatives_needed, supported_rate
 from watermark.metrics.null_diagnostics import bit_diagnostics, uniformity
 from watermark.metrics.rates import clopper_pearson
+from watermark.report.sections.identification import lookups
 from watermark.report.wording import count, power, upper_bound
 
 LADDER = (1e-1, 1e-2, 1e-3, 1e-4)
@@ -30,6 +31,7 @@ def false_positives(run: Run) -> list[Json]:
                 "supports_images": supported_rate(alarms["images"]),
                 "claim": _claim(alarms, run.false_positive_rate),
                 "ladder": [_rung(rows, target) for target in LADDER],
+                "random_ids": lookups(run).get(scheme, {}).get("random"),
                 "attacks": _per_attack(rows),
                 "classes": [{"name": name, **rate(part, "is_marked")} for name, part in rows.groupby("image_class")],
                 "null": _null(run, rows),

@@ -1,5 +1,7 @@
 """Right, wrong or no owner, against the size of the registry that a mark is looked up in."""
 
+import json
+
 import pandas as pd
 
 from watermark.evaluation.aggregate import Json, Run, misattributed, rate
@@ -26,10 +28,33 @@ def _scheme(run: Run, scheme: str) -> Json:
             "wrong": rate(marked, wrong),
             "none": rate(marked, ~marked["payload_ok"] & ~wrong),
         },
+        "gain": _gain(marked),
+        "near": _kept(run, scheme, "near"),
         "readings": len(marked),
         "images": int(marked["image"].nunique()),
         "lookup": _lookups(run, marked) if marked["log10_p_expected"].notna().any() else None,
     }
+
+
+def _gain(marked: pd.DataFrame) -> Json:
+    """What the error-correcting code is worth: readings whose raw bits are all right, and those that decode exactly."""
+    read = marked[marked["payload_ok"]]
+    return {
+        "raw": rate(marked, marked["bit_errors"] == 0),
+        "coded": rate(marked, "payload_ok"),
+        "most_wrong_bits_read": None if read.empty else float((read["bit_errors"] / read["message_bits"]).max()),
+    }
+
+
+def _kept(run: Run, scheme: str, question: str) -> Json | None:
+    """An answer of ``watermark.evaluation.lookups``; None where the run kept no soft decisions or is older than it."""
+    return lookups(run).get(scheme, {}).get(question)
+
+
+def lookups(run: Run) -> Json:
+    """By scheme, what ``lookups.json`` in the run folder says."""
+    path = run.path / "lookups.json"
+    return json.loads(path.read_text())["schemes"] if path.is_file() else {}
 
 
 def _lookups(run: Run, marked: pd.DataFrame) -> list[Json]:
@@ -48,6 +73,7 @@ def _collisions(run: Run) -> Json | None:
         return None
     return {
         "content_bits": content,
+        "id_bits": content + (layout.get("provider_bits", layout.get("provider")) or 0),
         "ids_per_provider": 2**content,
         "random": [{"images": n, "pairs": colliding_pairs(n, content)} for n in VOLUMES],
     }

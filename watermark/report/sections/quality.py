@@ -3,9 +3,15 @@
 import math
 
 import numpy as np
+import pandas as pd
 
 from watermark.evaluation.aggregate import GROUPS, IDENTITY, Json, Run, mean
+from watermark.metrics.paired import bootstrap_mean
 from watermark.metrics.quality_plane import CONSTANT_SET, crossing, degradation
+
+MEASURES = ("psnr", "ssim", "ms_ssim", "worst_tile_psnr", "ciede2000", "lpips", "dists")
+DISTANCES = ("ciede2000", "lpips", "dists")
+"""Those of them that grow with the damage."""
 
 
 def embedding(run: Run) -> list[Json]:
@@ -18,15 +24,25 @@ def embedding(run: Run) -> list[Json]:
             if part.empty:
                 continue
             entry: Json = {"scheme": scheme, "group": group, "images": len(part)}
-            for name in ("psnr", "ssim", "worst_tile_psnr"):
-                values = part[name].dropna().astype(float)
-                entry[name] = {
-                    "mean": mean(values),
-                    "min": None if values.empty else float(values.min()),
-                    "median": None if values.empty else float(values.median()),
-                }
-            found.append(entry)
+            found.append(entry | {name: _spread(part[name], name in DISTANCES) for name in MEASURES})
     return found
+
+
+def _spread(column: pd.Series, lower_is_better: bool) -> Json | None:
+    """Mean over pictures with its bootstrap interval, and the worst picture; None where nothing was measured."""
+    values = pd.to_numeric(column).dropna().astype(float)
+    if values.empty:
+        return None
+    low, high = bootstrap_mean(values.to_numpy())
+    return {
+        "images": len(values),
+        "mean": float(values.mean()),
+        "low": low,
+        "high": high,
+        "min": float(values.min()),
+        "median": float(values.median()),
+        "worst": float(values.max() if lower_is_better else values.min()),
+    }
 
 
 def plane(run: Run, cells: list[Json]) -> Json:
@@ -79,10 +95,10 @@ def attack_costs(run: Run) -> list[Json]:
     return [
         {
             "attack": attack,
-            "strength": float(strength),
+            "strength": None if pd.isna(strength) else float(strength),
             "psnr": mean(part["attack_psnr"]),
             "ssim": mean(part["attack_ssim"]),
             "images": int(part["image"].nunique()),
         }
-        for (attack, strength), part in rows.groupby(["attack", "strength"], sort=False)
+        for (attack, strength), part in rows.groupby(["attack", "strength"], sort=False, dropna=False)
     ]

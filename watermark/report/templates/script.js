@@ -97,10 +97,13 @@
       document.getElementById("per-day").textContent = words(perDay);
       document.getElementById("per-year").textContent = words(perDay * 365);
       document.getElementById("between").textContent = perDay > 0 ? (perDay >= 1 ? "less than a day" : words(1 / perDay) + " days") : "never";
+      const issued = document.getElementById("issued"), named = document.getElementById("named");
+      if (issued) named.textContent = words(perDay * Math.min(1, Math.max(0, Number(issued.value) || 0) / 2 ** Number(named.dataset.bits)));
       all("[data-bound]").forEach((cell) => { cell.textContent = words(Math.max(0, Number(volume.value) || 0) * Number(cell.dataset.bound)); });
     };
     volume.addEventListener("input", count);
     rate.addEventListener("input", count);
+    document.getElementById("issued")?.addEventListener("input", count);
     count();
   }
 })();
