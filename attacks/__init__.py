@@ -12,7 +12,7 @@ from attacks.compression import Avif, Jpeg, Jpeg2000, WebP
 from attacks.crop import Crop, CropResize
 from attacks.denoise import DctShrinkage, DenoiseResample, NonLocalMeans, TotalVariation, WaveletShrinkage
 from attacks.erase import Erase
-from attacks.filters import GaussianBlur, Median, Sharpen, SmallMedian
+from attacks.filters import GaussianBlur, Median, Sharpen, Sharpness, SmallMedian
 from attacks.geometry import Bending, Pad, Perspective, RemoveLines, Shear, Translate
 from attacks.identity import Identity
 from attacks.noise import GaussianNoise, SaltPepper, SpeckleNoise
@@ -71,6 +71,7 @@ __all__ = [
     "Screenshot",
     "ScreenshotCrop",
     "Sharpen",
+    "Sharpness",
     "Shear",
     "SmallMedian",
     "SoftJpeg",

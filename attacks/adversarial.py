@@ -73,12 +73,13 @@ class EmbeddingAttack(ProjectedGradient):
         epsilon: largest change of a value, in 1/255.
         encoder: an ``ImageCoder`` (see ``attacks.regeneration``) whose code is pushed away.
         steps: gradient steps.
+        pace: length of a step as a share of epsilon.
     """
 
     reproduces = "WAVES AdvEmb-KLVAE8 (grey box), with the encoder that is given"
 
-    def __init__(self, epsilon: float, encoder: ImageCoder, steps: int = 200) -> None:
-        super().__init__(epsilon, None, steps)
+    def __init__(self, epsilon: float, encoder: ImageCoder, steps: int = 200, pace: float = 0.05) -> None:
+        super().__init__(epsilon, None, steps, pace)
         self.encoder = encoder
 
     def objective(self, images: Tensor) -> Score:

@@ -1,5 +1,6 @@
 """Blur, median, sharpening: what a filter menu offers."""
 
+import torchvision.transforms.functional as vision
 from torch import Tensor
 
 from attacks.base import Attack, Generators
@@ -67,6 +68,27 @@ class SmallMedian(Median):
         return filters.small_median(images, int(self.strength))
 
 
+class Sharpness(Attack):
+    """Move every value ``factor`` times as far from a smoothed picture (3x3, centre weight 5 of 13).
+
+    Args:
+        factor: 0 is the smoothed picture, 1 changes nothing, 2 is sharp; up to 10.
+    """
+
+    differentiable, geometric, harder = True, False, "away"
+    unit, identity = "factor", 1.0
+    reproduces = "OmniSealBench and JPEG Trust sharpness (Pillow's and torchvision's)"
+
+    def __init__(self, factor: float) -> None:
+        if not 0 <= factor <= 10:
+            raise ValueError(f"factor must be in 0..10, got {factor}")
+        super().__init__(factor)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """The border stays as it is."""
+        return vision.adjust_sharpness(images, self.strength)
+
+
 class Sharpen(Attack):
     """Unsharp mask: add ``amount`` times the difference to a Gaussian blur of ``sigma`` pixels.
 
@@ -77,7 +99,7 @@ class Sharpen(Attack):
 
     differentiable, geometric, harder = True, False, "higher"
     unit, identity = "share of the detail added", 0.0
-    reproduces = "StirMark sharpening, JPEG Trust sharpness"
+    reproduces = "StirMark sharpening; the unsharp mask of photo editors"
 
     def __init__(self, amount: float, sigma: float = 1.0) -> None:
         if not 0 <= amount <= 5:

@@ -1,12 +1,15 @@
 """What every attack of the configuration promises, at every rung of its ladder."""
 
 import inspect
+from itertools import pairwise
 
 import pytest
 import torch
 from conftest import CONFIGS, attack_config, build_attack, every_rung
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_object, instantiate
+
+from attacks.contact_sheet import psnr
 
 RUNGS = every_rung()
 NAMES = sorted({name for name, _, _ in RUNGS})
@@ -74,6 +77,23 @@ def test_differentiable_attacks_pass_gradients_and_only_those(name, photos):
     (slope,) = torch.autograd.grad((attacked * torch.linspace(0, 1, attacked.shape[-1])).sum(), images)
     assert torch.isfinite(slope).all()
     assert slope.abs().amax((1, 2, 3)).min() > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_hard_side_of_the_ladder_costs_more(name, photo):
+    """``harder`` says where the ladder goes: the farther, the lower the PSNR. One attack's luck is allowed for."""
+    (parameter,) = attack_config(name).sweep
+    values = attack_config(name).sweep[parameter]
+    attack = build_attack(name, parameter, values[0])
+    if attack.geometric or len(values) < 2:
+        pytest.skip("PSNR says nothing, or there is one rung")
+    zero = attack.identity if attack.harder == "away" else 0
+    sides = [[v for v in values if v >= zero], [v for v in values if v < zero]]
+    for side in sides:
+        mild_first = sorted(side, key=lambda value: abs(value - zero), reverse=attack.harder == "lower")
+        costs = [psnr(photo, build_attack(name, parameter, value)(photo, seeded(1))) for value in mild_first]
+        assert all(later <= earlier + 1.0 for earlier, later in pairwise(costs)), costs
+        assert len(costs) < 2 or costs[-1] < costs[0]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -65,7 +65,7 @@ def test_bytes_are_rounded_to_the_nearest_level():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_attack_is_the_same_without_opencv(name, photos, torch_only):
     """Mean difference below a tenth of a level; a value may round to another level, or a codec to another step."""
-    if name == "embedding_attack":
+    if name.startswith("embedding_attack"):
         pytest.skip("signs of gradients near zero differ")
     (parameter,) = attack_config(name).sweep
     attack = build_attack(name, parameter, attack_config(name).sweep[parameter][-1])

@@ -1,0 +1,141 @@
+"""The suites are what they say: the 25 attacks of the protocol, and other benchmarks' strengths to the number."""
+
+from pathlib import Path
+
+import pytest
+from conftest import CONFIGS
+from hydra import compose, initialize_config_dir
+
+FAMILIES = [
+    "jpeg jpeg_444",
+    "webp",
+    "reshare reshare_x3",
+    "screenshot screenshot_jpeg screenshot_crop",
+    "screen_camera",
+    "print_scan",
+    "crop crop_center",
+    "crop_resize",
+    "resize resize_back",
+    "aspect",
+    "rotation rotation_small",
+    "flip flip_vertical",
+    "perspective shear",
+    "translate pad remove_lines",
+    "bending",
+    "brightness",
+    "contrast gamma",
+    "hue saturation grayscale",
+    "gaussian_noise",
+    "gaussian_blur median",
+    "erase overlay_text splice",
+    "combined_geometric combined_photometric combined_degradation combined_all chain_videoseal",
+    "denoise_resample regeneration",
+    "regeneration_rinse2 regeneration_rinse4",
+    "embedding_attack_short",
+]
+QUARTERS = [0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2]
+AREAS = [0.32, 0.45, 0.55, 0.63, 0.71, 0.77, 0.84, 0.89, 0.95, 1]
+PUBLISHED = {
+    "standard": {
+        "jpeg": [90, 70, 50, 30, 10],
+        "webp": [90, 75, 50, 30, 10],
+        "reshare": [2048, 1600, 1280, 1080, 720],
+        "screenshot": [1, 1.25, 0.8, 0.67, 0.5],
+        "screen_camera": [1, 2, 3, 4, 5],
+        "print_scan": [300, 200, 150, 100, 75],
+        "crop": [0.95, 0.9, 0.8, 0.7, 0.5],
+        "crop_resize": [0.95, 0.9, 0.8, 0.7, 0.5],
+        "resize": [0.84, 0.71, 0.55, 0.45, 0.32, 1.5, 2],
+        "aspect": [0.9, 1.1, 0.8, 1.2, 0.67],
+        "rotation": [1, 3, 9, 18, 27, 36, 45, 90],
+        "rotation_small": [-2, -1, -0.5, -0.25, 0.25, 0.5, 1, 2],
+        "perspective": [0.1, 0.2, 0.3, 0.5, 0.8],
+        "translate": [1, 3, 7, 17, 32],
+        "brightness": [1.2, 1.4, 1.6, 1.8, 2.0, 0.75, 0.5, 0.25],
+        "gaussian_noise": [0.02, 0.04, 0.06, 0.08, 0.1],
+        "gaussian_blur": [1, 3, 5, 7, 9],
+        "median": [3, 5, 9, 13, 17],
+        "erase": [0.05, 0.1, 0.15, 0.2, 0.25],
+        "splice": [0.5, 0.2, 0.1, 0.05],
+    },
+    "waves": {
+        "rotation": [1, 3, 9, 18, 27, 36, 45],
+        "crop_resize": [0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5],
+        "erase": [0.05, 0.1, 0.15, 0.2, 0.25],
+        "brightness": [1.2, 1.4, 1.6, 1.8, 2.0],
+        "contrast": [1.2, 1.4, 1.6, 1.8, 2.0],
+        "gaussian_blur": [4, 8, 12, 16, 20],
+        "gaussian_noise": [0.02, 0.04, 0.06, 0.08, 0.1],
+        "jpeg": [90, 70, 50, 30, 10],
+        "combined_geometric": [0.05, 0.15, 0.25, 0.35, 0.45],
+        "combined_photometric": [0.05, 0.15, 0.25, 0.35, 0.45],
+        "combined_degradation": [0.02, 0.05, 0.15, 0.25, 0.35, 0.45],
+        "combined_all": [0.04, 0.08, 0.12, 0.16, 0.2],
+        "embedding_attack": [2, 4, 6, 8],
+    },
+    "wbench": {
+        "brightness": [1.2, 1.4, 1.6, 1.8, 2.0],
+        "contrast": [1.2, 1.4, 1.6, 1.8, 2.0],
+        "gaussian_blur": [1, 3, 5, 7, 9],
+        "gaussian_noise": [0.02, 0.04, 0.06, 0.08, 0.1],
+        "jpeg": [70, 55, 40, 25, 10],
+    },
+    "videoseal": {
+        "rotation": [5, 10, 30, 45, 90],
+        "resize": AREAS,
+        "crop": AREAS,
+        "perspective": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8],
+        "brightness": QUARTERS,
+        "contrast": QUARTERS,
+        "hue": [-0.4, -0.3, -0.2, -0.1, 0, 0.1, 0.2, 0.3, 0.4, 0.5],
+        "jpeg": [90, 80, 70, 60, 50, 40],
+        "chain_videoseal": [80, 60, 40],
+    },
+    "omniseal": {
+        "collage": [0.05, 0.1, 0.2, 0.5, 1],
+        "crop_center": [0.05, 0.1, 0.2, 0.5, 1],
+        "saturation": QUARTERS,
+        "sharpness": QUARTERS,
+        "median": [3, 5, 9, 13, 17],
+        "chain_omniseal": [80],
+    },
+    "stirmark": {
+        "resize": [0.5, 0.75, 0.9, 1.1, 1.5, 2],
+        "aspect": [0.8, 0.9, 1.1, 1.2],
+        "jpeg": [90, 80, 70, 60, 50, 40, 35, 30, 25, 20, 15, 10],
+        "median": [3, 5, 7, 9],
+        "shear": [0.01, 0.05],
+    },
+    "wibe": {"jpeg": [80, 50, 20], "gaussian_noise": [0.03, 0.05, 0.08], "crop_center": [0.8, 0.5, 0.3]},
+    "jpeg_trust": {"rotation": [15], "brightness": [1.3], "sharpness": [1.25], "gamma": [1.5], "jpeg2000": [10]},
+}
+
+
+def ladders(suite: str) -> dict[str, list[float]]:
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        entries = compose(overrides=[f"+suite={suite}"]).suite
+    return {name: list(next(iter(entry.sweep.values()))) for name, entry in entries.items()}
+
+
+@pytest.mark.parametrize("suite", PUBLISHED)
+def test_ladders_are_the_published_ones(suite):
+    found = ladders(suite)
+    assert {name: found[name] for name in PUBLISHED[suite]} == PUBLISHED[suite]
+
+
+def test_standard_is_the_25_attacks_with_five_rungs_each():
+    found = ladders("standard")
+    named = {name for family in FAMILIES for name in family.split()}
+    assert len(FAMILIES) == 25
+    assert named == set(found) - {"identity"}
+    for family in FAMILIES:
+        rungs = sum(len(found[name]) for name in family.split())
+        assert rungs == 2 if family.startswith("flip") else rungs >= 5, family
+
+
+def test_every_shipped_attack_is_in_some_suite_or_says_what_it_is_for():
+    """A file that no suite names is one that nobody measures; these are for training or for a single question."""
+    alone = {"soft_jpeg", "chain_screenshot_reshare", "avif", "salt_pepper", "stickers", "reshare_x2"}
+    text = " ".join(path.read_text() for path in sorted((CONFIGS / "suite").glob("*.yaml")))
+    names = {path.stem for path in Path(CONFIGS / "attack").glob("*.yaml")}
+    assert {name for name in names if f": {name}\n" not in text and f": {name} #" not in text} == alone
