@@ -96,3 +96,11 @@ def test_weights_of_something_else_are_refused(tmp_path):
     save_file({"weight": torch.zeros(1)}, str(path))
     with pytest.raises(ValueError, match="no weights of the learned scheme"):
         Learned(weights=str(path))
+
+
+def test_a_flat_graphic_ends_above_the_target_rather_than_showing_grain(picture):
+    flat = torch.full((1, 3, 256, 320), 0.7)
+    message = torch.rand(1, 1024, generator=torch.Generator().manual_seed(1)) > 0.5
+    marker = Learned(key=3, target_psnr=42.0)
+    assert float(psnr(to_8bit(marker.embed(flat, message)), flat)) > 43.5
+    assert abs(float(psnr(to_8bit(marker.embed(picture, message)), picture)) - 42) < 0.05

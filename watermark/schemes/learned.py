@@ -21,11 +21,14 @@ from watermark.schemes.base import Readout, Scheme
 from watermark.schemes.lattice_mark import LatticeMark, Layout, spectra, working_copy
 from watermark.synchronization import Alignment, Spectrum, Synchronizer, follow, joint_score, spread_to, windows
 from watermark.transforms.color import luma
+from watermark.transforms.jnd import texture_mask
 
 CANONICAL = 512
 """Short side, px, beyond which the mark grows with the picture, so that reducing a large picture keeps it."""
 ENOUGH, BENDABLE = 18.0, 6.0
 """Pilot scores: above the first the lattice is plainly unbent, below the second it is not there to be bent."""
+FLAT = 2.5
+"""``texture_mask`` (deviation in grey levels, plus two) below which an area is flat."""
 WEIGHTS = Path(__file__).with_name("weights")
 
 
@@ -39,9 +42,13 @@ class Learned(Scheme):
         weights: name of a file under ``watermark/schemes/weights`` or a path to a ``.safetensors`` file.
         rounds: how often the embedder asks the detector which bits the picture speaks against; each costs about as
             much as reading.
+        flat_share: the greatest RMS of the mark in flat areas, as a share of the RMS that ``target_psnr`` stands for.
+            A picture that is flat all over, such as a slide or a logo, ends up to ``-20 log10(flat_share)`` dB above
+            the target rather than showing grain.
     """
 
     min_size = 64
+    gain_limits = (0.0, 1.0)  # ``residual`` is the most that flat areas bear
 
     def __init__(
         self,
@@ -50,11 +57,14 @@ class Learned(Scheme):
         target_psnr: float | None = 45.0,
         weights: str = "learned",
         rounds: int = 1,
+        flat_share: float = 0.75,
     ) -> None:
         super().__init__(message_bits, key, target_psnr)
         if rounds < 0:
             raise ValueError(f"rounds must be at least 0, got {rounds}")
-        self.rounds = rounds
+        if not 0 < flat_share <= 1:
+            raise ValueError(f"flat_share must be above 0 and at most 1, got {flat_share}")
+        self.rounds, self.flat_share = rounds, flat_share
         self.core = load_core(weights, message_bits)
         self._layout = self.core.layout(key)
         data = self.core.lines[~self._layout.is_pilot].numpy()
@@ -75,7 +85,14 @@ class Learned(Scheme):
         scale = max(1.0, min(images.shape[-2:]) / CANONICAL)
         psnr = torch.full((len(images),), self.target_psnr or 45.0, device=images.device)
         shift = self._shifts(images, message)
-        return self.core.residual(images, message, self.layout, scale, shift, psnr, self.rounds)
+        change = self.core.residual(images, message, self.layout, scale, shift, psnr, self.rounds)
+        return change * self._bearable(images, change, psnr)[:, None, None, None]
+
+    def _bearable(self, images: Tensor, change: Tensor, psnr: Tensor) -> Tensor:
+        """How many times ``change`` ``(N,)`` the flat areas of each picture bear, at most four; see ``flat_share``."""
+        flat = texture_mask(images, exponent=1.0, canonical=CANONICAL) < FLAT  # (N, H, W)
+        energy = (change.square().mean(1) * flat).sum((1, 2)) / flat.sum((1, 2)).clamp_min(1)
+        return (self.flat_share * 10 ** (-psnr / 20) / energy.sqrt().clamp_min(1e-9)).clamp(max=4)
 
     def _shifts(self, images: Tensor, message: Tensor) -> Tensor:
         small = F.adaptive_avg_pool2d(luma(images), 16).mul(255).round().byte().flatten(1)
