@@ -2,7 +2,8 @@
 
     python results/published/learned/regeneration.py --images DIR --weights DIR --rows OUT.jsonl --schemes learned_tough:39
 
-Every picture goes through each network once, and once more with noise of .1 on the code (whose own deviation is about 1).
+Every picture goes through each network with each of ``--noises`` on the code (whose own deviation is about 1), and
+``--rinses`` times without noise.
 Rows are appended picture by picture; ``--summarise`` prints the table.
 """
 
@@ -23,7 +24,9 @@ from watermark.metrics.psnr import psnr
 from watermark.metrics.rates import wilson
 
 
-def measure(images: FolderImages, weights: str, schemes: list[str], rows: Path, noises: list[float]) -> None:
+def measure(
+    images: FolderImages, weights: str, schemes: list[str], rows: Path, noises: list[float], rinses: int
+) -> None:
     networks = {name: load_taesd(weights, name) for name in ("taesd", "taesdxl", "taef1")}
     done = {json.loads(line)["image"] for line in rows.read_text().splitlines()} if rows.exists() else set()
     for index, info in enumerate(images.infos):
@@ -35,11 +38,13 @@ def measure(images: FolderImages, weights: str, schemes: list[str], rows: Path, 
             marker = Watermarker.load(scheme, key=f"key {index % 5}", target_psnr=float(quality))
             marked = marker.embed(picture, provider_id=index, content_id=1000 + index)
             for name, network in networks.items():
-                for noise in noises:
-                    after = to_8bit(Regeneration(noise, network)(marked, torch.Generator().manual_seed(index)))
+                for noise, passes in [*((noise, 1) for noise in noises), *((0.0, n) for n in range(2, rinses + 1))]:
+                    trip = Regeneration(noise, network, passes)
+                    after = to_8bit(trip(marked, torch.Generator().manual_seed(index)))
                     found = marker.detect(after)[0]
                     right = found.is_marked and found.content_id == 1000 + index
-                    cells.append([entry, name, noise, bool(right), found.log10_p, float(psnr(after, marked))])
+                    kind = name if passes == 1 else f"{name} x{passes}"
+                    cells.append([entry, kind, noise, bool(right), found.log10_p, float(psnr(after, marked))])
         with rows.open("a") as file:
             file.write(json.dumps({"image": info.id, "cells": cells}) + "\n")
 
@@ -66,13 +71,14 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, required=True)
     parser.add_argument("--schemes", nargs="+", default=["learned_tough:39"])
     parser.add_argument("--noises", type=float, nargs="+", default=[0.0, 0.1])
+    parser.add_argument("--rinses", type=int, default=1)
     parser.add_argument("--limit", type=int, default=None)
     parser.add_argument("--summarise", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if not options.summarise:
         pictures = FolderImages(options.images, limit=options.limit)
-        measure(pictures, options.weights, options.schemes, options.rows, options.noises)
+        measure(pictures, options.weights, options.schemes, options.rows, options.noises, options.rinses)
     summarise(options.rows)
 
 
