@@ -50,7 +50,8 @@ def test_the_command_writes_every_answer(tmp_path, capsys):
     words = ["forgery", str(folder), "--schemes", "dwt_dct", "--side", "128", "--targets", "1"]
     assert main([*words, "--output", str(tmp_path / "out")]) == 0
     written = json.loads((tmp_path / "out" / "forgery.json").read_text())
-    assert len(written) == len(capsys.readouterr().out.splitlines()) > 10
+    assert len(written["answers"]) == len(capsys.readouterr().out.splitlines()) > 10
+    assert "PHOTOS" in written["command"]
     assert "| dwt_dct | F1 |" not in (tmp_path / "out" / "forgery.md").read_text()  # too few pictures to average
     assert main(["forgery", str(folder), "--side", "4000"]) == 2
     assert "at least 4000 px" in capsys.readouterr().err

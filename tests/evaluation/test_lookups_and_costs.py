@@ -1,0 +1,115 @@
+"""Near and random IDs looked up on the rows of a run, and what marking costs."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from watermark.cli import main
+from watermark.codec import Layout, Payload
+from watermark.config import CONFIG_DIR
+from watermark.evaluation.benchmark import measure, pictures
+from watermark.evaluation.job import Job
+from watermark.evaluation.lookups import neighbours
+from watermark.evaluation.run import run
+from watermark.watermarker import Watermarker
+
+
+def load(group, name):
+    return OmegaConf.to_container(OmegaConf.load(CONFIG_DIR / group / f"{name}.yaml"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    jpeg = load("attack", "jpeg") | {"sweep": {"quality": [80]}}
+    config = {
+        "seed": 3,
+        "batch_size": 2,
+        "device": "cpu",
+        "workers": 1,
+        "shard": "1/1",
+        "samples": 0,
+        "keep_logits": True,
+        "output": str(tmp_path_factory.mktemp("runs")),
+        "name": "here",
+        "false_positive_rate": 1e-6,
+        "suite_name": "tiny",
+        "schemes": {"dwt_dct": load("scheme", "dwt_dct") | {"target_psnr": 40}},
+        "suite": {"jpeg": jpeg},
+        "data": load("data", "synthetic") | {"count": 6, "width": 256, "height": 192},
+        "codec": load("codec", "l64"),
+    }
+    return run(Job(config), lambda _done, _total: None)
+
+
+def test_neighbours_differ_in_exactly_one_bit_of_one_id():
+    layout, own = Layout(), Payload(5, 77)
+    first, *others = neighbours(own, layout)
+    assert first == own
+    assert len(set(others)) == len(others) == layout.provider_bits + layout.content_bits
+    changed = [(p.provider_id ^ 5).bit_count() + (p.content_id ^ 77).bit_count() for p in others]
+    assert set(changed) == {1}
+    for payload in others:
+        layout.validate(payload)
+
+
+def test_a_run_ends_with_its_lookups(folder):
+    found = json.loads((folder / "lookups.json").read_text())["schemes"]["dwt_dct"]
+    near, ladder = found["near"], found["random"]["ladder"]
+    assert near["ids"] == 53
+    assert near["right"]["n"] == near["right"]["successes"] + near["wrong"]["successes"] + near["none"]["successes"]
+    assert near["right"]["successes"] >= 2  # the natural-looking pictures after JPEG 80
+    assert near["wrong"]["successes"] == 0
+    assert ladder[0]["n"] == 12 * found["random"]["ids_per_reading"] == 12 * 200
+    assert all(rung["rate"] <= 1.5 * rung["promised"] for rung in ladder if rung["supported"])
+    assert not ladder[-1]["supported"]  # 2400 trials cannot support 1e-4
+
+
+def test_costs_say_how_much_memory_a_process_held(folder):
+    peaks = pq.read_table(folder / "costs.parquet")["peak_bytes"].to_pylist()
+    assert all(50 * 2**20 < peak < 2**40 for peak in peaks)
+
+
+def test_forgery_of_a_run_tests_its_schemes_on_its_pictures_and_joins_its_report(folder):
+    assert main(["forgery", "--run", str(folder), "--side", "128", "--targets", "1"]) == 0
+    content = json.loads((folder / "forgery.json").read_text())
+    assert {answer["scheme"] for answer in content["answers"]} == {"dwt_dct"}
+    assert (content["pictures"], content["targets"], content["side"]) == (6, 1, 128)
+    page = (folder / "report.html").read_text()
+    assert "Counts are the attacker" in page
+    assert str(folder.parent) not in json.dumps(content)  # paths of this machine are nobody's business
+
+
+def test_forgery_without_pictures_or_a_run_says_what_to_give(capsys, tmp_path):
+    assert main(["forgery"]) == 2
+    assert "--run RUN_DIR" in capsys.readouterr().err
+    assert main(["forgery", "--run", str(tmp_path)]) == 2
+    assert "manifest.json" in capsys.readouterr().err
+
+
+def test_bench_times_every_stage_and_leaves_out_what_is_too_large():
+    marker = Watermarker.load("dwt_dct", key="k", device="cpu")
+    threads = torch.get_num_threads()
+    cases = list(measure("dwt_dct", marker, (128, 64, 256), (1, 2), torch.device("cpu"), megapixels=0.05))
+    sizes = [case.side**2 * case.batch for case in cases]
+    assert sizes == sorted(sizes)
+    assert max(sizes) <= 50_000
+    assert {case.stage for case in cases} == {"embed", "read marked", "read unmarked"}
+    assert all(0 < case.seconds <= case.slowest and case.peak_bytes > 50 * 2**20 for case in cases)
+    assert torch.get_num_threads() == threads
+
+
+def test_bench_pictures_are_whole_and_differ():
+    batch = pictures(1100, 2)
+    assert batch.shape == (2, 3, 1100, 1100)
+    assert not torch.equal(batch[0], batch[1])
+
+
+def test_the_bench_command_joins_the_report(folder, capsys):
+    assert main(["bench", "--run", str(folder), "--sides", "64", "128", "--batches", "1", "--device", "cpu"]) == 0
+    assert 'class="plot scaling"' in (folder / "report.html").read_text()
+    assert "| dwt_dct | embed | 128 | 1 |" in (folder / "bench.md").read_text()
+    assert main(["bench", "--run", str(folder), "--schemes", "tile_spread"]) == 2
+    assert "the run has dwt_dct" in capsys.readouterr().err

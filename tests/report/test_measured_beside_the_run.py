@@ -1,0 +1,146 @@
+"""What other commands measured beside a run: forgery, scaling, look-ups; and what the page says where they were not."""
+
+import json
+
+import jsonschema
+import pyarrow.parquet as pq
+import pytest
+from scipy import stats
+
+from watermark.cli import main
+from watermark.evaluation.aggregate import load_run
+from watermark.report import build_report, schema
+from watermark.report.data import report_data
+
+ANSWERS = [
+    {"scheme": s, "test": "F1", "setting": f"average of {n} marked pictures x1 added", "attacker_wants": "detected"}
+    | {"wins": wins, "n": 16, "low": 0.9, "high": 0.1, "psnr": 48.6}
+    for s in ("steady", "stranger")
+    for n, wins in ((5, 14), (20, 2))
+]
+ANSWERS += [
+    {"scheme": "steady", "test": "F6", "setting": "unmarked, 1000 random IDs", "attacker_wants": "an ID named"}
+    | {"wins": 0, "n": 16, "low": 0, "high": 0.2, "psnr": None}
+]
+CASES = [
+    {"scheme": s, "stage": stage, "side": side, "batch": batch, "seconds": side * 1e-4, "slowest": 0.2, "repeats": 5}
+    | {"peak_bytes": 700 * 2**20 + side}
+    for s in ("steady", "stranger")
+    for stage in ("embed", "read marked")
+    for side in (256, 512)
+    for batch in (1, 8)
+]
+FACTS = {"command": "watermark bench", "device": "cpu", "threads": 1, "clock": "wall", "memory": "rss", "torch": "2"}
+
+
+@pytest.fixture
+def small(sim, tmp_path):
+    return sim.simulate(tmp_path / "run", sim.Simulation(photos=3, hard=0, samples=False))
+
+
+def rebuilt(path):
+    page = build_report(path).read_text()
+    data = json.loads((path / "report.json").read_text())
+    jsonschema.validate(data, schema())
+    return data, page
+
+
+def test_what_was_not_measured_is_said_with_the_words_to_type(small):
+    data, page = rebuilt(small)
+    assert data["security"] is None
+    assert data["cost"]["scaling"] is None
+    assert "watermark forgery --run RUN_DIR" in page
+    assert "watermark bench --run RUN_DIR" in page
+    assert "perceptual=[lpips,dists]" in page
+    assert "the run kept no soft decisions" in page  # near IDs
+
+
+@pytest.mark.parametrize("kind", [list, dict])
+def test_forgery_answers_of_either_format_become_a_section_with_their_own_intervals(small, tmp_path, kind):
+    given = tmp_path / "forgery.json"
+    given.write_text(
+        json.dumps(
+            ANSWERS if kind is list else {"format": 2, "pictures": 40, "targets": 16, "side": 256, "answers": ANSWERS}
+        )
+    )
+    assert main(["report", str(small), "--forgery", str(tmp_path)]) == 0
+    data, page = rebuilt(small)  # the answers lie in the run folder now
+    first = data["security"]["answers"][0]
+    exact = stats.binomtest(14, 16).proportion_ci(method="wilson")
+    assert (first["low"], first["high"]) == pytest.approx((exact.low, exact.high))  # counted again, not copied
+    assert [a["amount"] for a in data["security"]["answers"]] == [5, 20, 5, 20, None]
+    assert page.count('class="plot forgery"') == 1
+    assert "14 / 16" in page
+    assert "stranger" in page
+    assert set(data["security"]["tests"]) == {"F1", "F6"}
+
+
+def test_bench_cases_become_plots_and_a_table(small, tmp_path):
+    given = tmp_path / "bench.json"
+    given.write_text(json.dumps({**FACTS, "cases": CASES}))
+    assert main(["report", str(small), "--bench", str(given)]) == 0
+    data, page = rebuilt(small)
+    assert len(data["cost"]["scaling"]["cases"]) == len(CASES)
+    assert page.count('class="plot scaling"') == 2
+
+
+@pytest.mark.parametrize("name", ["forgery", "bench"])
+@pytest.mark.parametrize("content", ["{", "[1]", '{"answers": [{"scheme": "x"}], "cases": [{}]}'])
+def test_a_file_that_is_something_else_is_refused_in_one_line(small, tmp_path, capsys, name, content):
+    (tmp_path / "other.json").write_text(content)
+    assert main(["report", str(small), f"--{name}", str(tmp_path / "other.json")]) == 2
+    said = capsys.readouterr().err
+    assert f"of watermark {name}" in said
+    assert said.count("\n") == 1
+    assert not (small / f"{name}.json").exists()
+
+
+def test_lookups_are_read_from_the_run_folder(small):
+    measured = {"successes": 1, "n": 20, "images": 3, "rate": 0.05, "low": 0.0, "high": 0.3}
+    near = {"ids": 53, "right": measured, "wrong": measured, "none": measured}
+    rungs = [{"promised": r, **measured, "supported": False} for r in (0.1, 0.01, 0.001, 0.0001)]
+    found = {"near": near, "random": {"ids_per_reading": 200, "ladder": rungs}}
+    (small / "lookups.json").write_text(json.dumps({"schemes": {"steady": found}}))
+    data, page = rebuilt(small)
+    by_scheme = {entry["scheme"]: entry for entry in data["identification"]["schemes"]}
+    assert by_scheme["steady"]["near"]["wrong"]["successes"] == 1
+    assert by_scheme["average"]["near"] is None
+    assert "each against 200 or more random IDs" in page
+
+
+def test_the_gain_of_the_code_is_counted_from_raw_bits(data, rows):
+    part = rows[rows["marked"] & (rows["attack"] != "identity") & (rows["image_class"] == "photo")]
+    part = part[(part["scheme"] == "average") & part["error"].isna()]
+    gain = next(e for e in data["identification"]["schemes"] if e["scheme"] == "average")["gain"]
+    assert gain["raw"]["successes"] == (part["bit_errors"] == 0).sum()
+    assert gain["coded"]["successes"] == part["payload_ok"].eq(True).sum()
+    read = part[part["payload_ok"].eq(True)]
+    assert gain["most_wrong_bits_read"] == pytest.approx((read["bit_errors"] / 256).max())
+
+
+def test_every_measure_has_its_mean_interval_and_worst_picture(sim, tmp_path):
+    path = sim.simulate(tmp_path, sim.Simulation(photos=6, hard=0, samples=False))
+    colour = {f"photo_{i:03d}.png": 1 + i / 10 for i in range(6)}
+    sim.change_rows(path, lambda r: r.update(ciede2000=colour[r["image"]], lpips=0.01) if r["marked"] else None)
+    (entry,) = [e for e in report_data(load_run(path))["embedding_quality"] if e["scheme"] == "steady"]
+    assert entry["ciede2000"]["mean"] == pytest.approx(1.25)
+    assert entry["ciede2000"]["low"] < 1.25 < entry["ciede2000"]["high"]
+    assert (entry["ciede2000"]["worst"], entry["psnr"]["worst"]) == (1.5, entry["psnr"]["min"])  # which end is bad
+    assert entry["dists"] is None
+    assert "LPIPS and DISTS are absent" not in build_report(path).read_text()
+
+
+def test_rows_of_an_older_run_read_as_not_measured(small):
+    table = pq.read_table(small / "rows.parquet").drop_columns(["ms_ssim", "ciede2000", "lpips", "dists"])
+    pq.write_table(table, small / "rows.parquet")
+    data, _ = rebuilt(small)
+    assert data["embedding_quality"][0]["ms_ssim"] is None
+    assert data["embedding_quality"][0]["psnr"]["images"] == 3
+
+
+def test_a_rung_that_moved_some_pictures_and_others_not_has_no_cost(small, sim):
+    sim.change_rows(
+        small, lambda r: r.update(attack_psnr=None, attack_ssim=None) if r["image"] == "photo_000.png" else None
+    )
+    cells = report_data(load_run(small))["cells"]
+    assert all(cell["attack_psnr"] is None for cell in cells)
