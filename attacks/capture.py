@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from attacks.base import Attack, Generators
-from attacks.functional import codec, color, draw, filters, warp
+from attacks.compression import Jpeg
+from attacks.functional import color, draw, filters, warp
 from attacks.geometry import project_corners
 from attacks.soft_jpeg import SoftJpeg
 
@@ -87,8 +88,7 @@ class ScreenCamera(SoftScreenCamera):
 
     def compress(self, images: Tensor, quality: int) -> Tensor:
         """The camera's file."""
-        settings: dict[str, object] = {"format": "JPEG", "quality": quality, "subsampling": 2}
-        return codec.edit(images, lambda picture: codec.save_and_load(picture, **settings))
+        return Jpeg(quality)(images)
 
 
 class PrintScan(Attack):

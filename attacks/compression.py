@@ -1,4 +1,4 @@
-"""Lossy files, through the real codecs that Pillow carries: what a picture meets on its way through the world."""
+"""Lossy files, through the real codecs of Pillow and OpenCV: what a picture meets on its way through the world."""
 
 from typing import ClassVar, Literal
 
@@ -6,9 +6,9 @@ from PIL import features
 from torch import Tensor
 
 from attacks.base import Attack, Generators
-from attacks.functional import codec
+from attacks.functional import codec, opencv
 
-SUBSAMPLING = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
+SUBSAMPLING = ("4:4:4", "4:2:2", "4:2:0")
 
 
 class _File(Attack):
@@ -35,7 +35,7 @@ class _File(Attack):
 
 
 class Jpeg(_File):
-    """Baseline JPEG by libjpeg-turbo.
+    """Baseline JPEG by libjpeg-turbo; the same picture as from Pillow's.
 
     Args:
         quality: 1 (worst) to 100, the IJG scale.
@@ -47,12 +47,13 @@ class Jpeg(_File):
     def __init__(self, quality: int, subsampling: str = "4:2:0") -> None:
         super().__init__(quality)
         if subsampling not in SUBSAMPLING:
-            raise ValueError(f"subsampling must be one of {list(SUBSAMPLING)}, got {subsampling!r}")
+            raise ValueError(f"subsampling must be one of {SUBSAMPLING}, got {subsampling!r}")
         self.subsampling = subsampling
 
-    def save_settings(self) -> dict[str, object]:
-        """What goes to ``Image.save``."""
-        return {"format": "JPEG", "quality": int(self.strength), "subsampling": SUBSAMPLING[self.subsampling]}
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - a codec draws nothing
+        """Round to 8 bits, write, read."""
+        quality = int(self.strength)
+        return codec.edit_bytes(images, lambda levels: opencv.jpeg(levels, quality, self.subsampling))
 
 
 class WebP(_File):

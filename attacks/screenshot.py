@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from attacks.base import Attack, Generators
+from attacks.compression import Jpeg
 from attacks.functional import codec, color, draw, warp
 
 FILES = ("png", "jpeg")
@@ -54,8 +55,7 @@ class Screenshot(Attack):
         captured = color.display(captured, draw.integers(generators, 3), draw.uniform(generators, shown))
         if self.file == "png":
             return (captured.clamp(0, 1) * 255).round() / 255
-        settings: dict[str, object] = {"format": "JPEG", "quality": 90, "subsampling": 2}
-        return codec.edit(captured.clamp(0, 1), lambda picture: codec.save_and_load(picture, **settings))
+        return Jpeg(90)(captured.clamp(0, 1))
 
     def _pages(
         self, window: tuple[int, int], size: tuple[int, int], offset: Tensor, generators: Generators

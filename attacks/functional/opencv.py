@@ -81,6 +81,15 @@ def split(levels: np.ndarray, goal: np.ndarray) -> None:
     _library().split(levels, [*goal])
 
 
+def jpeg(levels: np.ndarray, quality: int, subsampling: str) -> np.ndarray:
+    """Bytes ``(H, W, 3)`` through a baseline JPEG file (libjpeg-turbo, the very bytes that Pillow would write)."""
+    cv2 = _library()
+    colour = getattr(cv2, f"IMWRITE_JPEG_SAMPLING_FACTOR_{subsampling.replace(':', '')}")
+    settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, colour]
+    file = cv2.imencode(".jpg", cv2.cvtColor(levels, cv2.COLOR_RGB2BGR), settings)[1]
+    return cv2.imdecode(file, cv2.IMREAD_COLOR_RGB)
+
+
 def median(levels: np.ndarray, size: int) -> np.ndarray:
     """Median of every channel of bytes ``(H, W, 3)`` over a ``size x size`` square; borders are continued."""
     return _library().medianBlur(levels, size)
