@@ -33,6 +33,7 @@ def provenance(run: Run) -> Json:
         },
         "schemes": manifest.get("schemes", {}),
         "layout": manifest.get("layout"),
+        "perceptual": manifest.get("perceptual") or {},
         "rows": len(run.rows),
     }
 
