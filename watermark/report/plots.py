@@ -99,7 +99,8 @@ def forgery_plot(answers: Sequence[Json], schemes: Sequence[str]) -> str:
     amounts = sorted({answer["amount"] for answer in answers})
     at = {n: 0.04 + 0.92 * i / (len(amounts) - 1) for i, n in enumerate(amounts)}
     parts = grid_y(frame, RATE_TICKS)
-    parts += ticks_x(frame, [(at[n], str(n)) for n in amounts], "copies compared" if answers[0]["test"] == "F5" else "marked pictures averaged")
+    axis = "copies compared" if answers[0]["test"] == "F5" else "marked pictures averaged"
+    parts += ticks_x(frame, [(at[n], str(n)) for n in amounts], axis)
     for scheme in reversed(schemes):
         own = sorted((a for a in answers if a["scheme"] == scheme), key=lambda a: a["amount"])
         if not own:
