@@ -1,8 +1,8 @@
 """Attacks on images, batched, on any device; knows nothing of watermarks.
 
 ``from attacks import Screenshot; attacked = Screenshot(scale=0.67)(images)`` with ``images`` float ``(N, 3, H, W)``,
-RGB, ``[0, 1]``. What needs a model or a decoder lives in ``attacks.pretrained``, ``attacks.adversarial`` and
-``attacks.forgery``.
+RGB, ``[0, 1]``; or ``Screenshot(scale=0.67).picture(image)`` with a Pillow picture. What needs a model or a decoder
+lives in ``attacks.pretrained``, ``attacks.adversarial`` and ``attacks.forgery``.
 """
 
 from attacks.base import Attack

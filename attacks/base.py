@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
+
+from attacks.functional import codec
 
 Generators = list[torch.Generator]  # one CPU generator per image
 """What ``Attack.transform`` draws from: entry ``i`` belongs to image ``i`` and to nothing else."""
@@ -70,6 +73,11 @@ class Attack(nn.Module, ABC):
     def moves(self, height: int, width: int) -> bool:  # noqa: ARG002 - subclasses look at the size
         """Whether pixels of a picture of this size move; where they do not, PSNR and SSIM say what the attack costs."""
         return self.geometric and (self.identity is None or self.strength != self.identity)
+
+    def picture(self, picture: Image.Image, seed: int = 0) -> Image.Image:
+        """Attack one Pillow picture, taken and given back as 8-bit RGB; one seed, one result."""
+        images = codec.from_pillow([picture], torch.empty(0))
+        return codec.to_pillow(self(images, torch.Generator().manual_seed(seed)))[0]
 
     @abstractmethod
     def transform(self, images: Tensor, generators: Generators) -> Tensor:

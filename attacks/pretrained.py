@@ -7,6 +7,7 @@
 import importlib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -114,8 +115,12 @@ def load_vae(model: str, subfolder: str | None = None, kind: str = "AutoencoderK
         model: folder or hub name.
         subfolder: usually ``vae`` inside a whole pipeline.
         kind: class of diffusers: ``AutoencoderKL`` or ``AutoencoderTiny``.
+
+    Raises:
+        ImportError: without diffusers, saying what to install.
+        FileNotFoundError: if the model is neither here nor to be had.
     """
-    vae = getattr(_library("diffusers"), kind).from_pretrained(model, subfolder=subfolder)
+    vae = _fetch(getattr(_library("diffusers"), kind), model, subfolder=subfolder)
     return DiffusersVae(vae.eval().requires_grad_(False))
 
 
@@ -151,8 +156,14 @@ class LatentDiffusion(DiffusersVae):
 
 
 def load_latent_diffusion(model: str) -> LatentDiffusion:
-    """Stable Diffusion 1.x or 2.x from a local folder, or from the hub by name; needs transformers for the text."""
-    pipeline = _library("diffusers").StableDiffusionPipeline.from_pretrained(model, safety_checker=None)
+    """Stable Diffusion 1.x or 2.x from a local folder, or from the hub by name; needs transformers for the text.
+
+    Raises:
+        ImportError: without diffusers or transformers, saying what to install.
+        FileNotFoundError: if the model is neither here nor to be had.
+    """
+    _library("transformers")
+    pipeline = _fetch(_library("diffusers").StableDiffusionPipeline, model, safety_checker=None)
     prompt = pipeline.encode_prompt("", "cpu", 1, False)[0]
     schedule = _library("diffusers").DDIMScheduler.from_config(pipeline.scheduler.config)
     vae, unet = pipeline.vae.eval().requires_grad_(False), pipeline.unet.eval().requires_grad_(False)
@@ -184,12 +195,30 @@ def load_learned_codec(
         name: a function of ``compressai.zoo``.
         quality: of that model.
         weights: a local state dict; without one CompressAI fetches its own, if the network allows.
+
+    Raises:
+        ImportError: without CompressAI, saying what to install.
+        FileNotFoundError: if ``weights`` is no file, or the model's own cannot be fetched.
     """
+    if weights is not None and not Path(weights).is_file():
+        raise FileNotFoundError(f"expected a state dict of CompressAI's {name} at {weights}, found no file")
     build = getattr(_library("compressai.zoo", "learned-codec"), name)
-    model = build(quality=quality, pretrained=weights is None)
+    try:
+        model = build(quality=quality, pretrained=weights is None)
+    except OSError as error:
+        raise FileNotFoundError(f"could not fetch CompressAI's {name}: give its state dict as weights=FILE") from error
     if weights is not None:
         model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     return LearnedCodec(model.eval().requires_grad_(False))
+
+
+def _fetch(kind: Any, model: str, **settings: object) -> Any:
+    """``from_pretrained`` whose failure says in one line what to do."""
+    try:
+        return kind.from_pretrained(model, **settings)
+    except OSError as error:
+        what = f"expected a folder with a diffusers {kind.__name__}, or its name on a hub that can be reached"
+        raise FileNotFoundError(f"{what}; got {model!r}") from error
 
 
 def _library(name: str, extra: str = "regeneration") -> ModuleType:

@@ -3,13 +3,16 @@
 import inspect
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from conftest import CONFIGS, attack_config, build_attack, every_rung
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_object, instantiate
 
+import attacks
 from attacks.contact_sheet import psnr
+from attacks.functional.codec import from_pillow, to_pillow
 
 RUNGS = every_rung()
 NAMES = sorted({name for name, _, _ in RUNGS})
@@ -94,6 +97,23 @@ def test_the_hard_side_of_the_ladder_costs_more(name, photo):
         costs = [psnr(photo, build_attack(name, parameter, value)(photo, seeded(1))) for value in mild_first]
         assert all(later <= earlier + 1.0 for earlier, later in pairwise(costs)), costs
         assert len(costs) < 2 or costs[-1] < costs[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pillow_picture_is_attacked_like_a_tensor(name, photos):
+    (parameter,) = attack_config(name).sweep
+    attack = build_attack(name, parameter, attack_config(name).sweep[parameter][0])
+    picture = to_pillow(photos[:1])[0]
+    expected = attack(from_pillow([picture], photos), torch.Generator().manual_seed(5))
+    assert np.array_equal(attack.picture(picture.convert("RGBA"), seed=5), to_pillow(expected)[0])
+
+
+def test_every_public_class_has_a_configuration_or_a_reason():
+    """A name that can be imported can also be named in a suite; the rest trains, or needs somebody's model."""
+    built = {get_object(attack_config(name).build._target_) for name in NAMES}
+    public = {getattr(attacks, name) for name in attacks.__all__}
+    without = {attacks.Attack, attacks.SmallMedian, attacks.SoftScreenCamera, attacks.DiffusionRegeneration}
+    assert public - built == without
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,6 +1,7 @@
 """The package must serve anybody's marks: it may not know ours."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,3 +21,10 @@ def test_only_the_stated_libraries_are_imported(path):
             assert node.level == 0
             found.add(str(node.module).split(".")[0])
     assert found - ALLOWED - sys.stdlib_module_names == set()
+
+
+def test_importing_the_attacks_loads_neither_watermark_nor_opencv():
+    """OpenCV comes in with the first picture, so that asking for help stays quick."""
+    code = "import sys, attacks; print({'watermark', 'hydra', 'cv2'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

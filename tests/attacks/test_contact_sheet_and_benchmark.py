@@ -9,6 +9,7 @@ import torch
 import attacks
 from attacks.benchmark import main
 from attacks.contact_sheet import LABEL, Cell, contact_sheet, psnr
+from watermark.cli import main as verb
 
 
 def test_sheet_shows_every_cell_with_a_label(photo):
@@ -39,3 +40,10 @@ def test_benchmark_compares_both_sides_in_one_run(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "| attack |" in printed
     assert ("no GPU" in printed) is not torch.cuda.is_available()
+
+
+def test_the_verb_hands_its_options_to_the_benchmark(capsys):
+    assert verb(["attacks", "bench", "--size", "48", "--batch", "1", "2", "--repeats", "1", "--only", "flip"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("| flip |") == 2
+    assert "blur" not in printed

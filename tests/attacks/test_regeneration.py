@@ -5,9 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from conftest import CONFIGS
+from hydra import compose, initialize_config_dir
 from PIL import Image
 
 import attacks
+from attacks import pretrained
 from attacks.autoencoder import Autoencoder, load_autoencoder
 from attacks.functional.codec import from_pillow
 from attacks.pretrained import DiffusersVae, LatentDiffusion, LearnedCodec, load_taesd
@@ -153,8 +156,31 @@ def test_rinse_runs_through_a_diffuser_as_often_as_asked(photos):
 
 
 def test_a_missing_library_is_named(monkeypatch):
-    from attacks import pretrained
-
     with pytest.raises(ImportError, match="pip install"):
         pretrained._library("no_such_library_anywhere")
     assert attacks.DiffusionRegeneration is DiffusionRegeneration
+
+
+def test_a_missing_model_says_what_was_expected(tmp_path):
+    with pytest.raises(FileNotFoundError, match="found no file"):
+        pretrained.load_learned_codec(weights=str(tmp_path / "none.pt"))
+
+    class Absent:
+        @staticmethod
+        def from_pretrained(model, **settings):
+            raise OSError("six lines about a hub")
+
+    with pytest.raises(FileNotFoundError, match="expected a folder with a diffusers Absent"):
+        pretrained._fetch(Absent, str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["taesd", "vae", "diffusion", "learned_codec"])
+def test_the_line_in_each_file_that_needs_a_model_is_one_that_works(name):
+    """The override that the file's comment tells a user to type composes, and sets the folder."""
+    text = (CONFIGS / "attack" / "needs_model" / f"{name}.yaml").read_text()
+    line = next(line for line in text.splitlines() if "+attack/needs_model" in line)
+    override, value = line[line.index("+attack") :].split()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        composed = compose(overrides=["+suite=smoke", override, value])
+    entry = composed.suite[override.split("suite.")[1].split("=")[0]]
+    assert value.split("=")[1] in entry.build.model.values()

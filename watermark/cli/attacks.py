@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watermark.errors import UserError
 
@@ -20,8 +20,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show.add_argument("--output", type=Path, help="PNG or JPEG file (default: attacks-SUITE.png)")
     show.add_argument("--max-side", type=int, default=512, help="px; a larger picture is reduced first (default: 512)")
     show.set_defaults(run=_show)
-    bench = actions.add_parser("bench", help="time each attack against the per-image loop that others use")
-    bench.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on; see: python -m attacks.benchmark --help")
+    # "+" as the prefix lets "--size" and the like through to the benchmark's own parser, --help included
+    settings: dict[str, Any] = {"prefix_chars": "+", "add_help": False}
+    bench = actions.add_parser("bench", help="time each attack against the per-image loop that others use", **settings)
+    bench.add_argument("arguments", nargs=argparse.REMAINDER)
     bench.set_defaults(run=_bench)
 
 
