@@ -7,6 +7,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from watermark.codec import Codec, Layout, Payload
+from watermark.codec.limiter import limited
 
 NAMED = {"l56": 56, "l64": 64, "l96": 96, "l128": 128, "l256": 256}
 
@@ -162,3 +163,14 @@ def test_logits_may_live_on_the_gpu():
 def test_a_mark_embedded_today_is_read_in_ten_years(layout, message_bits, digest):
     (message,) = Codec(layout, message_bits, "a secret").encode([Payload(0, 123_456)])
     assert hashlib.sha256(bytes(message.tolist())).hexdigest()[:16] == digest
+
+
+def test_a_candidate_far_behind_its_list_is_not_named_whatever_its_check_bits_say():
+    codec = Codec(Layout(), 256, 3)
+    noise = torch.randn(400, 256, generator=torch.Generator().manual_seed(0))
+    words, metrics = codec.code.decode(codec._llr(limited(noise).numpy()))
+    valid = codec.layout.checks(words, codec._key)
+    shares = np.exp(-metrics.astype(float)) / np.exp(-metrics.astype(float)).sum(1, keepdims=True)
+    named = np.array([decoded.payload is not None for decoded in codec.decode(noise)])
+    assert np.array_equal(named, (valid & (shares >= 2.0**-8)).any(1))
+    assert named.sum() < valid.any(1).sum()  # the rule had something to refuse

@@ -74,6 +74,10 @@ class Codec:
     def decode(self, logits: Tensor) -> list[Decoded]:
         """Read a batch of soft decisions.
 
+        The answer is the likeliest candidate of the list whose check bits are right. One that the others leave less
+        than ``2 ** -check_bits`` of the likelihood is not taken: its check bits are as likely right by chance, and it
+        would name somebody else.
+
         Args:
             logits: ``(N, K)`` float on any device, any scale, ``> 0`` means 1. Logits that are not finite, or all
                 zero, carry no information and decode to no payload.
@@ -86,9 +90,10 @@ class Codec:
         soft = limited(logits).numpy()
         norm = np.sqrt((soft**2).sum(1))
         llr = self._llr(soft)
-        parts = [self.code.decode(llr[i : i + _BATCH])[0] for i in range(0, max(len(llr), 1), _BATCH)]
-        words = np.concatenate(parts)  # (N, L, total_bits)
-        checked = self.layout.checks(words, self._key) & (norm > 0)[:, None]  # (N, L)
+        parts = [self.code.decode(llr[i : i + _BATCH]) for i in range(0, max(len(llr), 1), _BATCH)]
+        words, metrics = (np.concatenate(part) for part in zip(*parts, strict=True))  # (N, L, total_bits), (N, L)
+        likely = _shares(metrics) >= 2.0**-self.layout.check_bits
+        checked = self.layout.checks(words, self._key) & likely & (norm > 0)[:, None]  # (N, L)
         best = words[np.arange(len(words)), checked.argmax(1)]  # likeliest with right check bits, else the likeliest
         channel = self._to_channel(self.code.encode(best))
         scores = (soft * np.where(channel, 1.0, -1.0)).sum(1) / np.where(norm > 0, norm, 1)
@@ -114,3 +119,9 @@ class Codec:
         llr = np.empty(soft.shape, dtype=np.float32)
         llr[:, self._order] = np.where(self._flips, soft, -soft) * scale
         return llr
+
+
+def _shares(metrics: np.ndarray) -> np.ndarray:
+    """The share of each candidate in the likelihood of its list, from path metrics ``(N, L)``."""
+    weights = np.exp(metrics.min(1, keepdims=True) - metrics)
+    return weights / weights.sum(1, keepdims=True)
