@@ -19,6 +19,7 @@ from watermark.detection.detector import Detector
 from watermark.images import to_8bit
 from watermark.metrics.psnr import psnr
 from watermark.metrics.rates import wilson
+from watermark.transforms.color import luma
 
 AVERAGED = 1000
 
@@ -105,6 +106,23 @@ def keys(pictures: list[torch.Tensor], quality: float) -> None:
     report("second of two marks read", second)
 
 
+def period(pictures: list[torch.Tensor], quality: float) -> None:
+    """Would a secret lattice hide the comb? Look for the period without knowing it: the highest autocorrelation."""
+    marker, hits, heights = Marker("period", target_psnr=quality), [], []
+    for content, picture in enumerate(pictures):
+        flat = marker.scheme.whiten(luma(marker.mark(picture, content))[:, 0])[0]
+        height, width = flat.shape
+        ones, both = torch.ones_like(flat), (2 * height, 2 * width)
+        sums, pairs = (torch.fft.irfft2(torch.fft.rfft2(x, s=both).abs().square(), s=both) for x in (flat, ones))
+        lags = [torch.fft.fftfreq(n, 1 / n) for n in both]
+        distance = (lags[0][:, None].square() + lags[1].square()).sqrt()
+        found = torch.where((distance > 60) & (distance < 200), sums / pairs.clamp_min(1).sqrt(), 0)
+        row, column = divmod(int(found.argmax()), both[1])
+        hits.append((abs(int(lags[0][row])), abs(int(lags[1][column]))) in {(0, 128), (128, 0)})
+        heights.append(float(found.max() / found[found != 0].std()))
+    report("period of the tile found blindly", hits, f"median height {np.median(heights):.0f} standard deviations")
+
+
 def averaging(quality: float, host: torch.Tensor) -> None:
     """Average the marked pictures themselves; then the residuals (the attacker has the originals, which is worse)."""
     marker = Marker("average", target_psnr=quality)
@@ -134,6 +152,7 @@ def main() -> None:
     pictures = [load(path) for path in paths[:: max(1, len(paths) // args.count)][: args.count]]
     print("| what | count | 95 % interval | note |\n|---|---|---|---|")
     notching(pictures, args.psnr)
+    period(pictures, args.psnr)
     keys(pictures, args.psnr)
     averaging(args.psnr, pictures[0])
 
