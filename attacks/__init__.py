@@ -12,12 +12,12 @@ from attacks.compression import Avif, Jpeg, Jpeg2000, WebP
 from attacks.crop import Crop, CropResize
 from attacks.denoise import DctShrinkage, DenoiseResample, NonLocalMeans, TotalVariation, WaveletShrinkage
 from attacks.erase import Erase
-from attacks.filters import GaussianBlur, Median, Sharpen, Sharpness, SmallMedian
+from attacks.filters import GaussianBlur, Median, Sharpen, SmallMedian
 from attacks.geometry import Bending, Pad, Perspective, RemoveLines, Shear, Translate
 from attacks.identity import Identity
 from attacks.noise import GaussianNoise, SaltPepper, SpeckleNoise
 from attacks.partial import Collage, Inpaint, OverlayText, Paste, Splice, Stickers
-from attacks.photometric import Brightness, Contrast, Equalize, Gamma, Grayscale, Hue, Saturation
+from attacks.photometric import Brightness, Contrast, Equalize, Gamma, Grayscale, Hue, Saturation, Sharpness
 from attacks.regeneration import DiffusionRegeneration, Regeneration
 from attacks.reshare import Reshare
 from attacks.resize import Aspect, Resize, ResizeBack

@@ -127,7 +127,7 @@ class PrintScan(Attack):
 def _halftone(images: Tensor, period: float) -> Tensor:
     """Cyan, magenta, yellow and black dots, softly thresholded so that gradients pass; 0.05 to 0.95 on paper."""
     gained = 1 - images.clamp(0, 1)
-    gained = gained + 0.10 * 4 * gained * (1 - gained) * 0.5  # dot gain: the middle tones print darker
+    gained = gained + 0.2 * gained * (1 - gained)  # dot gain: the middle tones print darker
     black = 0.5 * gained.amin(1, keepdim=True)
     inks = torch.cat([(gained - black) / (1 - black).clamp(min=1e-3), black], 1)  # (N, 4, H, W)
     grid = warp.pixel_grid(images.shape[-2], images.shape[-1], images) * (2 * torch.pi / period)

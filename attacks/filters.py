@@ -1,6 +1,5 @@
 """Blur, median, sharpening: what a filter menu offers."""
 
-import torchvision.transforms.functional as vision
 from torch import Tensor
 
 from attacks.base import Attack, Generators
@@ -66,27 +65,6 @@ class SmallMedian(Median):
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
         """Exchange networks."""
         return filters.small_median(images, int(self.strength))
-
-
-class Sharpness(Attack):
-    """Move every value ``factor`` times as far from a smoothed picture (3x3, centre weight 5 of 13).
-
-    Args:
-        factor: 0 is the smoothed picture, 1 changes nothing, 2 is sharp; up to 10.
-    """
-
-    differentiable, geometric, harder = True, False, "away"
-    unit, identity = "factor", 1.0
-    reproduces = "OmniSealBench and JPEG Trust sharpness (Pillow's and torchvision's)"
-
-    def __init__(self, factor: float) -> None:
-        if not 0 <= factor <= 10:
-            raise ValueError(f"factor must be in 0..10, got {factor}")
-        super().__init__(factor)
-
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """The border stays as it is."""
-        return vision.adjust_sharpness(images, self.strength)
 
 
 class Sharpen(Attack):

@@ -16,11 +16,10 @@ class _Slider(Attack):
 
     differentiable, geometric, harder = True, False, "away"
     unit, identity = "factor", 1.0
-    largest: ClassVar[float] = 10
 
     def __init__(self, factor: float) -> None:
-        if not 0 <= factor <= self.largest:
-            raise ValueError(f"factor must be in 0..{self.largest:g}, got {factor}")
+        if not 0 <= factor <= 10:
+            raise ValueError(f"factor must be in 0..10, got {factor}")
         super().__init__(factor)
 
 
@@ -55,16 +54,27 @@ class Saturation(_Slider):
         return self.strength * images + (1 - self.strength) * vision.rgb_to_grayscale(images)
 
 
-class Gamma(_Slider):
-    """Raise every value to the power ``factor``: below 1 lifts the shadows, above 1 deepens them."""
+class Sharpness(_Slider):
+    """Move every value ``factor`` times as far from a smoothed picture (3x3, centre weight 5 of 13): 0 is smooth."""
 
-    unit = "exponent"
+    reproduces = "OmniSealBench and JPEG Trust sharpness (Pillow's and torchvision's)"
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """The border stays as it is."""
+        return vision.adjust_sharpness(images, self.strength)
+
+
+class Gamma(Attack):
+    """Raise every value to the power ``exponent``: below 1 lifts the shadows, above 1 deepens them."""
+
+    differentiable, geometric, harder = True, False, "away"
+    unit, identity = "exponent", 1.0
     reproduces = "JPEG Trust watermarking benchmark, gamma"
 
     def __init__(self, exponent: float) -> None:
         if not 0.1 <= exponent <= 10:
             raise ValueError(f"exponent must be in 0.1..10, got {exponent}")
-        Attack.__init__(self, exponent)
+        super().__init__(exponent)
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
         """Power law; the floor keeps the gradient at black finite."""

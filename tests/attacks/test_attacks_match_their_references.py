@@ -136,7 +136,12 @@ def test_median_is_scipys(photo, size):
 @pytest.mark.parametrize("factor", [0.25, 0.75, 1.4, 2.0])
 @pytest.mark.parametrize(
     ("attack", "enhancer"),
-    [(attacks.Brightness, "Brightness"), (attacks.Contrast, "Contrast"), (attacks.Saturation, "Color")],
+    [
+        (attacks.Brightness, "Brightness"),
+        (attacks.Contrast, "Contrast"),
+        (attacks.Saturation, "Color"),
+        (attacks.Sharpness, "Sharpness"),
+    ],
 )
 def test_sliders_are_pillows(photo, attack, enhancer, factor):
     images = (photo * 255).round() / 255

@@ -14,7 +14,10 @@ from PIL import features
 from watermark.evaluation.job import Job
 from watermark.metrics.perceptual import fingerprints
 
-LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "PyWavelets", "pillow", "hydra-core", "pyarrow")
+LIBRARIES = (
+    *("torch", "torchvision", "numpy", "scipy", "scikit-image", "PyWavelets", "pillow", "opencv-python-headless"),
+    *("hydra-core", "pyarrow"),
+)
 CODECS = {"libjpeg": "jpg", "libjpeg-turbo": "libjpeg_turbo", "webp": "webp", "avif": "avif", "openjpeg": "jpg_2000"}
 
 
