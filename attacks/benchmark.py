@@ -47,6 +47,8 @@ class Timing:
     gpu_ms: float | None
     """None where there was no CUDA device."""
     gpu_ratio: float | None
+    loops_ms: dict[str, float]
+    """Every loop's median, the fastest one's among them."""
 
 
 def run(
@@ -71,7 +73,7 @@ def _row(name: str, attack: Attack, loops: dict[str, Loop], images: Tensor, repe
     gpu_ms = median(times["gpu"]) if "gpu" in times else None
     return Timing(
         name, len(images), library, loop_ms, ours_ms, median(ratios), min(ratios), max(ratios),
-        gpu_ms, loop_ms / gpu_ms if gpu_ms else None,
+        gpu_ms, loop_ms / gpu_ms if gpu_ms else None, {key: median(times[key]) for key in loops},
     )  # fmt: skip
 
 

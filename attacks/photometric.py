@@ -78,7 +78,7 @@ class Gamma(Attack):
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
         """Power law; the floor keeps the gradient at black finite."""
-        return images.clamp(min=1e-6) ** self.strength
+        return images.clamp(min=1e-6).pow_(self.strength)
 
 
 class Hue(Attack):
