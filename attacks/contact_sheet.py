@@ -58,7 +58,8 @@ def psnr(first: Tensor, second: Tensor) -> float:
 def _tile(image: Tensor, cell: Cell, side: int, seed: int) -> Image.Image:
     with torch.no_grad():
         attacked = cell.attack(image[None], torch.Generator().manual_seed(seed))[0]
-    cost = "moves pixels" if cell.attack.geometric else f"{psnr(image, attacked):.1f} dB"
+    moves = cell.attack.moves(image.shape[-2], image.shape[-1])
+    cost = "moves pixels" if moves else f"{psnr(image, attacked):.1f} dB"
     size = "" if attacked.shape == image.shape else f", {attacked.shape[-1]}x{attacked.shape[-2]}"
     picture = codec.to_pillow(attacked[None])[0]
     fitted = ImageOps.contain(picture, (side, side), Image.Resampling.LANCZOS)
