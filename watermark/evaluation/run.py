@@ -46,7 +46,8 @@ def run(job: Job, progress: Progress) -> Path:
     workers = _workers(job, len(todo))
     (_measure_here if workers == 1 else _measure_in_pool)(job, store.folder, todo, counter, workers)
     rows = store.merge(job)
-    write_lookups(store.folder, job)
+    if all(store.has(unit) for unit in job.units):  # the last shard to end asks, of all rows
+        write_lookups(store.folder, job)
     write_json(
         store.folder / "progress.json",
         {
