@@ -95,11 +95,9 @@ def judge(what: str, tile: torch.Tensor, marker: Marker, pictures: list[torch.Te
         whole = tile / tile.square().mean().sqrt()
         forged.append(marker.reads(lay(whole, picture, marker, 1.0)) is not None)
     held = float(tile.square().mean().sqrt())
-    report(
-        f"removed by subtracting the mean, {what}",
-        removed,
-        f"damage {np.mean(damage):.1f} dB; RMS of the mean {held:.2f}",
-    )
+    for gain in GAINS:
+        note = f"damage {np.mean(damage[gain]):.1f} dB; RMS of the mean {held:.2f} of one mark"
+        report(f"removed by subtracting {gain:g} times the mean, {what}", removed[gain], note)
     report(f"forged by adding the mean, {what}", forged, "at the strength of a whole mark")
 
 

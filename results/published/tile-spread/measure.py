@@ -1,8 +1,7 @@
 # ruff: noqa: T201 - a script prints
-"""Measure tile_spread on a folder of pictures: payload recovery per attack, or false positives of unmarked pictures.
+"""Measure tile_spread on a folder of pictures: payload recovery per attack, and what it costs.
 
     python results/published/tile-spread/measure.py --images DIR --psnr 45 --rows results/runs/tile_spread_45.jsonl
-    python results/published/tile-spread/measure.py --images DIR --unmarked --rows results/runs/tile_spread_null.jsonl
     python results/published/tile-spread/measure.py --images DIR --cost
     python results/published/tile-spread/measure.py --summarise results/runs/tile_spread_*.jsonl
 
@@ -27,7 +26,6 @@ from attacks.rotation import Rotation
 from watermark.codec import Codec, Layout, Payload
 from watermark.config import CONFIG_DIR, EvaluateConfig, build_named
 from watermark.detection.detector import Detector
-from watermark.detection.null import log10_p_value
 from watermark.evaluation.job import Cell, suite_cells
 from watermark.images import to_8bit
 from watermark.metrics.psnr import psnr
@@ -37,7 +35,6 @@ from watermark.metrics.worst_tile import worst_tile_psnr
 from watermark.transforms.resample import resize
 
 KEYS = 5
-NULL_KEYS = 200
 
 
 def tensor(picture: Image.Image) -> torch.Tensor:
@@ -97,26 +94,6 @@ def measure_marked(path: Path, index: int, args: argparse.Namespace, cells: list
     return row
 
 
-def measure_unmarked(path: Path, index: int, args: argparse.Namespace, cells: list[Cell]) -> dict:
-    """Full search; the reading is scored against the words of many codec keys, and decoded blindly under one."""
-    key, original = f"measure {index % KEYS}", load(path)
-    scheme = build_named("scheme", args.scheme, key=key)
-    codec = Codec(build_named("codec", args.codec), scheme.message_bits, f"codec {key}")
-    row: dict = {"cells": []}
-    for cell in cells:
-        started = time.process_time()
-        readout = scheme.decode(attacked(cell, original, path.name))
-        seconds = time.process_time() - started
-        found = Detector(codec).detect(readout)[0]
-        words = np.random.default_rng(seeded(path.name, cell.name, cell.strength)).random(
-            (NULL_KEYS, codec.message_bits)
-        )
-        log10_p = log10_p_value(readout.logits.expand(NULL_KEYS, -1), torch.from_numpy(words > 0.5))
-        hits = [int((torch.as_tensor(log10_p) <= -power).sum()) for power in (1, 2, 3, 6)]
-        row["cells"].append([cell.name, cell.strength, found.is_marked, found.log10_p, seconds, hits])
-    return row
-
-
 def cost(source: Path, name: str) -> None:
     """CPU seconds of one thread against size: one picture enlarged, then marked and read, also rotated and unmarked."""
     print("| size | embed | read, untouched | read, rotated 20 degrees | read, unmarked |\n|---|---|---|---|---|")
@@ -140,14 +117,6 @@ def summarise(paths: list[Path]) -> None:
     """Print one table per file of rows."""
     for path in paths:
         rows = [json.loads(line) for line in path.read_text().splitlines()]
-        if "psnr" not in rows[0]:
-            cells = [cell for row in rows for cell in row["cells"]]
-            hits = np.sum([cell[5] for cell in cells], axis=0)
-            print(f"## {path.stem}: {len(rows)} unmarked pictures, {len(cells)} full searches\n")
-            print(f"blind detections at 1e-6: {sum(cell[2] for cell in cells)} of {len(cells)}; ", end="")
-            print(f"trials against random keys: {len(cells) * NULL_KEYS}; p <= 1e-1, 1e-2, 1e-3, 1e-6: {hits.tolist()}")
-            print(f"CPU seconds per search, median: {np.median([cell[4] for cell in cells]):.2f}\n")
-            continue
         by_cell = defaultdict(list)
         for row in rows:
             for cell in row["cells"]:
@@ -179,7 +148,6 @@ def main() -> None:
     parser.add_argument("--override", action="append", default=[], help="attack/needs_model@suite.taesd=taesd, ...")
     parser.add_argument("--codec", default="l64")
     parser.add_argument("--limit", type=int, default=None)
-    parser.add_argument("--unmarked", action="store_true")
     parser.add_argument("--cost", action="store_true")
     parser.add_argument("--summarise", type=Path, nargs="+")
     args = parser.parse_args()
@@ -196,7 +164,7 @@ def main() -> None:
     with args.rows.open("a") as out:
         for index in order:
             if paths[index].name not in done:
-                row = (measure_unmarked if args.unmarked else measure_marked)(paths[index], index, args, cells)
+                row = measure_marked(paths[index], index, args, cells)
                 out.write(json.dumps({"image": paths[index].name} | row) + "\n")
                 out.flush()
     return None

@@ -3,10 +3,12 @@
     python results/published/tile-spread/unmarked.py --images DIR --trials kodak_unmarked.npz
     python results/published/tile-spread/unmarked.py --summarise kodak_unmarked.npz
 
-A trial is one picture after one attack, read under one key of scheme and codec. It gives two p-values: of one payload
-named beforehand (whatever was read pays for all its readings), and of the blind answer (which also pays for every code
-word, and is 1 where no reading has right check bits). Cells are taken in a shuffled order and saved as they come, so a
-stopped run goes on where it was.
+A trial is one picture after one attack, under one key of the scheme and one of the codec: the full search under the
+scheme's key, then the detector. It gives two p-values: of one payload named beforehand (which pays for all readings of
+the picture), and of the blind answer (which also pays for every code word, and is 1 where no reading has right check
+bits). Every search is shown to several codec keys: their signs are what the promise is made over, and given what was read
+their p-values are independent. Cells are taken in a shuffled order and saved as they come, so a stopped run goes on
+where it was.
 """
 
 import argparse
@@ -21,22 +23,35 @@ from scipy.stats import beta
 from watermark.codec import Codec, Payload
 from watermark.config import build_named
 from watermark.detection.detector import Detector
+from watermark.schemes.base import Readout
 
 LEVELS = (1e-1, 1e-2, 1e-3, 1e-6)
 
 
-def trial(detectors: list[Detector], many: ManyKeys, picture: torch.Tensor, seed: int) -> np.ndarray:
-    """``(2, keys)`` log10 p: of a payload named beforehand, and blind."""
-    rng = np.random.default_rng(seed)
+def trials(detectors: list[Detector], many: ManyKeys, picture: torch.Tensor, seed: int) -> np.ndarray:
+    """``(2, scheme keys, codec keys)`` log10 p: of a payload named beforehand, and blind."""
+    rng, read = np.random.default_rng(seed), many.read(picture)
+    counts = {len(answer.others[0]) if answer.others is not None else 0 for answer in read}
+    others = None if counts == {0} else torch.cat([_padded(answer, max(counts)) for answer in read])
+    batch = Readout(
+        *(torch.cat([getattr(answer, name) for answer in read]) for name in ("logits", "hypotheses")), others
+    )
     found = []
-    for detector, readout in zip(detectors, many.read(picture), strict=True):
+    for detector in detectors:
         layout = detector.codec.layout
         bits = (layout.provider_bits, layout.content_bits)
-        provider, content = (int(rng.integers(2 ** min(count, 62))) for count in bits)
-        named = Payload(version=1, provider_id=provider, content_id=content)
-        answer = detector.detect(readout, expected=[named])[0]
-        found.append((answer.log10_p_expected, answer.log10_p))
+        numbers = [[int(rng.integers(2 ** min(count, 62))) for count in bits] for _ in read]
+        named = [Payload(version=1, provider_id=provider, content_id=content) for provider, content in numbers]
+        answers = detector.detect(batch, expected=named)
+        found.append([(answer.log10_p_expected, answer.log10_p) for answer in answers])
     return np.array(found, dtype=np.float32).T
+
+
+def _padded(answer: Readout, count: int) -> torch.Tensor:
+    """Its other readings, filled up with zeros, which say nothing."""
+    if answer.others is None:
+        return answer.logits.new_zeros(1, count, answer.logits.shape[1])
+    return torch.nn.functional.pad(answer.others, (0, 0, 0, count - answer.others.shape[1]))
 
 
 def run(args: argparse.Namespace) -> None:
@@ -44,19 +59,19 @@ def run(args: argparse.Namespace) -> None:
     many = ManyKeys([f"unmarked {number}" for number in range(args.keys)], args.scheme)
     layout = build_named("codec", args.codec)
     size = many.schemes[0].message_bits
-    detectors = [Detector(Codec(layout, size, f"unmarked codec {number}")) for number in range(args.keys)]
+    detectors = [Detector(Codec(layout, size, f"unmarked codec {number}")) for number in range(args.codecs)]
     paths = sorted(path for path in args.images.iterdir() if path.suffix.lower() in {".png", ".webp", ".jpg"})
     cells = attack_cells(args.suite, [])
     names = np.array([f"{cell.name} {'' if cell.strength is None else f'{cell.strength:g}'}".strip() for cell in cells])
-    p = np.full((len(paths), len(cells), 2, args.keys), np.nan, np.float32)
+    p = np.full((len(paths), len(cells), 2, args.keys, args.codecs), np.nan, np.float32)
     if args.trials.exists():
         p = np.load(args.trials)["log10_p"].astype(np.float32)
-    todo = np.argwhere(np.isnan(p[:, :, 0, 0]))
+    todo = np.argwhere(np.isnan(p[:, :, 0, 0, 0]))
     np.random.default_rng(0).shuffle(todo)
     for number, (row, column) in enumerate(todo, start=1):
         picture = attacked(cells[column], load(paths[row]), paths[row].name)
-        p[row, column] = trial(detectors, many, picture, seeded("unmarked", paths[row].name, names[column]))
-        if number % 10 == 0 or number == len(todo):
+        p[row, column] = trials(detectors, many, picture, seeded("unmarked", paths[row].name, names[column]))
+        if number % 5 == 0 or number == len(todo):
             fresh = args.trials.with_suffix(".new.npz")
             np.savez_compressed(
                 fresh, log10_p=p.astype(np.float16), pictures=[path.name for path in paths], attacks=names
@@ -67,11 +82,11 @@ def run(args: argparse.Namespace) -> None:
 def summarise(path: Path) -> None:
     """Counts against what is promised, with Clopper-Pearson intervals."""
     held = np.load(path)
-    p = held["log10_p"].astype(np.float64)  # (pictures, attacks, 2, keys)
-    p = np.moveaxis(p, 2, 0)
-    count = int((~np.isnan(p[0])).sum())
-    pictures = int((~np.isnan(p[0])).any((1, 2)).sum())
-    print(f"{count} trials: {pictures} pictures, {p.shape[3]} keys, {p.shape[2]} attacks\n")
+    p = np.moveaxis(held["log10_p"].astype(np.float64), 2, 0)  # (2, pictures, attacks, scheme keys, codec keys)
+    done = ~np.isnan(p[0])
+    count, searches, pictures = int(done.sum()), int(done[..., 0].sum()), int(done.any((1, 2, 3)).sum())
+    print(f"{count} trials: {searches} searches ({pictures} pictures x attacks x {p.shape[3]} scheme keys), ", end="")
+    print(f"each under {p.shape[4]} codec keys\n")
     print("| p-value | at or below | count | promised at most | measured rate, 95 % interval |\n|---|---|---|---|---|")
     for kind, name in enumerate(("of a payload named beforehand", "of the blind answer")):
         for level in LEVELS:
@@ -91,7 +106,8 @@ def main() -> None:
     parser.add_argument("--scheme", default="tile_spread")
     parser.add_argument("--codec", default="l64")
     parser.add_argument("--suite", default="tile_spread")
-    parser.add_argument("--keys", type=int, default=16)
+    parser.add_argument("--keys", type=int, default=8, help="of the scheme")
+    parser.add_argument("--codecs", type=int, default=24, help="codec keys that see each search")
     parser.add_argument("--summarise", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
