@@ -104,3 +104,12 @@ def test_a_flat_graphic_ends_above_the_target_rather_than_showing_grain(picture)
     marker = Learned(key=3, target_psnr=42.0)
     assert float(psnr(to_8bit(marker.embed(flat, message)), flat)) > 43.5
     assert abs(float(psnr(to_8bit(marker.embed(picture, message)), picture)) - 42) < 0.05
+
+
+def test_colour_upside_down_speaks_for_the_mark_and_not_against_it(marked):
+    """What a half turn of the hue does to colour differences: the same luma, blue difference of opposite sign."""
+    scheme, message, image = marked
+    luma = (image * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True).expand(-1, 3, -1, -1)
+    inverted, grey = (to_8bit(x.clamp(0, 1)) for x in (2 * luma - image, luma))
+    score = [float(total_correlation(scheme.decode(x).logits, message)) for x in (inverted, grey)]
+    assert score[0] > score[1] > 14

@@ -190,6 +190,7 @@ class LatticeMark(nn.Module):
 
         With several ``parts`` each picture was read in so many windows (in consecutive rows), and their decisions add.
         """
+        lines = upright(lines, layout.is_pilot)
         weights = self.weights(lines, layout.is_pilot, self.radius, self.angle)
         summed = (lines * weights).sum(1)  # (N parts, L) over planes
         symbols = torch.stack([summed.real, summed.imag], 1) * layout.sign  # (N parts, 2, L)
@@ -201,6 +202,16 @@ class LatticeMark(nn.Module):
     def forward(self, maps: Tensor, layout: Layout, where: Alignment) -> Tensor:
         """Soft bits ``(N, K)`` of whitened planes ``(N, 2, H, W)`` whose alignment is known."""
         return self.soft_bits(self.read_lines(spectra(maps), layout, where), layout)
+
+
+def upright(lines: Tensor, is_pilot: Tensor) -> Tensor:
+    """Lines ``(N, P, L)``, every plane turned over whose pilot is plainly upside down, as colour after a turn of hue.
+
+    Three deviations below nothing decide, and the pilot alone: no message bit has a say in it.
+    """
+    pilot = lines[..., is_pilot].real
+    score = pilot.sum(-1, keepdim=True) * (2 / pilot.shape[-1]) ** 0.5
+    return torch.where(score < -3, -lines, lines)
 
 
 def spectra(maps: Tensor) -> tuple[Spectrum, Spectrum]:

@@ -136,9 +136,9 @@ class Learned(Scheme):
         first = sync.fast(luma_plane, scales)
         if (first.best().score >= sync.accept).all():
             return sync.deepen(first, ())
-        both = luma_plane.plus(planes[1])
-        stages = ((both, lambda part: sync.fast(part, scales)), (luma_plane, sync.search), (both, sync.search))
-        return sync.deepen(first, stages)
+        both, turned = luma_plane.plus(planes[1]), luma_plane.plus(planes[1], -1.0)  # colour after a turn of the hue
+        fast = [(part, lambda part: sync.fast(part, scales)) for part in (both, turned)]
+        return sync.deepen(first, [*fast, (luma_plane, sync.search), (both, sync.search)])
 
     def _read_bent(self, maps: Tensor, found: Alignment) -> tuple[Tensor, Tensor]:
         """Read window by window: soft bits, and the windows' joint score."""

@@ -50,12 +50,15 @@ class Spectrum:
         chosen._grid = self._grid[keep]
         return chosen
 
-    def plus(self, other: "Spectrum") -> "Spectrum":
-        """The sum with another plane of the same pictures, at unit noise: stronger where both planes kept the mark."""
+    def plus(self, other: "Spectrum", sign: float = 1.0) -> "Spectrum":
+        """The sum with another plane of the same pictures, at unit noise: stronger where both planes kept the mark.
+
+        With ``sign`` -1 the other plane is taken upside down.
+        """
         if self._grid.shape != other._grid.shape:
             raise ValueError(f"expected maps of one size and number, got {self.size} and {other.size}")
         chosen = self.select(torch.arange(len(self), device=self.device))
-        chosen._grid = (self._grid + other._grid) * 0.5**0.5
+        chosen._grid = (self._grid + sign * other._grid) * 0.5**0.5
         return chosen
 
     def at(self, frequencies: Tensor) -> Tensor:
