@@ -25,6 +25,7 @@ ATTACKS = {
     "mirrored": Flip(),
     "0.7 of the size": Resize(0.7),
     "grey, blurred": lambda x: GaussianBlur(1.5)(Grayscale()(x)),
+    "negative": lambda x: 1 - x,
 }
 
 

@@ -37,7 +37,7 @@ class Record:
     bit_errors: int | None
     """Channel bits that disagree with the expected message; None if decoding failed."""
     log10_p: float | None
-    """Blind detection: p-value after paying for every code word and hypothesis tried."""
+    """Blind detection: p-value after paying for every code word and reading tried."""
     is_marked: bool
     """``log10_p`` at or below the deployed rate."""
     log10_p_expected: float | None

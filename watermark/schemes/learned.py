@@ -19,7 +19,16 @@ from torch import Tensor
 from watermark.keys import keyed_uniform
 from watermark.schemes.base import Readout, Scheme
 from watermark.schemes.lattice_mark import LatticeMark, Layout, spectra, working_copy
-from watermark.synchronization import Alignment, Spectrum, Synchronizer, follow, joint_score, spread_to, windows
+from watermark.synchronization import (
+    MARGIN,
+    Alignment,
+    Spectrum,
+    Synchronizer,
+    follow,
+    joint_score,
+    spread_to,
+    windows,
+)
 from watermark.transforms.color import luma
 from watermark.transforms.jnd import texture_mask
 
@@ -131,9 +140,14 @@ class Learned(Scheme):
     def _align(
         self, planes: tuple[Spectrum, Spectrum], scales: tuple[float, ...]
     ) -> tuple[Alignment, Tensor, Alignment]:
-        """Luma alone where that is enough, so that grey pictures are found; then both planes, then every geometry."""
+        """Luma alone where that is enough, so that grey pictures are found; then both planes, then every geometry.
+
+        Luma is tried upside down too: so it lies in a negative, and after half a turn of the hue.
+        """
         sync, luma_plane = self.synchronizer, planes[0]
-        first = sync.fast(luma_plane, scales)
+        first, negative = sync.fast(luma_plane, scales), sync.fast(luma_plane.upside_down(), scales)
+        better = negative.best().score > first.best().score + MARGIN
+        first = first.replaced(better, negative.select(better))
         if (first.best().score >= sync.accept).all():
             return sync.deepen(first, ())
         both, turned = luma_plane.plus(planes[1]), luma_plane.plus(planes[1], -1.0)  # colour after a turn of the hue

@@ -3,10 +3,11 @@
 from watermark.synchronization.geometry import Alignment, Pilot
 from watermark.synchronization.reading import read_lines, trust
 from watermark.synchronization.spectrum import Spectrum
-from watermark.synchronization.synchronizer import Synchronizer
+from watermark.synchronization.synchronizer import MARGIN, Synchronizer
 from watermark.synchronization.tracking import follow, joint_score, spread_to, windows
 
 __all__ = [
+    "MARGIN",
     "Alignment",
     "Pilot",
     "Spectrum",

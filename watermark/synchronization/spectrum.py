@@ -61,6 +61,12 @@ class Spectrum:
         chosen._grid = (self._grid + sign * other._grid) * 0.5**0.5
         return chosen
 
+    def upside_down(self) -> "Spectrum":
+        """The spectrum of the same maps with their sign turned, as a negative of the picture has it."""
+        chosen = self.select(torch.arange(len(self), device=self.device))
+        chosen._grid = -self._grid
+        return chosen
+
     def at(self, frequencies: Tensor) -> Tensor:
         """Look lines up by cubic interpolation.
 
