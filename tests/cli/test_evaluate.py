@@ -149,7 +149,7 @@ def test_ctrl_c_says_one_line_and_leaves_no_process_behind(tmp_path):
     while not list(parts.glob("*.rows.parquet")) and time.monotonic() < deadline:
         time.sleep(0.1)
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to every process of the group
-    _, printed = running.communicate(timeout=60)
+    _, printed = running.communicate(timeout=120)
     assert running.returncode == 130
     assert "Traceback" not in printed
     assert "the same command goes on from here" in printed

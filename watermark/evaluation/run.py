@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -124,12 +123,15 @@ def _measure_in_pool(job: Job, folder: Path, todo: list[Unit], counter: _Counter
 
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes started in here ignore Ctrl-C: a terminal sends it to all, and only the parent has something to say."""
-    if threading.current_thread() is not threading.main_thread():
+    """Processes started in here never see Ctrl-C: a terminal sends it to all, and only the parent has something to say.
+
+    One that arrives meanwhile waits for the parent.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited by children, unlike a handler
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
