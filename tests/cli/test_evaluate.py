@@ -142,7 +142,12 @@ def test_ctrl_c_says_one_line_and_leaves_no_process_behind(tmp_path):
     ]
     command = [sys.executable, str(tmp_path / "run.py"), "evaluate", *words, "name=stopped"]
     running = subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )
     parts = tmp_path / "stopped" / "parts"
     deadline = time.monotonic() + 90
