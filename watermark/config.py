@@ -76,6 +76,9 @@ class EvaluateConfig:
     """Processes; None: one per core on CPU, one on a GPU."""
     shard: str = "1/1"
     """``i/n``: do only the i-th of n equal parts; all parts write into the same run folder."""
+    unmarked: int | None = None
+    """Pictures that are measured unmarked too, spread evenly; None: all. Proving that there is no mark costs a detector
+    more than finding one."""
     samples: int = 4
     """Images whose pictures are kept for the report."""
     perceptual: list[str] = field(default_factory=list)

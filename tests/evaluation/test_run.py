@@ -238,6 +238,39 @@ def test_marked_pictures_get_every_measure_and_attacked_ones_only_what_they_cost
     assert all(r["ciede2000"] is None for r in rows if not r["marked"])
 
 
+def test_fewer_pictures_can_be_measured_unmarked_and_the_marked_rows_stay_the_same(tmp_path):
+    data = {**load("data", "synthetic"), "count": 4, "width": 192, "height": 160}
+    rows = {}
+    for unmarked, size in ((None, 1), (2, 3), (1, 1)):
+        measured = config(tmp_path, data=data, unmarked=unmarked, batch_size=size, name=f"{unmarked}")
+        rows[unmarked] = rows_of(run(Job(measured), quiet)).to_pylist()
+    plain = {json.dumps({**row, "logits": None}) for row in rows[None]}
+    for unmarked, pictures in ((2, 2), (1, 1)):
+        assert all(json.dumps({**row, "logits": None}) in plain for row in rows[unmarked])
+        assert sum(row["marked"] for row in rows[unmarked]) == sum(row["marked"] for row in rows[None])
+        assert len({row["image"] for row in rows[unmarked] if not row["marked"]}) == pictures
+    with pytest.raises(UserError, match="unmarked: expected at least 1 picture, got 0"):
+        Job(config(tmp_path, unmarked=0))
+
+
+def test_an_interrupted_run_holds_the_same_pictures_for_every_scheme(tmp_path):
+    job = Job(config(tmp_path))
+    seen = []
+
+    def stop(done, _total):
+        seen.append(done)
+        if done >= 4 * len(job.cells):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(job, stop)
+    store = RunStore(run_folder(job))
+    done = [unit for unit in job.units if store.has(unit)]
+    assert len(done) >= 2
+    pictures = [{unit.indices for unit in done if unit.scheme == scheme} for scheme in job.config["schemes"]]
+    assert abs(len(pictures[0]) - len(pictures[1])) <= 1
+
+
 def test_resharing_without_resampling_has_a_cost_and_with_it_has_none(tmp_path):
     reshare = load("attack", "reshare")
     reshare["sweep"] = {"long_edge": [720]}

@@ -80,8 +80,10 @@ def _compose_scheme(name: str) -> dict[str, Any]:
 def _run_with_progress(job: Job) -> Path:
     console = Console(stderr=True)
     counts = f"{len(job.images.infos)} pictures, {len(job.config['schemes'])} schemes, {len(job.cells)} cells each"
+    fewer = len(job.unmarked) < len(job.images.infos)
+    unmarked = f"{len(job.unmarked)} of the pictures unmarked" if fewer else "unmarked"
     console.print(
-        f"{counts}, marked and unmarked -> {run_folder(job)}",
+        f"{counts}, marked and {unmarked} -> {run_folder(job)}",
         highlight=False,
         soft_wrap=True,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from watermark.data.images import ImageInfo, ImageSet
+from watermark.data.images import ImageInfo, ImageSet, spread
 from watermark.errors import UserError
 from watermark.files import find_pictures, load
 
@@ -30,7 +30,7 @@ class FolderImages(ImageSet):
         found = list(find_pictures(self.path))
         if not found:
             raise UserError(f"data.path: no pictures below {path}")
-        self.paths = [found[i] for i in self.spread(len(found))]
+        self.paths = [found[i] for i in spread(limit, len(found))]
 
     def describe(self) -> list[ImageInfo]:
         """Sizes from the file headers, hashes of the files; a broken file has size 0 and fails when it is loaded."""

@@ -19,7 +19,6 @@ from watermark.images import to_8bit
 from watermark.metrics.perceptual import BACKBONES
 from watermark.metrics.psnr import psnr
 from watermark.metrics.ssim import ssim
-from watermark.schemes.base import Readout
 from watermark.watermarker import Watermarker
 
 log = logging.getLogger(__name__)
@@ -47,6 +46,8 @@ class UnitRun:
         self.job, self.unit, self.marker = job, unit, marker
         self.infos = [job.images.infos[i] for i in unit.indices]
         self.payloads = [job.payload(info) for info in self.infos]
+        self.all = range(len(self.infos))
+        self.unmarked = [i for i in self.all if unit.indices[i] in job.unmarked]
         self.message = torch.as_tensor(marker.codec.encode(self.payloads))
         self.out = Measured()
 
@@ -70,15 +71,17 @@ class UnitRun:
         quality = {name: measure(marked, original).tolist() for name, measure in self.job.quality.items()}
         for cell in cells:
             try:
-                self._cell(cell, original, None)
-                self._cell(cell, marked, quality)
+                if self.unmarked:
+                    self._cell(cell, original[self.unmarked], self.unmarked, None)
+                self._cell(cell, marked, self.all, quality)
             except Exception as error:
                 self._failed(cell, error)
             done()
         return self.out
 
-    def _cell(self, cell: Cell, images: Tensor, quality: dict[str, list[float]] | None) -> None:
-        attacked = self._attack(cell, images)
+    def _cell(self, cell: Cell, images: Tensor, members: Sequence[int], quality: dict[str, list[float]] | None) -> None:
+        """One attack on some of the unit's pictures, marked where ``quality`` is given."""
+        attacked = self._attack(cell, images, members)
         if quality is not None and cell.attack is not None:
             self.out.pictures[f"attacked/{cell.name}-{cell.strength}"] = attacked
         moved = attacked.shape != images.shape or (cell.attack is not None and cell.attack.moves(*images.shape[-2:]))
@@ -86,16 +89,18 @@ class UnitRun:
         attack_ssim = None if moved else ssim(attacked, images).tolist()
         with self._timed("decode", cell.name, attacked):
             readout = self.marker.scheme.decode(attacked)
-            found = self.marker.detector.detect(readout, expected=self.payloads)
-        for i in range(len(self.infos)):
-            cost = (attack_psnr[i] if attack_psnr else None, attack_ssim[i] if attack_ssim else None)
-            own = None if quality is None else {name: values[i] for name, values in quality.items()}
-            self.out.rows.append(self._record(cell, i, readout, found[i], own, cost))
+            found = self.marker.detector.detect(readout, expected=[self.payloads[i] for i in members])
+        for place, i in enumerate(members):
+            cost = (attack_psnr[place] if attack_psnr else None, attack_ssim[place] if attack_ssim else None)
+            own = None if quality is None else {name: values[place] for name, values in quality.items()}
+            logits = readout.reading(place, found[place].reading).double().cpu()
+            self.out.rows.append(self._record(cell, i, logits, found[place], own, cost))
 
-    def _attack(self, cell: Cell, images: Tensor) -> Tensor:
+    def _attack(self, cell: Cell, images: Tensor, members: Sequence[int]) -> Tensor:
         if cell.attack is None:
             return images
-        generators = [torch.Generator().manual_seed(self.job.attack_seed(info, cell)) for info in self.infos]
+        seeds = [self.job.attack_seed(self.infos[i], cell) for i in members]
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         with self._timed("attack", cell.name, images):
             return to_8bit(cell.attack(images, generators))
 
@@ -103,13 +108,12 @@ class UnitRun:
         self,
         cell: Cell,
         i: int,
-        readout: Readout,
+        logits: Tensor,
         found: Detection,
         quality: dict[str, float] | None,
         cost: tuple[float | None, float | None],
     ) -> Record:
         marked, payload = quality is not None, self.payloads[i]
-        logits = readout.reading(i, found.reading).double().cpu()
         right = (found.provider_id, found.content_id) == (payload.provider_id, payload.content_id)
         measured: dict[str, Any] = {name: _finite((quality or {}).get(name)) for name in (*QUALITY, *BACKBONES)}
         return Record(
@@ -122,7 +126,7 @@ class UnitRun:
             decoded_provider_id=found.provider_id,
             decoded_content_id=found.content_id,
             payload_ok=found.is_marked and right if marked else None,
-            hypotheses=int(readout.hypotheses[i]),
+            hypotheses=found.hypotheses,
             **measured,
             attack_psnr=_finite(cost[0]),
             attack_ssim=_finite(cost[1]),
@@ -155,8 +159,8 @@ class UnitRun:
         nothing = dict.fromkeys(Record.__dataclass_fields__)
         self.out.rows = kept + [
             Record(**{**nothing, **self._identity(cell, i), "marked": marked, "is_marked": False, "error": reason})
-            for marked in (False, True)
-            for i in range(len(self.infos))
+            for marked, members in ((False, self.unmarked), (True, self.all))
+            for i in members
         ]
 
     @contextmanager

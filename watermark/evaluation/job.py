@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from attacks.base import Attack
 from watermark.codec import Layout, Payload
 from watermark.config import build
-from watermark.data.images import ImageInfo, ImageSet
+from watermark.data.images import ImageInfo, ImageSet, spread
 from watermark.errors import UserError
 from watermark.keys import keyed_words
 from watermark.metrics.ciede2000 import ciede2000
@@ -81,6 +81,9 @@ class Job:
         self.device = pick_device(config["device"])
         self.images: ImageSet = build(OmegaConf.create(config["data"]))
         self.layout: Layout = build(OmegaConf.create(config["codec"]))
+        self.unmarked_limit: int | None = config.get("unmarked")  # runs of earlier versions do not say
+        if self.unmarked_limit is not None and self.unmarked_limit < 1:
+            raise UserError(f"unmarked: expected at least 1 picture, got {self.unmarked_limit}")
         self.key = f"evaluation {self.seed}"  # not a secret: an evaluation marks nothing that matters
 
     @cached_property
@@ -100,6 +103,11 @@ class Job:
             else:
                 groups.append([index])
         return [Unit(scheme, tuple(group)) for scheme in self.config["schemes"] for group in groups]
+
+    @cached_property
+    def unmarked(self) -> frozenset[int]:
+        """The pictures that are measured without a mark too."""
+        return frozenset(spread(self.unmarked_limit, len(self.images.infos)))
 
     def marker(self, scheme: str) -> Watermarker:
         """A scheme ready to embed and detect, on the job's device."""

@@ -40,6 +40,7 @@ def run(job: Job, progress: Progress) -> Path:
     index, count = _shard(job.config["shard"])
     mine = job.units[index::count]
     todo = [unit for unit in mine if not store.has(unit)]
+    todo.sort(key=lambda unit: unit.indices)  # an interrupted run holds the same pictures for every scheme
     start = time.perf_counter()
     counter = _Counter(progress, (len(mine) - len(todo)) * len(job.cells), len(mine) * len(job.cells))
     workers = _workers(job, len(todo))
