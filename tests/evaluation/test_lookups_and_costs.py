@@ -1,6 +1,7 @@
 """Near and random IDs looked up on the rows of a run, and what marking costs."""
 
 import json
+from xml.etree import ElementTree
 
 import pyarrow.parquet as pq
 import pytest
@@ -92,24 +93,35 @@ def test_forgery_without_pictures_or_a_run_says_what_to_give(capsys, tmp_path):
 def test_bench_times_every_stage_and_leaves_out_what_is_too_large():
     marker = Watermarker.load("dwt_dct", key="k", device="cpu")
     threads = torch.get_num_threads()
-    cases = list(measure("dwt_dct", marker, (128, 64, 256), (1, 2), torch.device("cpu"), megapixels=0.05))
-    sizes = [case.side**2 * case.batch for case in cases]
-    assert sizes == sorted(sizes)
-    assert max(sizes) <= 50_000
-    assert {case.stage for case in cases} == {"embed", "read marked", "read unmarked"}
-    assert all(0 < case.seconds <= case.slowest and case.peak_bytes > 50 * 2**20 for case in cases)
+    sizes = ((128, 128), (64, 64), (200, 100), (256, 256))
+    cases = list(measure("dwt_dct", marker, sizes, (1, 2), torch.device("cpu"), megapixels=0.05))
+    pixels = [case.width * case.height * case.batch for case in cases]
+    assert pixels == sorted(pixels)
+    assert max(pixels) <= 50_000
+    assert {case.stage for case in cases} == {"embed", "read marked", "read rotated", "read unmarked"}
+    assert all(0 < case.fastest <= case.seconds <= case.slowest for case in cases)
+    assert all(case.peak_bytes > 50 * 2**20 for case in cases)
+    found = {(case.width, case.stage): case.found for case in cases if case.batch == 1}
+    assert (found[200, "embed"], found[200, "read marked"], found[200, "read unmarked"]) == (None, 1, 0)
     assert torch.get_num_threads() == threads
 
 
 def test_bench_pictures_are_whole_and_differ():
-    batch = pictures(1100, 2)
-    assert batch.shape == (2, 3, 1100, 1100)
+    batch = pictures(1100, 700, 2)
+    assert batch.shape == (2, 3, 700, 1100)
     assert not torch.equal(batch[0], batch[1])
 
 
-def test_the_bench_command_joins_the_report(folder, capsys):
-    assert main(["bench", "--run", str(folder), "--sides", "64", "128", "--batches", "1", "--device", "cpu"]) == 0
+def test_the_bench_command_joins_the_report_and_draws_a_file_of_its_own(folder, capsys):
+    assert main(["bench", "--run", str(folder), "--sizes", "128", "192x128", "--batches", "1", "--device", "cpu"]) == 0
     assert 'class="plot scaling"' in (folder / "report.html").read_text()
-    assert "| dwt_dct | embed | 128 | 1 |" in (folder / "bench.md").read_text()
+    assert "| dwt_dct | embed | 192x128 | 1 |" in (folder / "bench.md").read_text()
+    drawn = ElementTree.parse(folder / "bench.svg").getroot()
+    assert len(drawn.findall("{http://www.w3.org/2000/svg}svg")) == 4  # a panel per stage
     assert main(["bench", "--run", str(folder), "--schemes", "tile_spread"]) == 2
     assert "the run has dwt_dct" in capsys.readouterr().err
+    for wrong in ("64x", "x", "0", "12.5"):
+        assert main(["bench", "--sizes", wrong]) == 2
+        assert f"expected N or WIDTHxHEIGHT in px, got {wrong}" in capsys.readouterr().err
+    assert main(["bench", "--schemes", "dwt_dct", "--sizes", "8"]) == 2
+    assert "nothing was timed" in capsys.readouterr().err

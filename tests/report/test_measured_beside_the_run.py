@@ -3,12 +3,14 @@
 import json
 
 import jsonschema
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
 from watermark.cli import main
 from watermark.evaluation.aggregate import load_run
+from watermark.metrics.scaling import power_law
 from watermark.report import build_report, schema
 from watermark.report.data import report_data
 
@@ -82,6 +84,33 @@ def test_bench_cases_become_plots_and_a_table(small, tmp_path):
     data, page = rebuilt(small)
     assert len(data["cost"]["scaling"]["cases"]) == len(CASES)
     assert page.count('class="plot scaling"') == 2
+    assert data["cost"]["scaling"]["cases"][0]["fastest"] is None  # a file of format 1 has none
+    growth = {(g["scheme"], g["stage"]): g for g in data["cost"]["scaling"]["growth"]}
+    assert growth["steady", "embed"]["exponent"] == pytest.approx(
+        0.5
+    )  # seconds go with the side, pixels with its square
+
+
+def test_a_power_law_is_found_with_its_interval_and_its_steepest_step():
+    pixels = np.array([256, 512, 1024, 2048, 4096]) ** 2
+    law = power_law(pixels, 3e-7 * pixels)
+    assert (law.exponent, law.low, law.high, law.steepest) == pytest.approx((1, 1, 1, 1))
+    bent = power_law(pixels, [0.1, 0.1, 0.1, 0.4, 1.6])  # flat, then proportional
+    assert (bent.exponent, bent.high - bent.low > 0.9) == (pytest.approx(0.5), True)
+    assert bent.steepest == pytest.approx(1)
+    assert power_law(pixels[:2], [1, 2]).low is None
+    assert power_law(pixels[:1], [1]) is None
+    with pytest.raises(ValueError, match="above 0"):
+        power_law(pixels, [0, 1, 1, 1, 1])
+
+
+def test_speed_is_shown_in_images_a_second(small):
+    data, page = rebuilt(small)
+    card = data["schemes"][0]
+    assert card["images_per_second"] == pytest.approx({"embed": 5.0, "decode": 10.0})  # 16 images in 3.2 and 1.6 s
+    assert card["seconds"] == pytest.approx({"embed": 0.2, "decode": 0.1})
+    assert all(row["images_per_second"] == pytest.approx(20) for row in data["cost"]["attacks"])
+    assert "<dt>Embed / read, images/s</dt><dd>5.0 / 10</dd>" in page
 
 
 @pytest.mark.parametrize("name", ["forgery", "bench"])

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from watermark.errors import UserError
 
 if TYPE_CHECKING:
-    from watermark.evaluation.benchmark import Case
+    from watermark.evaluation.benchmark import Case, Size
 
-SIDES, BATCHES = (256, 512, 1024, 2048), (1, 8)
+SIZES, BATCHES = ("256", "512", "768x512", "1024", "2048", "4096"), (1, 8)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,32 +22,60 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--run", type=Path, dest="run_dir", metavar="RUN_DIR", help="its schemes; put the times in its report"
     )
     parser.add_argument("--schemes", nargs="+", help="names (default: those of --run, else all)")
-    parser.add_argument("--sides", type=int, nargs="+", default=SIDES, help="px, of squares (default: %(default)s)")
+    parser.add_argument(
+        "--sizes", nargs="+", default=SIZES, help=f"px, N for squares or WIDTHxHEIGHT (default: {' '.join(SIZES)})"
+    )
     parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="at once (default: %(default)s)")
     parser.add_argument(
         "--megapixels", type=float, default=17.0, help="larger batches are left out (default: %(default)s)"
     )
     parser.add_argument("--device", default="auto", help="cpu, cuda, or auto (default)")
-    parser.add_argument("--output", type=Path, help="folder for bench.json and bench.md")
+    parser.add_argument("--output", type=Path, help="folder for bench.json, bench.md and bench.svg")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print every case as it is measured; write them where ``--output`` and ``--run`` say."""
     from watermark.evaluation.benchmark import measure
-    from watermark.evaluation.provenance import device_name, git_state, versions
+    from watermark.evaluation.provenance import device_name
     from watermark.watermarker import pick_device
 
-    device, cases = pick_device(args.device), []
-    if min(*args.sides, *args.batches, args.megapixels) <= 0:
-        raise UserError("expected sides, batches and megapixels above 0")
+    sizes, device, cases = [_size(text) for text in args.sizes], pick_device(args.device), []
+    if min(*args.batches, args.megapixels) <= 0:
+        raise UserError("expected batches and megapixels above 0")
     print(device_name(device))
     for name, marker in _markers(args, device):
-        for case in measure(name, marker, args.sides, args.batches, device, args.megapixels):
+        for case in measure(name, marker, sizes, args.batches, device, args.megapixels):
             cases.append(case)
             print(_line(case), flush=True)
-    content: dict[str, Any] = {
-        "format": 1,
+    if not cases:
+        raise UserError("--sizes: nothing was timed; all are smaller than the scheme takes or above --megapixels")
+    for folder in filter(None, (args.output, args.run_dir)):
+        _write(folder, _facts(args, device) | {"cases": [asdict(case) for case in cases]})
+    if args.run_dir:
+        from watermark.report import build_report
+
+        print(f"Report: {build_report(args.run_dir)}")
+    return 0
+
+
+def _size(text: str) -> "Size":
+    """``512`` or ``768x512``."""
+    try:
+        width, height = (int(part) for part in (text if "x" in text else f"{text}x{text}").split("x"))
+    except ValueError:
+        width = height = 0
+    if min(width, height) < 1:
+        raise UserError(f"--sizes: expected N or WIDTHxHEIGHT in px, got {text}")
+    return width, height
+
+
+def _facts(args: argparse.Namespace, device: Any) -> dict[str, Any]:
+    """What a stranger needs to time again."""
+    from watermark.evaluation.provenance import device_name, git_state, versions
+
+    return {
+        "format": 2,
         "command": shlex.join(_words(args)),
         "device": device_name(device),
         "threads": 1 if device.type == "cpu" else None,
@@ -55,17 +83,19 @@ def run(args: argparse.Namespace) -> int:
         "memory": "resident memory of the process" if device.type == "cpu" else "memory allocated by CUDA",
         "torch": versions()["torch"],
         "git": git_state(),
-        "cases": [asdict(case) for case in cases],
     }
-    for folder in filter(None, (args.output, args.run_dir)):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "bench.json").write_text(json.dumps(content, indent=1) + "\n")
-        (folder / "bench.md").write_text(_table(cases))
-    if args.run_dir:
-        from watermark.report import build_report
 
-        print(f"Report: {build_report(args.run_dir)}")
-    return 0
+
+def _write(folder: Path, content: dict[str, Any]) -> None:
+    """Numbers, table and plot."""
+    from watermark.report.scaling import figure, markdown
+    from watermark.report.sections.bench import read
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "bench.json").write_text(json.dumps(content, indent=1) + "\n")
+    cases = read(folder / "bench.json")["cases"]
+    (folder / "bench.md").write_text(markdown(cases))
+    (folder / "bench.svg").write_text(figure(cases, list(dict.fromkeys(case["scheme"] for case in cases))))
 
 
 def _markers(args: argparse.Namespace, device: Any) -> Any:
@@ -92,21 +122,12 @@ def _markers(args: argparse.Namespace, device: Any) -> Any:
 def _words(args: argparse.Namespace) -> list[str]:
     words = ["watermark", "bench", *(["--run", "RUN_DIR"] if args.run_dir else [])]
     words += ["--schemes", *args.schemes] if args.schemes else []
-    words += ["--sides", *map(str, args.sides), "--batches", *map(str, args.batches)]
+    words += ["--sizes", *args.sizes, "--batches", *map(str, args.batches)]
     return [*words, "--megapixels", f"{args.megapixels:g}"]
 
 
 def _line(case: "Case") -> str:
-    where = f"{case.scheme}  {case.stage}, {case.side} px x {case.batch}"
-    return f"{where}: {case.seconds:.3g} s a picture ({case.repeats} times), peak {case.peak_bytes / 2**20:.0f} MiB"
-
-
-def _table(cases: "list[Case]") -> str:
-    lines = [
-        "| scheme | stage | side, px | batch | s per picture, median | slowest | repeats | peak MiB |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for c in cases:
-        cells = (c.scheme, c.stage, c.side, c.batch, f"{c.seconds:.4f}", f"{c.slowest:.4f}", c.repeats)
-        lines.append(f"| {' | '.join(map(str, cells))} | {c.peak_bytes / 2**20:.0f} |")
-    return "\n".join(lines) + "\n"
+    where = f"{case.scheme}  {case.stage}, {case.width}x{case.height} px x {case.batch}"
+    found = "" if case.found is None else f", found in {case.found} of {case.batch}"
+    peak = f"peak {case.peak_bytes / 2**20:.0f} MiB"
+    return f"{where}: {case.seconds:.3g} s a picture ({case.repeats} times), {peak}{found}"

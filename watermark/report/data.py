@@ -20,7 +20,7 @@ from watermark.report.sections.security import security
 from watermark.report.sections.thresholds import thresholds
 from watermark.report.sections.verdict import cards, sentence
 
-SCHEMA_VERSION = "1.1.0"
+SCHEMA_VERSION = "1.2.0"
 
 
 def report_data(run: Run) -> Json:

@@ -3,7 +3,6 @@
 import json
 import statistics
 from collections.abc import Callable
-from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,7 +11,10 @@ from markupsafe import Markup
 from watermark.evaluation.aggregate import GROUPS, IDENTITY, Json
 from watermark.report import wording
 from watermark.report.curves import survival
-from watermark.report.plots import bits_plot, forgery_plot, null_plot, quality_plot, registry_plot, scaling_plot
+from watermark.report.plots import bits_plot, forgery_plot, null_plot, quality_plot, registry_plot
+from watermark.report.scaling import scaling_plot
+from watermark.report.sections.bench import size_of
+from watermark.report.sheet import asset
 from watermark.report.svg import MARKERS
 
 SECTIONS = {
@@ -78,14 +80,10 @@ def render(data: Json, pictures: list[Json]) -> str:
         quality_columns=_quality_columns(data),
         perceptual_measured=any(row["lpips"] or row["dists"] for row in data["embedding_quality"]),
         config=json.dumps(data["provenance"]["config"], indent=2),
-        css=Markup(_asset("style.css")),
-        js=Markup(_asset("script.js")),
+        css=Markup(asset("plots.css") + asset("style.css")),
+        js=Markup(asset("script.js")),
         **_plots(data, schemes, groups),
     )
-
-
-def _asset(name: str) -> str:
-    return (resources.files(__package__) / "templates" / name).read_text(encoding="utf-8")
 
 
 def _plots(data: Json, schemes: list[str], groups: list[str]) -> dict[str, Any]:
@@ -191,7 +189,7 @@ def _lookup_sizes(data: Json) -> list[int]:
     return next(([point["size"] for point in table] for table in tables if table), [])
 
 
-def _filters() -> dict[str, Callable[..., str]]:
+def _filters() -> dict[str, Callable[..., Any]]:
     return {
         "percent": wording.percent,
         "interval": wording.interval,
@@ -202,6 +200,8 @@ def _filters() -> dict[str, Callable[..., str]]:
         "strength": wording.strength,
         "seconds": wording.seconds,
         "digits2": wording.digits2,
+        "exponent": wording.exponent,
+        "size_of": size_of,
         "fixed": wording.fixed,
         "db": wording.db,
         "p_value": wording.p_value,

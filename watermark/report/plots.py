@@ -1,12 +1,11 @@
 """The other plots of the page: p-values of negatives, registry look-ups, the quality plane, raw-bit bias."""
 
-import math
 from collections.abc import Sequence
 
 from watermark.evaluation.aggregate import Json
 from watermark.report.curves import RATE_TICKS
 from watermark.report.svg import Frame, band, dot, grid_y, linear, path, series, svg, ticks_x
-from watermark.report.wording import power, seconds, strength
+from watermark.report.wording import power, strength
 
 WIDE = Frame(width=460, height=260, left=42, bottom=38)
 
@@ -115,29 +114,3 @@ def forgery_plot(answers: Sequence[Json], schemes: Sequence[str]) -> str:
             body += dot(x, frame.y(a["rate"]), index, tip)
         parts.append(series(body, index, scheme=scheme))
     return svg(frame, parts, f"attacker's wins, {answers[0]['family']}", "forgery")
-
-
-def scaling_plot(cases: Sequence[Json], stage: str, schemes: Sequence[str]) -> str:
-    """Seconds a picture against its side for single pictures, both axes logarithmic."""
-    frame = Frame(left=44)
-    single = min(case["batch"] for case in cases)
-    own = [case for case in cases if case["stage"] == stage and case["batch"] == single and case["seconds"] > 0]
-    decades = [math.log10(case["seconds"]) for case in own]
-    low, high = math.floor(min(decades)), max(math.ceil(max(decades)), math.floor(min(decades)) + 1)
-    up = linear(low, high)
-    sides = sorted({case["side"] for case in own})
-    across = linear(math.log2(sides[0]), math.log2(sides[-1]))
-    at = {side: 0.04 + 0.92 * (across(math.log2(side)) if len(sides) > 1 else 0.5) for side in sides}
-    parts = grid_y(frame, [(up(k), seconds(10.0**k)) for k in range(low, high + 1)])
-    parts += ticks_x(frame, [(at[side], str(side)) for side in sides], "side, px")
-    for index, scheme in enumerate(schemes):
-        line = sorted((case for case in own if case["scheme"] == scheme), key=lambda case: case["side"])
-        if not line:
-            continue
-        points = [(frame.x(at[c["side"]]), frame.y(up(math.log10(c["seconds"])))) for c in line]
-        body = f'<path class="line" d="{path(points)}"/>'
-        for (x, y), c in zip(points, line, strict=True):
-            tip = f"{scheme}, {c['side']} px: {seconds(c['seconds'])}\npeak {c['peak_bytes'] / 2**20:.0f} MiB"
-            body += dot(x, y, index, tip)
-        parts.append(series(body, index, scheme=scheme))
-    return svg(frame, parts, f"seconds a picture against its side, {stage}", "scaling")

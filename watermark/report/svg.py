@@ -1,4 +1,4 @@
-"""Just enough SVG to draw a plot: scales, axes, lines with bands. Colours come from the page's style sheet."""
+"""Just enough SVG to draw a plot: scales, axes, lines with bands. Colours come from ``templates/plots.css``."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

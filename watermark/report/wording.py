@@ -130,3 +130,9 @@ def difference(test: Mapping[str, Any]) -> str:
     if test["low"] is None or test["low"] == test["high"]:
         return text
     return text + f" [{100 * test['low']:+.0f}, {100 * test['high']:+.0f}]"
+
+
+def exponent(law: Mapping[str, Any]) -> tuple[str, str]:
+    """An exponent and its interval: ``0.45`` and ``0.31 to 0.59``."""
+    known = law["low"] is not None
+    return f"{law['exponent']:.2f}", f"{law['low']:.2f} to {law['high']:.2f}" if known else NOTHING

@@ -1,12 +1,16 @@
 """How time and memory grow with the picture and the batch: what ``watermark bench`` measured beside the run."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from watermark.evaluation.aggregate import Json, Run
+from watermark.metrics.scaling import power_law
 
 FILE = "bench.json"
 FIELDS = ("scheme", "stage", "side", "batch", "seconds", "slowest", "repeats", "peak_bytes")
+ADDED = ("width", "height", "fastest", "found")
+"""Fields that files of format 1 do not have; they read as null."""
 FACTS = ("command", "device", "threads", "clock", "memory", "torch")
 
 
@@ -21,14 +25,45 @@ def scaling(run: Run) -> Json | None:
 
 
 def read(path: Path) -> Json:
-    """Facts and ``cases`` of a ``bench.json``.
+    """Facts, ``cases`` and ``growth`` of a ``bench.json``.
 
     Raises:
         ValueError: if it is none; one line.
     """
     try:
         content = json.loads(path.read_text())
-        cases = [{name: case[name] for name in FIELDS} for case in content["cases"]]
-        return {**{name: content[name] for name in FACTS}, "cases": cases}
+        cases = [_case(case) for case in content["cases"]]
+        return {**{name: content[name] for name in FACTS}, "cases": cases, "growth": growth(cases)}
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: expected the cases of watermark bench ({error})") from None
+
+
+def _case(case: Json) -> Json:
+    known = {name: case[name] for name in FIELDS} | {name: case.get(name) for name in ADDED}
+    return known | {"images_per_second": 1 / case["seconds"] if case["seconds"] > 0 else None}
+
+
+def growth(cases: Sequence[Json]) -> list[Json]:
+    """Per scheme and stage, the exponent of seconds a picture against pixels, for the smallest batch of the file."""
+    found = []
+    for scheme, stage in dict.fromkeys((case["scheme"], case["stage"]) for case in cases):
+        own = single(cases, stage, scheme)
+        law = power_law([case["side"] ** 2 for case in own], [case["seconds"] for case in own]) if own else None
+        if law is not None:
+            fields = {name: getattr(law, name) for name in ("exponent", "low", "high", "steepest")}
+            found.append({"scheme": scheme, "stage": stage, "sizes": law.n, **fields})
+    return found
+
+
+def single(cases: Sequence[Json], stage: str, scheme: str | None = None) -> list[Json]:
+    """The cases of one stage with the smallest batch that was measured, the smallest picture first."""
+    batch = min(case["batch"] for case in cases)
+    own = [c for c in cases if (c["stage"], c["batch"]) == (stage, batch) and c["seconds"] > 0]
+    return sorted((c for c in own if scheme in (None, c["scheme"])), key=lambda c: c["side"])
+
+
+def size_of(case: Json) -> str:
+    """``768x512``, or ``512`` for a square."""
+    if not case.get("width") or case["width"] == case["height"]:
+        return str(case["side"])
+    return f"{case['width']}x{case['height']}"

@@ -1,4 +1,4 @@
-"""What it takes: seconds per image and megapixel for embedding, each attack, and reading, and memory."""
+"""What it takes to embed, attack and read: images per second, seconds per image and megapixel, memory."""
 
 import pandas as pd
 
@@ -38,6 +38,7 @@ def _sum(part: pd.DataFrame) -> Json:
     return {
         "images": int(images),
         "seconds_per_image": seconds / max(images, 1),
+        "images_per_second": images / seconds if seconds > 0 else None,
         "seconds_per_megapixel": seconds / max(pixels / 1e6, 1e-9),
         "megapixels_per_image": pixels / max(images, 1) / 1e6,
     }

@@ -48,7 +48,7 @@ def _card(run: Run, scheme: str, ladder: list[Json]) -> Json:
         **_hard(run, scheme),
         "worst": sorted(attacked, key=lambda cell: cell["detection"]["rate"])[:3],
         "failed": int(rows["error"].notna().sum()),
-        "seconds": _seconds(run.costs, scheme),
+        **_speed(run.costs, scheme),
     }
 
 
@@ -91,15 +91,14 @@ def _quality(rows: pd.DataFrame) -> Json:
     }
 
 
-def _seconds(costs: pd.DataFrame, scheme: str) -> Json:
-    """Seconds per image for embedding and reading."""
-    of_scheme = costs[costs["scheme"] == scheme].groupby("stage")[["images", "seconds"]].sum()
-    return {
-        stage: float(of_scheme.loc[stage, "seconds"] / of_scheme.loc[stage, "images"])
-        if stage in of_scheme.index and of_scheme.loc[stage, "images"] > 0
-        else None
-        for stage in ("embed", "decode")
-    }
+def _speed(costs: pd.DataFrame, scheme: str) -> Json:
+    """Seconds per image and images per second for embedding and reading; None where nothing was timed."""
+    sums = costs[costs["scheme"] == scheme].groupby("stage")[["images", "seconds"]].sum()
+    seconds: dict[str, float | None] = dict.fromkeys(("embed", "decode"))
+    for stage in seconds:
+        if stage in sums.index and sums.loc[stage, "images"] > 0:
+            seconds[stage] = float(sums.loc[stage, "seconds"] / sums.loc[stage, "images"])
+    return {"seconds": seconds, "images_per_second": {stage: 1 / s if s else None for stage, s in seconds.items()}}
 
 
 def _against(best: str, scheme: str, pairs: list[Json]) -> str:
