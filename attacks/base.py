@@ -41,7 +41,8 @@ class Attack(nn.Module, ABC):
     identity: ClassVar[float | None] = None
     """The strength that changes nothing, bit for bit; None if there is none."""
     together: ClassVar[bool] = False
-    """``transform`` is given the whole batch on a CPU too, where others get one image after the other."""
+    """``transform`` gets the whole batch on a CPU too, where others get one image after the other, and returns a new
+    tensor, nothing of its input or of its own."""
 
     def __init__(self, strength: float) -> None:
         super().__init__()
@@ -63,12 +64,24 @@ class Attack(nn.Module, ABC):
         if self.identity is not None and self.strength == self.identity:
             return images.clone()
         generators = per_image(generator, len(images))
-        waits_for_gradients = images.requires_grad and torch.is_grad_enabled()
-        if len(images) == 1 or self.together or waits_for_gradients or images.device.type != "cpu":
-            return self.transform(images, generators).clamp(0, 1)
-        # a CPU's cache holds one image and not a batch of them
-        alone = zip(images.split(1), generators, strict=True)
-        return torch.cat([self.transform(image, [own]).clamp(0, 1) for image, own in alone])
+        if len(images) == 1 or self.together or images.device.type != "cpu" or self._waits_for_gradients(images):
+            attacked = self.transform(images, generators)
+            in_place = self.together and not attacked.requires_grad  # a batch's second copy costs more than the clamp
+            return attacked.clamp_(0, 1) if in_place else attacked.clamp(0, 1)
+        return self._one_by_one(images, generators)
+
+    def _waits_for_gradients(self, images: Tensor) -> bool:
+        return torch.is_grad_enabled() and any(leaf.requires_grad for leaf in (images, *self.parameters()))
+
+    def _one_by_one(self, images: Tensor, generators: Generators) -> Tensor:
+        """A CPU's cache holds one image and not a batch of them; each goes straight to its place in the result."""
+        first, *others = zip(images.split(1), generators, strict=True)
+        attacked = self.transform(first[0], [first[1]])
+        result = attacked.new_empty(len(images), *attacked.shape[1:])
+        torch.clamp(attacked, 0, 1, out=result[:1])
+        for i, (image, own) in enumerate(others, start=1):
+            torch.clamp(self.transform(image, [own]), 0, 1, out=result[i : i + 1])
+        return result
 
     def moves(self, height: int, width: int) -> bool:  # noqa: ARG002 - subclasses look at the size
         """Whether pixels of a picture of this size move; where they do not, PSNR and SSIM say what the attack costs."""

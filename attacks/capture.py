@@ -23,6 +23,7 @@ class SoftScreenCamera(Attack):
 
     differentiable, geometric, harder = True, True, "higher"
     unit, identity = "joint level 0..5", 0.0
+    version = 2
     reproduces = "screen-to-camera as in PIMoG (Fang et al., 2022) and StegaStamp (Tancik et al., 2020), own levels"
 
     def __init__(self, level: float) -> None:
@@ -34,7 +35,7 @@ class SoftScreenCamera(Attack):
         """In the order in which light passes."""
         share = self.strength / 5
         light = color.to_linear(images) * self._moire(images, generators, share)
-        light = project_corners(light, self._corners(images, generators, share), outside=0.02).clamp(min=0)
+        light = project_corners(light, self._corners(images, generators, share), outside=0.02).clamp(0, 1)
         light = filters.gaussian_blur(light, 0.3 + 0.9 * share)
         light = light * self._lens(images, generators, share) + self._glare(images, generators, share)
         noise = draw.normal(generators, images)
@@ -116,9 +117,9 @@ class PrintScan(Attack):
         paper = _halftone(warp.resize(images, (2 * height, 2 * width), "bilinear"), period=3.4)
         paper = paper * (1 + 0.015 * draw.normal(generators, images, 1, 2 * height, 2 * width))
         paper = filters.gaussian_blur(paper, 1.5)
-        angles = torch.deg2rad(draw.uniform(generators, images, 1, 1, low=-1.0))
-        grid = warp.turned(2 * height, 2 * width, angles.cos(), angles.sin(), images)
-        turned = warp.sample(paper.clamp(0, 1), grid, outside=0.93, mode="bilinear")
+        angles = torch.deg2rad(draw.uniform(generators, images, low=-1.0))
+        back = warp.rotation(angles.cos(), angles.sin())
+        turned = warp.project(paper.clamp(0, 1), back, (2 * height, 2 * width), outside=0.93, mode="bilinear")
         scanned = warp.resize(turned, warp.scaled(images, self.strength / 300)).clamp(0, 1)
         scanned = scanned + 0.008 * draw.normal(generators, images, 3, *scanned.shape[-2:])
         return warp.resize(scanned.clamp(0, 1), (height, width))

@@ -36,6 +36,7 @@ class Chain(Attack):
         self.steps = nn.ModuleList(attacks)
         # a chain is what its steps are; the class itself can only promise the worst
         self.differentiable = all(step.differentiable for step in attacks)  # type: ignore[misc]
+        self.version = 1 + sum(step.version - 1 for step in attacks)  # type: ignore[misc]
         self.geometric = any(step.geometric for step in attacks)  # type: ignore[misc]
 
     def moves(self, height: int, width: int) -> bool:

@@ -8,7 +8,7 @@ from PIL import ImageOps
 from torch import Tensor
 
 from attacks.base import Attack, Generators
-from attacks.functional import codec, color
+from attacks.functional import codec, color, opencv
 
 
 class _Slider(Attack):
@@ -78,7 +78,8 @@ class Gamma(Attack):
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
         """Power law; the floor keeps the gradient at black finite."""
-        return images.clamp(min=1e-6).pow_(self.strength)
+        positive = images.clamp(min=1e-6)
+        return opencv.power(positive, self.strength) if opencv.serves(positive) else positive.pow_(self.strength)
 
 
 class Hue(Attack):

@@ -2,6 +2,7 @@
 
 import math
 
+import torch
 from torch import Tensor
 
 from attacks.base import Attack, Generators
@@ -21,7 +22,8 @@ class Rotation(Attack):
     """
 
     differentiable, geometric, harder = True, True, "away"
-    unit, identity = "degrees", 0.0
+    unit, identity, together = "degrees", 0.0, True
+    version = 2
     reproduces = "WAVES Dist-Rotation (frame same); StirMark rotation with cropping (frame inside)"
 
     def __init__(self, degrees: float, frame: str = "same") -> None:
@@ -35,8 +37,8 @@ class Rotation(Attack):
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
         """Sample along the turned grid."""
         height, width = self._frame_size(images.shape[-2], images.shape[-1])
-        cosine, sine = warp.cosine_and_sine(self.strength)
-        return warp.sample(images, warp.turned(height, width, cosine, sine, images)[None])
+        cosine, sine = (torch.tensor([value], dtype=torch.float64) for value in warp.cosine_and_sine(self.strength))
+        return warp.project(images, warp.rotation(cosine, sine), (height, width))
 
     def _frame_size(self, height: int, width: int) -> tuple[int, int]:
         if self.frame == "same":

@@ -51,7 +51,7 @@ class Screenshot(Attack):
         points = warp.pixel_grid(window[0], window[1], shown) - offset[:, None, None]  # (N, h, w, 2)
         alpha = _rounded_mask(points, height, width, draw.uniform(generators, shown, low=0.0, high=0.04))
         page = codec.from_pillow(self._pages(window, (height, width), offset, generators), shown)
-        captured = torch.lerp(page, warp.sample(shown, points, outside=None), alpha)
+        captured = torch.lerp(page, warp.sample(shown, points), alpha)
         captured = color.display(captured, draw.integers(generators, 3), draw.uniform(generators, shown))
         if self.file == "png":
             return (captured.clamp(0, 1) * 255).round() / 255

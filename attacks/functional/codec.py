@@ -22,7 +22,9 @@ def to_pillow(images: Tensor) -> list[Image.Image]:
 
 def from_pillow(pictures: list[Image.Image], like: Tensor) -> Tensor:
     """Pictures of one size to ``(N, 3, H, W)`` in [0, 1] on the device and in the type of ``like``."""
-    return _from_bytes([np.asarray(picture.convert("RGB")) for picture in pictures], like)
+    return _from_bytes(
+        [np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB")) for picture in pictures], like
+    )
 
 
 def save_and_load(picture: Image.Image, **settings: object) -> Image.Image:
@@ -30,7 +32,8 @@ def save_and_load(picture: Image.Image, **settings: object) -> Image.Image:
     buffer = io.BytesIO()
     picture.save(buffer, **settings)  # type: ignore[arg-type]
     with Image.open(buffer) as loaded:
-        return loaded.convert("RGB")
+        loaded.load()
+        return loaded if loaded.mode == "RGB" else loaded.convert("RGB")
 
 
 def edit(images: Tensor, change: PillowEdit) -> Tensor:
@@ -41,16 +44,14 @@ def edit(images: Tensor, change: PillowEdit) -> Tensor:
 def edit_bytes(images: Tensor, change: BytesEdit) -> Tensor:
     """``edit`` for functions of bytes ``(H, W, 3)``."""
 
-    def trip(image: Tensor) -> Tensor:
-        return _from_bytes([change(levels) for levels in _to_bytes(image)], images)
+    def trip(image: Tensor) -> np.ndarray:
+        return change(_to_bytes(image)[0])
 
-    if len(images) == 1:
-        return trip(images)
     threads = min(len(images), torch.get_num_threads())
     if threads == 1:
-        return torch.cat([trip(image) for image in images.split(1)])
+        return _from_bytes([trip(image) for image in images.split(1)], images)
     with ThreadPoolExecutor(threads) as pool:
-        return torch.cat(list(pool.map(trip, images.split(1))))
+        return _from_bytes(list(pool.map(trip, images.split(1))), images)
 
 
 def _to_bytes(images: Tensor) -> list[np.ndarray]:
@@ -61,9 +62,10 @@ def _to_bytes(images: Tensor) -> list[np.ndarray]:
 
 
 def _from_bytes(pictures: list[np.ndarray], like: Tensor) -> Tensor:
-    """Bytes go to the device and become floats there."""
-    height, width = pictures[0].shape[:2]
-    planes = np.empty((len(pictures), 3, height, width), np.uint8)
-    for levels, goal in zip(pictures, planes, strict=True):
-        opencv.split(levels, goal)
-    return torch.from_numpy(planes).to(like.device).to(like.dtype).div_(255)
+    """Bytes go to the device and become floats there, one picture after the other: a CPU's cache holds one."""
+    planes = np.empty((3, *pictures[0].shape[:2]), np.uint8)
+    result = like.new_empty(len(pictures), *planes.shape)
+    for levels, goal in zip(pictures, result, strict=True):
+        opencv.split(levels, planes)
+        goal.copy_(torch.from_numpy(planes).to(like.device)).div_(255)
+    return result

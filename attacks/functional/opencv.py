@@ -5,13 +5,19 @@ bounds the difference. From version 5 on only: before, OpenCV rounded the positi
 """
 
 from types import ModuleType
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+Mode = Literal["bicubic", "bilinear"]
 LARGEST_SIDE = 32_000
 """Pixels; OpenCV keeps positions inside a warped picture as 16-bit integers."""
+
+
+STRIP = 256
+"""Rows that a bicubic warp finds at a time: fresh memory for all of them would cost more than the second call."""
 
 
 def serves(*tensors: Tensor) -> bool:
@@ -43,19 +49,52 @@ def box_blur(images: Tensor, radius: int) -> Tensor:
     return result
 
 
-def sample(images: Tensor, x: Tensor, y: Tensor, mode: str) -> Tensor:
+def sample(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Look up ``(N, C, H, W)`` at pixel positions ``x``, ``y`` ``(N or 1, h, w)``; borders are continued.
 
-    ``mode`` is ``bicubic`` (a = -0.75, as in torch) or ``bilinear``; bicubic values may overshoot.
+    Bicubic (a = -0.75, as in torch): values may overshoot.
     """
     cv2 = _library()
-    how = {"bicubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}[mode]
     result = images.new_empty(*images.shape[:2], *x.shape[1:])
     for i, image in enumerate(images):
         at = min(i, len(x) - 1)
         stacked = cv2.merge([*image.detach().contiguous().numpy()])  # (H, W, C): a position is looked up once
-        found = cv2.remap(stacked, x[at].numpy(), y[at].numpy(), how, borderMode=cv2.BORDER_REPLICATE)
+        found = cv2.remap(stacked, x[at].numpy(), y[at].numpy(), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         split(found, result[i].numpy())
+    return result
+
+
+def project(images: Tensor, matrices: Tensor, size: tuple[int, int], outside: float, mode: Mode) -> Tensor:
+    """Look up ``(N, 3, H, W)`` through homographies ``(N or 1, 3, 3)`` of pixel indices.
+
+    Beyond the border every pixel is ``outside``. Bicubic (a = -0.75, as in torch) values may overshoot.
+    """
+    cv2 = _library()
+    how = {"bicubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}[mode] | cv2.WARP_INVERSE_MAP
+    border = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": (outside,) * 4}
+    result = images.new_empty(len(images), 3, *size)
+    everyone = matrices.expand(len(images), 3, 3).numpy()
+    for image, goal, matrix in zip(images.detach().contiguous().numpy(), result.numpy(), everyone, strict=True):
+        if mode == "bilinear":  # each channel alone: fresh memory would cost more than the positions
+            for source, plane in zip(image, goal, strict=True):
+                cv2.warpPerspective(source, matrix, size[::-1], plane, how, **border)
+        else:  # side by side, so that a position and its 16 weights are worked out once
+            stacked = cv2.merge([*image])
+            for top in range(0, size[0], STRIP):
+                strip = goal[:, top : top + STRIP]
+                lower = matrix @ np.array([[1, 0, 0], [0, 1, top], [0, 0, 1]])
+                split(cv2.warpPerspective(stacked, lower, strip.shape[:0:-1], flags=how, **border), strip)
+    return result
+
+
+def power(images: Tensor, exponent: float) -> Tensor:
+    """``images ** exponent`` for values above 0, as the exponential of a multiple of the logarithm."""
+    cv2 = _library()
+    result = torch.empty_like(images, memory_format=torch.contiguous_format)
+    for source, goal in zip(_planes(images), _planes(result), strict=True):
+        cv2.log(source, goal)
+        torch.from_numpy(goal).mul_(exponent)
+        cv2.exp(goal, goal)
     return result
 
 

@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pytest
 import skimage.restoration
+import skimage.transform
 import torch
 from PIL import Image, ImageEnhance, ImageFilter
 from scipy import ndimage
@@ -14,6 +15,7 @@ from scipy.fft import dctn
 import attacks
 from attacks.functional import color, filters, warp
 from attacks.functional.codec import from_pillow, to_pillow
+from attacks.geometry import project_corners
 from attacks.soft_jpeg import LUMA_TABLE, quantisation_table
 
 LEVEL = 1 / 255
@@ -93,7 +95,35 @@ def test_perspective_moves_the_corners_where_it_says(photo):
     corners = torch.tensor([[[-100.0, -70], [120, -90], [110, 80], [-128, 96]]], dtype=torch.float64)
     matrix = warp.homography(corners, 192, 256)
     start = torch.tensor([[[-128.0, -96], [128, -96], [128, 96], [-128, 96]]], dtype=torch.float64)
-    assert torch.allclose(warp.project(start[0, :, 0], start[0, :, 1], matrix)[0], corners, atol=1e-9)
+    assert torch.allclose(warp.positions(start[0, :, 0], start[0, :, 1], matrix)[0], corners, atol=1e-9)
+
+
+def test_mild_perspective_is_scikit_images_bilinear_warp(photo):
+    corners = torch.tensor([[[-110.0, -80], [115, -90], [120, 85], [-118, 92]]], dtype=torch.float64)
+    middle = np.array([[1, 0, 127.5], [0, 1, 95.5], [0, 0, 1]])  # positions from the centre to pixel indices
+    back = middle @ torch.linalg.inv(warp.homography(corners, 192, 256))[0].numpy() @ np.linalg.inv(middle)
+    expected = skimage.transform.warp(array(photo), back, order=1, mode="constant")
+    assert largest(project_corners(photo, corners), expected) < 1e-3
+
+
+def test_steps_of_a_homography_are_the_distances_it_looks_up(photo):
+    corners = torch.tensor([[[-100.0, -70], [20, -90], [110, 80], [-128, 96]]], dtype=torch.float64)
+    back = torch.linalg.inv(warp.homography(corners, 192, 256))
+    x, y = corners.unbind(-1)
+    angle = torch.linspace(0, torch.pi, 181, dtype=torch.float64)[:, None]
+    here, there = (warp.positions(x + e * angle.cos(), y + e * angle.sin(), back) for e in (0.0, 1e-4))
+    assert warp.widest_steps(back, corners).item() == pytest.approx(
+        float((there - here).norm(dim=-1).max()) / 1e-4, rel=1e-3
+    )
+
+
+def test_perspective_averages_where_it_shrinks_a_lot():
+    """One bilinear sample of black-and-white noise leaves a deviation of about a third, the mean of four half of it."""
+    noise = torch.randint(2, (1, 3, 200, 200), generator=torch.Generator().manual_seed(3)).float()
+    signs = torch.tensor([[[-1.0, -1], [1, -1], [1, 1], [-1, 1]]])
+    mild, strong = (project_corners(noise, half * signs)[..., 85:115, 85:115].std() for half in (75, 19))
+    assert mild > 0.28
+    assert strong < 0.22
 
 
 def test_translation_moves_whole_pixels(photo):

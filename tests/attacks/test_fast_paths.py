@@ -35,13 +35,25 @@ def test_blur_agrees(photos, torch_only, sigma):
 
 
 @pytest.mark.parametrize("mode", ["bicubic", "bilinear"])
-@pytest.mark.parametrize("outside", [0.0, 0.3, None])
-def test_warps_agree_to_a_fraction_of_a_level(photos, torch_only, mode, outside):
+@pytest.mark.parametrize("outside", [0.0, 0.3])
+def test_projections_agree_to_a_fraction_of_a_level(photos, torch_only, mode, outside):
     """A position is a float32, so neighbours that differ by a whole unit can differ by 1e-4 in between."""
-    shared = warp.turned(80, 110, 0.9, 0.4, photos)[None]
+    shared = torch.tensor([[[0.9, -0.4, 3.7], [0.4, 0.9, 0], [0.001, 0, 1]]], dtype=torch.float64)
+    own = shared + torch.tensor([0.0, 3.7, -50.2], dtype=torch.float64).view(3, 1, 1) * torch.tensor([[[0, 0, 1.0]]])
+    for back in (shared, own / own[:, 2:, 2:]):
+        assert both(lambda: warp.project(photos, back, (300, 110), outside, mode), torch_only) < 3e-4  # noqa: B023
+
+
+def test_lookups_agree_to_a_fraction_of_a_level(photos, torch_only):
+    shared = 0.9 * warp.pixel_grid(80, 110, photos)[None] + 4.1
     own = shared + torch.tensor([0.0, 3.7, -50.2]).view(3, 1, 1, 1)
     for places in (shared, own):
-        assert both(lambda: warp.sample(photos, places, outside, mode), torch_only) < 3e-4  # noqa: B023 - called at once
+        assert both(lambda: warp.sample(photos, places), torch_only) < 3e-4  # noqa: B023 - called at once
+
+
+@pytest.mark.parametrize("exponent", [0.5, 0.67, 2.2])
+def test_powers_agree(photos, torch_only, exponent):
+    assert both(lambda: attacks.Gamma(exponent)(photos), torch_only) < 1e-6
 
 
 @pytest.mark.parametrize("turn", [-0.4, 0.1, 0.5])
@@ -82,7 +94,8 @@ def test_gradients_and_double_precision_stay_with_torch(photos):
 
 
 def test_a_batch_is_attacked_picture_by_picture_to_the_bit(photos):
-    for attack in (attacks.GaussianBlur(3), attacks.Rotation(9), attacks.Perspective(0.3), attacks.Regeneration(0.1)):
+    warps = attacks.Rotation(9), attacks.Shear(0.1), attacks.Perspective(0.3), attacks.Perspective(0.7)
+    for attack in (*warps, attacks.GaussianBlur(3), attacks.Regeneration(0.1), attacks.Jpeg(30)):
         dice = [torch.Generator().manual_seed(i) for i in range(3)]
         together = attack(photos, dice)
         for i in range(3):
