@@ -171,3 +171,9 @@ def change_rows(path: Path, change) -> None:
     for row in rows:
         change(row)
     pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema()), path / "rows.parquet")
+
+
+def keep_rows(path: Path, keep) -> None:
+    """Drop the rows of which ``keep`` does not say True."""
+    rows = [row for row in pq.read_table(path / "rows.parquet").to_pylist() if keep(row)]
+    pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema()), path / "rows.parquet")

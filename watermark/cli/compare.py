@@ -18,9 +18,12 @@ def run(args: argparse.Namespace) -> int:
     """Print the table of paired differences, and what only one of the runs has."""
     from rich.console import Console
 
+    from watermark.evaluation.gather import gather
     from watermark.report import compare_runs
 
     try:
+        for run_dir in (args.run_a, args.run_b):
+            gather(run_dir)
         comparison = compare_runs(args.run_a, args.run_b)
     except (FileNotFoundError, ValueError) as error:
         raise UserError(str(error).splitlines()[0]) from None

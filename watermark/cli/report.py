@@ -25,12 +25,14 @@ def run(args: argparse.Namespace) -> int:
     """Write every output next to the rows and print the short table."""
     from rich.console import Console
 
+    from watermark.evaluation.gather import gather
     from watermark.report import build_report, print_summary
 
     try:
         for name in ("forgery", "bench"):
             if given := getattr(args, name):
                 _adopt(given, args.run_dir, f"{name}.json")
+        gather(args.run_dir)
         report = build_report(args.run_dir)
     except (FileNotFoundError, ValueError) as error:
         raise UserError(str(error).splitlines()[0]) from None

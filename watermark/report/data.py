@@ -11,14 +11,16 @@ from watermark.report.published import twins
 from watermark.report.sections import cells as cell_section
 from watermark.report.sections.breakdown import breakdown
 from watermark.report.sections.cost import cost
+from watermark.report.sections.coverage import coverage
 from watermark.report.sections.false_positives import false_positives
 from watermark.report.sections.identification import identification
 from watermark.report.sections.pairwise import pairs
 from watermark.report.sections.provenance import failures, provenance
 from watermark.report.sections.quality import attack_costs, embedding, plane
 from watermark.report.sections.security import security
+from watermark.report.sections.sentence import sentence
 from watermark.report.sections.thresholds import thresholds
-from watermark.report.sections.verdict import cards, sentence
+from watermark.report.sections.verdict import cards
 
 SCHEMA_VERSION = "1.2.0"
 
@@ -33,12 +35,14 @@ def report_data(run: Run) -> Json:
     cells = cell_section.cells(run)
     tested = pairs(run)
     verdict = cards(run, ladder, tested)
+    covered = coverage(run)
     data: Json = {
         "schema_version": SCHEMA_VERSION,
         "date": day((run.path / "rows.parquet").stat().st_mtime),
         "group": run.headline_group,
         "false_positive_rate": run.false_positive_rate,
-        "verdict": sentence(run, verdict, tested),
+        "coverage": covered,
+        "verdict": sentence(run, verdict, tested, covered),
         "schemes": verdict,
         "attacks": cell_section.attacks(run),
         "ladders": ladder,

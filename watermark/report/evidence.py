@@ -7,7 +7,7 @@ no ranking across owners. One object per scheme; the date is the last day on whi
 from datetime import UTC, datetime
 
 from watermark.evaluation.aggregate import IDENTITY, Json
-from watermark.report.wording import power
+from watermark.report.wording import plural, power
 
 
 def robustness_evidence(data: Json) -> Json:
@@ -34,15 +34,18 @@ def robustness_evidence(data: Json) -> Json:
 
 
 def _methodology(data: Json, card: Json) -> str:
-    psnr = card["quality"]["psnr"]
-    return (
-        "Embed a random payload, round to 8 bits, attack, decode blind; the same attacks on unmarked images. Detection "
-        f"at a false-positive rate of {power(data['false_positive_rate'])} that follows from a keyed null, not from "
-        f"the corpus. {card['payload_bits'] or 'unknown'} payload bits"
-        + (f" at {psnr:.1f} dB PSNR" if psnr is not None else "")
-        + f". Rates over {'natural photos' if data['group'] == 'natural' else 'test pictures'} with 95 % intervals "
-        "clustered by image (Korn-Graubard). Self-reported; not a ranking."
-    )
+    psnr, negatives = card["quality"]["psnr"], card["false_positives"]["images"]
+    parts = [
+        data["coverage"]["unfinished"],
+        "Embed a random payload, round to 8 bits, attack, decode blind; the same attacks on "
+        f"{plural(negatives, 'unmarked image')}.",
+        f"Detection at a false-positive rate of {power(data['false_positive_rate'])} that follows from a keyed null, "
+        "not from the corpus.",
+        f"{card['payload_bits'] or 'unknown'} payload bits{'' if psnr is None else f' at {psnr:.1f} dB PSNR'}.",
+        f"Rates over {'natural photos' if data['group'] == 'natural' else 'test pictures'} with 95 % intervals "
+        "clustered by image (Korn-Graubard). Self-reported; not a ranking.",
+    ]
+    return " ".join(filter(None, parts))
 
 
 def _results(data: Json, scheme: str) -> Json:

@@ -195,6 +195,7 @@ def _filters() -> dict[str, Callable[..., Any]]:
         "interval": wording.interval,
         "n_of": wording.n_of,
         "count_of": wording.count,
+        "plural": wording.plural,
         "upper": wording.upper_bound,
         "power": wording.power,
         "strength": wording.strength,

@@ -9,7 +9,10 @@ from watermark.report.svg import MARKERS, Frame, series
 
 HEAD, GAP, FOOT = 22, 20, 18
 """Pixels over a plot for its title, between plots, and below them for the legend."""
-STYLE = "svg { font-family: system-ui, sans-serif; overflow: visible; } .plot .title { fill: var(--ink); font-weight: 600; }"
+STYLE = """
+svg { font-family: system-ui, sans-serif; overflow: visible; }
+.plot .title { fill: var(--ink); font-weight: 600; }
+"""
 
 
 def asset(name: str) -> str:

@@ -4,7 +4,7 @@ from rich import box
 from rich.table import Table
 
 from watermark.evaluation.aggregate import Json
-from watermark.report.wording import NOTHING, count, db, fixed, interval, percent, power
+from watermark.report.wording import NOTHING, count, db, fixed, interval, percent, plural, power
 
 SUMMARY_PROVENANCE = ("command", "job_key", "config", "config_hash", "git", "versions", "device", "seeds", "data")
 HEAD = ("Scheme", "PSNR", "SSIM", "Found, no attack", "Found, attacked", "IDs exact", "False alarms", "Weakest against")
@@ -27,15 +27,23 @@ def _rows(data: Json) -> list[list[str]]:
 
 
 def caption(data: Json) -> str:
-    """What the table rests on, in one sentence."""
-    first = data["schemes"][0]["detection"]
-    pictures = "photos" if data["group"] == "natural" else "test pictures"
+    """What the table rests on, in few sentences."""
+    rates = [card["detection"] for card in data["schemes"]]
+    noun = "photos" if data["group"] == "natural" else "test pictures"
+    covered = data["coverage"]
     return (
-        f"{count(first['images'])} {pictures}, {len(data['attacks'])} attacks over their ladders, "
-        f"n = {count(first['n'])} readings per scheme, "
-        f"false-positive rate {power(data['false_positive_rate'])} (theory); "
-        f"95 % intervals clustered by picture."
+        f"{covered['unfinished'] + ' ' if covered['unfinished'] else ''}"
+        f"{_span(rates, 'images')} {noun}, {plural(len(data['attacks']), 'attack')} "
+        f"over their ladders, n = {_span(rates, 'n')} readings per scheme; false alarms on "
+        f"{plural(covered['unmarked_pictures'], 'unmarked picture')}, "
+        f"rate {power(data['false_positive_rate'])} (theory); 95 % intervals clustered by picture."
     )
+
+
+def _span(rates: list[Json], name: str) -> str:
+    """``540``, or ``480 to 540`` where the schemes differ."""
+    least, most = min(rate[name] for rate in rates), max(rate[name] for rate in rates)
+    return count(least) if least == most else f"{count(least)} to {count(most)}"
 
 
 def terminal(data: Json) -> Table:
@@ -138,6 +146,7 @@ def summary(data: Json) -> Json:
         "false_positive_rate": data["false_positive_rate"],
         "higher_is_better": {"detection": True, "payload": True, "false_positives": False, "misattribution": False},
         "schemes": {card["scheme"]: {name: card[name] for name in keep} for card in data["schemes"]},
+        "coverage": data["coverage"],
         "failed_rows": data["failures"]["rows"],
         **{name: p[name] for name in SUMMARY_PROVENANCE},
     }

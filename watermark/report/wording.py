@@ -38,12 +38,16 @@ def share(rate: Mapping[str, Any]) -> str:
     return percent(rate) if rate["n"] == 0 else f"{percent(rate)} (95{THIN_SPACE}% interval {interval(rate)})"
 
 
+def plural(n: int, noun: str) -> str:
+    """``1 picture``, ``12 pictures``."""
+    return f"{count(n)} {noun}{'' if n == 1 else 's'}"
+
+
 def n_of(rate: Mapping[str, Any]) -> str:
     """``n = 540 readings of 12 images``, or ``n = 12 images`` where each was read once."""
     if rate["n"] == rate["images"]:
-        return f"n = {count(rate['n'])} image{'s' if rate['n'] != 1 else ''}"
-    images = f"{count(rate['images'])} image{'s' if rate['images'] != 1 else ''}"
-    return f"n = {count(rate['n'])} readings of {images}"
+        return f"n = {plural(rate['n'], 'image')}"
+    return f"n = {plural(rate['n'], 'reading')} of {plural(rate['images'], 'image')}"
 
 
 def _number(value: float, places: int) -> str:

@@ -8,7 +8,7 @@ from watermark.metrics.clustered import negatives_needed, supported_rate
 from watermark.metrics.null_diagnostics import bit_diagnostics, uniformity
 from watermark.metrics.rates import clopper_pearson
 from watermark.report.sections.identification import lookups
-from watermark.report.wording import count, power, upper_bound
+from watermark.report.wording import count, plural, power, upper_bound
 
 LADDER = (1e-1, 1e-2, 1e-3, 1e-4)
 QUANTILES = 120
@@ -45,13 +45,13 @@ def _claim(alarms: Json, promised: float) -> str:
     if n == 0:
         return "No unmarked picture was read, so nothing is claimed."
     needed = negatives_needed(promised)
-    what = "No alarm" if alarms["successes"] == 0 else f"{count(alarms['successes'])} alarms"
-    text = f"{what} in {count(n)} readings of {count(images)} unmarked images. "
+    what = "No alarm" if alarms["successes"] == 0 else plural(alarms["successes"], "alarm")
+    text = f"{what} in {plural(n, 'reading')} of {plural(images, 'unmarked image')}. "
     low, high = clopper_pearson(alarms["successes"], n)
     if low > promised:
         return text + f"That is more than the promised {power(promised)} allows: do not trust the promise here."
     text += f"As independent readings they support a rate of at most {upper_bound(high)}"
-    text += f"; counted as {count(images)} images, at most {upper_bound(alarms['high'])}. "
+    text += f"; counted as {plural(images, 'image')}, at most {upper_bound(alarms['high'])}. "
     if n < needed:
         text += (
             f"They cannot show {power(promised)}: that would take {count(needed)} independent negatives without an "
@@ -102,15 +102,26 @@ def _null(run: Run, rows: pd.DataFrame) -> Json:
     clean = rows[rows["attack"] == IDENTITY]
     check = uniformity(clean["log10_p_expected"].dropna().to_numpy())
     attacked = uniformity(rows["log10_p_expected"].dropna().to_numpy())
+    bits = _bits(run, clean)
     return {
         "n": check.n,
         "too_small_p": None if check.n == 0 else check.too_small_p,
         "plot": _plot(clean["log10_p_expected"].dropna()),
         "plot_attacked": _plot(rows["log10_p_expected"].dropna()),
         "at_or_below": [{"promised": r, "share": s} for r, s in attacked.at_or_below.items()],
-        "bits": _bits(run, clean),
+        "bits": bits,
+        "no_bits": None if bits else _no_bits(clean),
         "bits_attacked": _bits(run, rows[rows["attack"] != IDENTITY].drop_duplicates("image")),
     }
+
+
+def _no_bits(clean: pd.DataFrame) -> str:
+    """Why the raw bits of clean unmarked pictures say nothing."""
+    if clean.empty:
+        return "no clean unmarked picture was read."
+    if len(clean) < 2:
+        return "one clean unmarked picture says nothing about its bits."
+    return "the run kept no soft decisions of clean unmarked pictures."
 
 
 def _plot(log10_p: pd.Series) -> list[list[float]]:

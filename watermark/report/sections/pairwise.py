@@ -19,6 +19,8 @@ def pairs(run: Run) -> list[Json]:
         if not {first, second} <= set(per_image.columns):
             continue
         difference = (per_image[first] - per_image[second]).dropna()
+        if difference.empty:  # no picture that both were measured on
+            continue
         found.append(
             {
                 "first": first,

@@ -1,9 +1,10 @@
-"""Who measured what with which tools, what failed, and what is missing."""
+"""Who measured what with which tools, and what failed."""
 
 import hashlib
 import json
 
 from watermark.evaluation.aggregate import Json, Run
+from watermark.report.sections.coverage import missing, progress, unfinished
 
 EXAMPLES = 5
 
@@ -24,7 +25,7 @@ def provenance(run: Run) -> Json:
         "device": manifest.get("device"),
         "threads": manifest.get("threads"),
         "seeds": manifest.get("seeds", {}),
-        "wall_seconds": manifest.get("wall_seconds", _progress(run).get("wall_seconds_of_last_call")),
+        "wall_seconds": manifest.get("wall_seconds", progress(run).get("wall_seconds_of_last_call")),
         "data": {
             "name": data.get("name"),
             "manifest_hash": data.get("manifest_hash"),
@@ -56,35 +57,4 @@ def failures(run: Run) -> Json:
                 "more_images": max(0, len(pictures) - EXAMPLES),
             }
         )
-    return {"rows": len(failed), "grouped": grouped, "missing": _missing(run), "unfinished": _unfinished(run)}
-
-
-def _missing(run: Run) -> list[Json]:
-    """Rungs of the manifest's ladders that have fewer rows than there are pictures."""
-    planned = {name: facts.get("sweep") or [None] for name, facts in run.manifest.get("attacks", {}).items()}
-    pictures = {image["id"] for image in run.manifest.get("data", {}).get("images", [])}
-    marked = run.rows[run.rows["marked"]]
-    counts = marked.groupby(["scheme", "attack", "strength"], dropna=False)["image"].nunique()
-    seen = {(s, a, None if v != v else float(v)): int(n) for (s, a, v), n in counts.items()}
-    found = []
-    for scheme in run.schemes:
-        for attack, sweep in planned.items():
-            for strength in sweep:
-                n = seen.get((scheme, attack, None if strength is None else float(strength)), 0)
-                if n < len(pictures):
-                    found.append(
-                        {"scheme": scheme, "attack": attack, "strength": strength, "lacking": len(pictures) - n}
-                    )
-    return found
-
-
-def _unfinished(run: Run) -> Json | None:
-    progress = _progress(run)
-    if progress.get("units_done", 0) >= progress.get("units", 0):
-        return None
-    return {"units": progress["units"], "units_done": progress["units_done"]}
-
-
-def _progress(run: Run) -> Json:
-    path = run.path / "progress.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+    return {"rows": len(failed), "grouped": grouped, "missing": missing(run), "unfinished": unfinished(run)}

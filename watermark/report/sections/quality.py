@@ -91,7 +91,7 @@ def attack_costs(run: Run) -> list[Json]:
     """Mean damage of each rung to unmarked pictures (the attack alone), where pixels stay in place."""
     rows = run.negatives()
     rows = rows[(rows["attack"] != IDENTITY) & rows["attack_psnr"].notna() & (rows["group"] == run.headline_group)]
-    rows = rows[rows["scheme"] == run.schemes[0]]  # the unmarked picture is the same for every scheme
+    rows = rows.drop_duplicates(["image", "attack", "strength"])  # the unmarked picture is the same for every scheme
     return [
         {
             "attack": attack,

@@ -1,6 +1,7 @@
 """The same scores under four ways to set a threshold, because the choice changes every published number."""
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -29,29 +30,28 @@ def thresholds(run: Run) -> list[Json]:
 
 
 def _scheme(run: Run, scheme: str, marked: pd.DataFrame, negatives: pd.DataFrame) -> Json:
-    held_out = negatives["image"].map(_held_out).astype(bool)
-    calibration, test = negatives[~held_out], negatives[held_out]
-    marked_test = marked[marked["image"].map(_held_out).astype(bool)]
+    chosen = negatives["image"].isin(_calibration_half(negatives["image"].unique()))
+    calibration, test = negatives[chosen], negatives[~chosen]
+    marked_test = marked[~marked["image"].isin(set(calibration["image"]))]
     target = next((t for t in TARGETS if len(calibration) * t >= 1), None)
     return {
         "scheme": scheme,
         "group": run.headline_group,
+        "negatives": {"n": len(negatives), "images": int(negatives["image"].nunique())},
         "target": target,
         "deployed": _at(marked, negatives, -np.log10(run.false_positive_rate)),
         "theory": None if target is None else _at(marked, negatives, -np.log10(target)),
         "calibrated": _calibrated(calibration, test, marked_test, target),
         "pooled": _bootstrapped(marked, negatives, target),
         "per_attack": _per_attack(marked, negatives, target),
-        "auc": [
-            {"attack": attack, "auc": _auc(part, negatives[negatives["attack"] == attack]), "n": len(part)}
-            for attack, part in marked.groupby("attack", sort=False)
-        ],
+        "auc": [_auc(attack, part, negatives) for attack, part in marked.groupby("attack", sort=False)],
     }
 
 
-def _held_out(image: str) -> bool:
-    """Half of the pictures, chosen by name alone, so that the split is the same in every run."""
-    return hashlib.sha256(image.encode()).digest()[0] % 2 == 1
+def _calibration_half(images: Iterable[str]) -> set[str]:
+    """Half of the pictures that were read unmarked, by a hash of the name alone: the same in every run on them."""
+    order = sorted(images, key=lambda name: hashlib.sha256(name.encode()).digest())
+    return set(order[: len(order) // 2])
 
 
 def _score(rows: pd.DataFrame) -> np.ndarray:
@@ -82,7 +82,7 @@ def _calibrated(
 
 
 def _bootstrapped(marked: pd.DataFrame, negatives: pd.DataFrame, target: float | None) -> Json | None:
-    if target is None:
+    if target is None or negatives["image"].nunique() < 2:  # one picture does not say how much pictures differ
         return None
     found = tpr_at_fpr(_score(marked), _score(negatives), target, marked["image"], negatives["image"])
     if found.tpr is None:
@@ -103,6 +103,14 @@ def _per_attack(marked: pd.DataFrame, negatives: pd.DataFrame, target: float | N
     return {"tpr": float(np.mean(rates)), "attacks": len(rates)} if rates else None
 
 
-def _auc(marked: pd.DataFrame, negatives: pd.DataFrame) -> float | None:
+def _auc(attack: str, marked: pd.DataFrame, negatives: pd.DataFrame) -> Json:
+    """Area under the ROC curve of one attack, marked pictures against unmarked ones."""
+    negatives = negatives[negatives["attack"] == attack]
     value = auc(_score(marked), _score(negatives))
-    return None if np.isnan(value) else value
+    return {
+        "attack": attack,
+        "auc": None if np.isnan(value) else value,
+        "n": len(marked),
+        "unmarked": len(negatives),
+        "unmarked_images": int(negatives["image"].nunique()),
+    }

@@ -1,0 +1,69 @@
+"""What of the planned work is in the report: units, pictures with and without a mark, cells that lack some."""
+
+import json
+
+import pandas as pd
+
+from watermark.evaluation.aggregate import Json, Run
+from watermark.report.wording import count, plural
+
+
+def coverage(run: Run) -> Json:
+    """Pictures read with and without a mark, and in words what is not there (yet)."""
+    pictures = len(run.manifest.get("data", {}).get("images", [])) or run.rows["image"].nunique()
+    marked = run.rows[run.rows["marked"]].groupby("scheme")["image"].nunique()
+    return {
+        "pictures": int(pictures),
+        "marked_pictures": {scheme: int(marked.get(scheme, 0)) for scheme in run.schemes},
+        "unmarked_pictures": int(run.negatives()["image"].nunique()),
+        "unfinished": _sentence(unfinished(run), marked, pictures),
+    }
+
+
+def _sentence(units: Json | None, marked: pd.Series, pictures: int) -> str | None:
+    if units is None:
+        return None
+    least, most = (int(marked.min()), int(marked.max())) if len(marked) else (0, 0)
+    seen = count(most) if least == most else f"{count(least)} to {count(most)}"
+    return (
+        f"Not finished: {count(units['units_done'])} of {plural(units['units'], 'unit')} of work (one scheme on one "
+        f"batch of pictures) are in this report, {seen} of {plural(pictures, 'picture')} per scheme."
+    )
+
+
+def unfinished(run: Run) -> Json | None:
+    """How many units of how many are done; None where all are, or where the run does not say."""
+    said = progress(run)
+    if said.get("units_done", 0) >= said.get("units", 0):
+        return None
+    return {"units": said["units"], "units_done": said["units_done"]}
+
+
+def progress(run: Run) -> Json:
+    """What ``progress.json`` of the run folder says."""
+    path = run.path / "progress.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def missing(run: Run) -> list[Json]:
+    """Rungs of the manifest's ladders that have fewer rows than planned, of marked or of unmarked pictures."""
+    planned = {name: facts.get("sweep") or [None] for name, facts in run.manifest.get("attacks", {}).items()}
+    pictures = len(run.manifest.get("data", {}).get("images", []))
+    marked, unmarked = (_counts(run.rows[run.rows["marked"] == kind]) for kind in (True, False))
+    wanted = run.manifest.get("config", {}).get("unmarked")
+    negatives = pictures if wanted is None else min(pictures, wanted)
+    found = []
+    for scheme in run.schemes:
+        for attack, sweep in planned.items():
+            for strength in sweep:
+                key = (scheme, attack, None if strength is None else float(strength))
+                lacking, without = pictures - marked.get(key, 0), negatives - unmarked.get(key, 0)
+                if max(lacking, without) > 0:
+                    cell = {"scheme": scheme, "attack": attack, "strength": strength}
+                    found.append(cell | {"lacking": max(0, lacking), "unmarked_lacking": max(0, without)})
+    return found
+
+
+def _counts(rows: pd.DataFrame) -> dict[tuple[str, str, float | None], int]:
+    counts = rows.groupby(["scheme", "attack", "strength"], dropna=False)["image"].nunique()
+    return {(s, a, None if v != v else float(v)): int(n) for (s, a, v), n in counts.items()}
