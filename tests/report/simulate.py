@@ -18,7 +18,13 @@ ATTACKS = {
     "jpeg": {"parameter": "quality", "sweep": [90, 50, 10], "unit": "quality 1..100", "harder": "lower"},
     "noise": {"parameter": "sigma", "sweep": [0.02, 0.05, 0.1], "unit": "sigma, picture in 0..1", "harder": "higher"},
     "rotate": {"parameter": "angle", "sweep": [-9, -1, 1, 9], "unit": "degrees", "harder": "away", "geometric": True},
-    "crop": {"parameter": "area", "sweep": [0.9, 0.5], "unit": "share kept", "harder": "lower", "geometric": True},
+    "crop": {
+        "parameter": "area",
+        "sweep": [0.9, 0.5],
+        "unit": "share of the area kept of the picture; negative: cut off by hand at one border",
+        "harder": "lower",
+        "geometric": True,
+    },
 }
 STRENGTH = {"steady": 1.6, "average": 1.05, "fragile": 0.8}
 """Signal per bit before the attack, in units of the noise per bit."""

@@ -107,6 +107,32 @@ def test_it_fits_a_phone_and_works_in_the_dark(browser, run_dir):
     context.close()
 
 
+OUTSIDE = """all => all.filter(one => {
+    const box = one.getBoundingClientRect(), frame = one.closest('figure, td, body').getBoundingClientRect();
+    return box.width > 0 && (box.left < frame.left - 1 || box.right > frame.right + 1);
+}).map(one => one.textContent)"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_label_leaves_its_plot_and_no_table_the_page_without_a_scroll_bar(browser, run_dir, width):
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    page.goto((run_dir / "report.html").as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert page.locator("svg.plot text:visible").evaluate_all(OUTSIDE) == []
+    assert page.locator("table").evaluate_all("all => all.filter(t => !t.closest('.scroll')).length") == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+def test_on_paper_no_table_is_cut_off_and_the_lines_have_a_legend(browser, run_dir):
+    page = browser.new_page(viewport={"width": 700, "height": 1000})  # A4 inside its margins
+    page.emulate_media(media="print")
+    page.goto((run_dir / "report.html").as_uri())
+    assert page.locator("table:visible").evaluate_all("all => all.filter(t => t.offsetWidth > 700).length") == 0
+    assert page.locator("#curves .key:visible").all_inner_texts() == ["steady", "average", "fragile"]
+    page.close()
+
+
 def test_a_picture_for_a_readme(run_dir, tmp_path):
     out = tmp_path / "report.png"
     command = [sys.executable, "-m", "watermark.report.picture", str(run_dir / "report.html"), str(out)]

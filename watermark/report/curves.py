@@ -8,6 +8,10 @@ from watermark.report.svg import Frame, band, dot, grid_y, linear, path, series,
 from watermark.report.wording import interval, n_of, percent, strength
 
 METRICS = {"detection": "mark found", "payload": "IDs read exactly"}
+AXIS = 52
+"""Letters that fit under a plot."""
+HAIR = 0.8
+"""Pixels that the lines of two schemes are set apart, so that none hides behind the other where both are at 100 %."""
 RATE_TICKS = [(share, f"{round(100 * share)}") for share in (0, 0.25, 0.5, 0.75, 1)]
 
 
@@ -41,18 +45,22 @@ def survival(attack: Json, cells: Sequence[Json], schemes: Sequence[str], metric
     parts = grid_y(frame, RATE_TICKS) + ticks_x(frame, ticks, _axis(attack))
     if attack["harder"] == "away" and attack["identity"] is not None and len(at) > 1:
         parts += _identity_line(frame, attack, at)
-    for scheme in reversed(schemes):
+    drawn = [scheme for scheme in schemes if any(c["scheme"] == scheme and c[metric]["n"] for c in cells)]
+    for scheme in reversed(drawn):
         own = [c for c in cells if c["scheme"] == scheme and c[metric]["n"]]
         own = sorted((c for c in own if c["strength"] in at), key=lambda c: at[c["strength"]])
-        parts.append(_line(frame, own, _dodged(at, schemes, scheme), schemes.index(scheme), metric))
+        lift = HAIR * ((len(drawn) - 1) / 2 - drawn.index(scheme))
+        parts.append(_line(frame, own, _dodged(at, drawn, scheme), schemes.index(scheme), metric, lift))
     return svg(frame, parts, f"{METRICS[metric]} after {attack['name']} by {attack['parameter']}", "survival")
 
 
 def _axis(attack: Json) -> str:
-    name = attack["unit"] or attack["parameter"] or ""
     if not attack["strengths"]:
         return "one strength"
-    return f"{name} → harsher" if attack["harder"] != "away" else f"{name} (harsher to both sides)"
+    name = attack["unit"] or attack["parameter"] or ""
+    where = "→ harsher" if attack["harder"] != "away" else "(harsher to both sides)"
+    name = next((short for short in (name, name.split(";")[0]) if len(short) + len(where) < AXIS), name.split(";")[0])
+    return f"{name} {where}" if len(name) + len(where) < AXIS else name
 
 
 def _identity_line(frame: Frame, attack: Json, at: dict[float, float]) -> list[str]:
@@ -76,9 +84,8 @@ def _dodged(at: dict[float, float], schemes: Sequence[str], scheme: str) -> dict
     return {value: share + aside for value, share in at.items()}
 
 
-def _line(frame: Frame, cells: Sequence[Json], at: dict[float, float], index: int, metric: str) -> str:
-    if not cells:
-        return ""
+def _line(frame: Frame, cells: Sequence[Json], at: dict[float, float], index: int, metric: str, lift: float) -> str:
+    """One scheme's line, ``lift`` pixels above its true height; the band is where it belongs."""
     scheme = cells[0]["scheme"]
     xs = [frame.x(0.04 + 0.92 * at[cell["strength"]]) for cell in cells]
     rates = [cell[metric] for cell in cells]
@@ -86,7 +93,7 @@ def _line(frame: Frame, cells: Sequence[Json], at: dict[float, float], index: in
     if len(cells) > 1:
         area = band([(x, frame.y(r["low"]), frame.y(r["high"])) for x, r in zip(xs, rates, strict=True)])
         parts.append(f'<path class="band" d="{area}"/>')
-        points = [(x, frame.y(r["rate"])) for x, r in zip(xs, rates, strict=True)]
+        points = [(x, frame.y(r["rate"]) - lift) for x, r in zip(xs, rates, strict=True)]
         parts.append(f'<path class="line" d="{path(points)}"/>')
     for x, cell, rate in zip(xs, cells, rates, strict=True):
         if len(cells) == 1:
@@ -98,5 +105,5 @@ def _line(frame: Frame, cells: Sequence[Json], at: dict[float, float], index: in
             f"{scheme} · {cell['attack']} {strength(cell['strength'])}\n"
             f"{METRICS[metric]} {percent(rate)}, 95 % interval {interval(rate)}\n{n_of(rate)}"
         )
-        parts.append(dot(x, frame.y(rate["rate"]), index, tip))
+        parts.append(dot(x, frame.y(rate["rate"]) - (lift if len(cells) > 1 else 0), index, tip))
     return series("".join(parts), index, scheme=scheme)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from watermark.evaluation.aggregate import GROUPS, IDENTITY, Json
 from watermark.report import wording
@@ -75,6 +75,7 @@ def render(data: Json, pictures: list[Json]) -> str:
         kinds=_kinds(data),
         lookup_sizes=_lookup_sizes(data),
         claims=_claims(data),
+        threshold_readings=_threshold_readings(data),
         costs=_costs(data, schemes),
         **_security(data, schemes),
         quality_columns=_quality_columns(data),
@@ -178,6 +179,14 @@ def _claims(data: Json) -> dict[str, list[str]]:
     return found
 
 
+def _threshold_readings(data: Json) -> dict[str, list[str]]:
+    """Schemes by how many unmarked readings their thresholds rest on."""
+    found: dict[str, list[str]] = {}
+    for entry in data["thresholds"]:
+        found.setdefault(wording.n_of(entry["negatives"]), []).append(entry["scheme"])
+    return found
+
+
 def _costs(data: Json, schemes: list[str]) -> dict[str, dict[str, Json]]:
     rows = data["cost"]["schemes"]
     found = {name: {row["stage"]: row for row in rows if row["scheme"] == name} for name in schemes}
@@ -208,6 +217,8 @@ def _filters() -> dict[str, Callable[..., Any]]:
         "p_value": wording.p_value,
         "from_log10": wording.from_log10,
         "difference": wording.difference,
+        "points": wording.points,
+        "soft": lambda name: Markup(str(escape(name)).replace("_", "_<wbr>")),  # names may break at their underscores
         "marker": lambda index: MARKERS[index % len(MARKERS)],
         "ladder": _ladder,
         "join_strengths": lambda values: ", ".join(v if isinstance(v, str) else f"{v:g}" for v in values),

@@ -130,10 +130,16 @@ def from_log10(value: float | None) -> str:
 
 def difference(test: Mapping[str, Any]) -> str:
     """``+12 points [+3, +21]``."""
-    text = f"{100 * test['difference']:+.0f} points"
+    text = points(test["difference"])
     if test["low"] is None or test["low"] == test["high"]:
         return text
     return text + f" [{100 * test['low']:+.0f}, {100 * test['high']:+.0f}]"
+
+
+def points(gap: float) -> str:
+    """A gap between two rates: ``+12 points``; no sign where it rounds to nothing."""
+    whole = round(100 * gap)
+    return f"{whole:+d} point{'' if abs(whole) == 1 else 's'}" if whole else "0 points"
 
 
 def exponent(law: Mapping[str, Any]) -> tuple[str, str]:
