@@ -1,10 +1,8 @@
-"""Attacks along a gradient, for marks that one embedded oneself: they need a decoder, or pairs to learn one from."""
+"""Attacks along a gradient: of the mark's decoder, of one that pairs taught (``attacks.surrogate``), of any encoder."""
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attacks.base import Attack, Generators
@@ -19,7 +17,8 @@ class ProjectedGradient(Attack):
     """Lower (or raise) a differentiable score as far as possible while no value changes by more than ``epsilon``/255.
 
     Projected gradient descent with signs (Madry et al., 2018) from a random start in the ball. With the mark's own
-    decoder as the score this is the white-box attack; with ``raises`` on unmarked pictures it forges (test F4).
+    decoder as the score this is the white-box attack, with a ``Surrogate`` the black-box one; with ``raises`` on
+    unmarked pictures it forges (test F4).
 
     Args:
         epsilon: largest change of a value, in 1/255.
@@ -47,7 +46,8 @@ class ProjectedGradient(Attack):
         """The score to lower, given the unattacked images."""
         if self.score is None:
             raise ValueError("expected a differentiable score to attack, got None")
-        del images
+        if isinstance(self.score, nn.Module):
+            self.score.to(images.device)
         return self.score
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
@@ -89,62 +89,3 @@ class EmbeddingAttack(ProjectedGradient):
         with torch.no_grad():
             before = self.encoder.encode(images)
         return lambda moved: -(self.encoder.encode(moved) - before).square().mean((1, 2, 3))
-
-
-class Surrogate(nn.Module):
-    """A small detector to be learned from pairs: high-pass filters, four convolutions, average. ``(N,)`` logits."""
-
-    def __init__(self, width: int = 32) -> None:
-        super().__init__()
-        sizes = [3, width, width, 2 * width, 2 * width]
-        layers: list[nn.Module] = []
-        for inputs, outputs in pairwise(sizes):
-            layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.GroupNorm(4, outputs), nn.ReLU()]
-        self.features = nn.Sequential(*layers)
-        self.head = nn.Linear(2 * width, 1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Above 0: thinks that it is marked."""
-        detail = images - F.avg_pool2d(F.pad(images, (1,) * 4, mode="replicate"), 3, stride=1)
-        return self.head(self.features(10 * detail).mean((2, 3)))[:, 0]
-
-
-def train_surrogate(
-    marked: Tensor, unmarked: Tensor, steps: int = 300, batch: int = 16, crop: int = 128, seed: int = 0
-) -> Surrogate:
-    """Learn to tell marked from unmarked pictures; for ``ProjectedGradient(score=...)`` (WAVES AdvCls).
-
-    Args:
-        marked: ``(N, 3, H, W)`` in [0, 1].
-        unmarked: ``(M, 3, H, W)``; other pictures than the marked ones make a harder, more honest attacker.
-        steps: of Adam.
-        batch: pictures of each kind per step.
-        crop: side of the random crops.
-        seed: of everything random.
-
-    Returns:
-        The network in evaluation mode, weights frozen.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = Surrogate().to(marked.device)
-    optimiser = torch.optim.Adam(model.parameters(), 2e-3)
-    for _ in range(steps):
-        pictures = torch.cat([_crops(kind, batch, crop, generator) for kind in (marked, unmarked)])
-        target = pictures.new_tensor([1.0] * batch + [0.0] * batch)
-        loss = F.binary_cross_entropy_with_logits(model(pictures), target)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    return model.eval().requires_grad_(False)
-
-
-def _crops(images: Tensor, count: int, crop: int, generator: torch.Generator) -> Tensor:
-    height, width = (min(crop, side) for side in images.shape[-2:])
-    pieces = []
-    for index in torch.randint(len(images), (count,), generator=generator).tolist():
-        top = int(torch.randint(images.shape[-2] - height + 1, (), generator=generator))
-        left = int(torch.randint(images.shape[-1] - width + 1, (), generator=generator))
-        pieces.append(images[index, :, top : top + height, left : left + width])
-    return torch.stack(pieces)

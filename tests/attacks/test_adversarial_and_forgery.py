@@ -2,8 +2,11 @@
 
 import pytest
 import torch
+from conftest import CONFIGS
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
 
-from attacks.adversarial import EmbeddingAttack, ProjectedGradient, train_surrogate
+from attacks.adversarial import EmbeddingAttack, ProjectedGradient
 from attacks.forgery import (
     AddResidual,
     average_residual,
@@ -14,7 +17,10 @@ from attacks.forgery import (
     residual,
     transplant,
 )
+from attacks.functional.codec import to_pillow
 from attacks.regeneration import own_coder
+from attacks.surrogate import load_surrogate, train_surrogate
+from attacks.training.surrogate import main as train_from_folders
 
 PATTERN = torch.randn(1, 3, 72, 96, generator=torch.Generator().manual_seed(9)).sign()
 
@@ -72,6 +78,28 @@ def test_surrogate_learns_to_tell_marked_from_unmarked(middle):
     assert surrogate(marked).min() > surrogate(middle).max()
     fooled = ProjectedGradient(8, surrogate, steps=20, pace=0.1)(marked)
     assert (surrogate(fooled) < surrogate(marked)).all()
+
+
+def test_a_surrogate_of_two_folders_is_an_attack_of_the_configuration(middle, tmp_path, capsys):
+    for name, kind in (("marked", mark(middle, 8 / 255)), ("unmarked", middle)):
+        (tmp_path / name).mkdir()
+        for i, picture in enumerate(to_pillow(torch.cat([kind, kind.flip(-1)]))):
+            picture.save(tmp_path / name / f"{i}.png")
+    file = tmp_path / "surrogate.safetensors"
+    train_from_folders([str(tmp_path / "marked"), str(tmp_path / "unmarked"), "--output", str(file), "--steps", "60"])
+    assert "2 of 2 marked ones are taken for marked, and 0 of 2 unmarked ones" in capsys.readouterr().out
+    config = OmegaConf.load(CONFIGS / "attack" / "needs_model" / "surrogate.yaml")
+    config.build.score.file, config.build.steps = str(file), 20
+    attacked = instantiate(config.build)(epsilon=8)(mark(middle, 8 / 255))
+    surrogate = load_surrogate(file)
+    assert (surrogate(attacked) < surrogate(mark(middle, 8 / 255)) - 1).all()
+
+
+def test_surrogates_need_pictures_of_both_kinds(middle, tmp_path):
+    with pytest.raises(ValueError, match="both kinds"):
+        train_surrogate(middle, middle[:0])
+    with pytest.raises(FileNotFoundError, match="found no file"):
+        load_surrogate(tmp_path / "none.safetensors")
 
 
 def test_averaging_more_pictures_uncovers_a_common_mark(middle):

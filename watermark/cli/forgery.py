@@ -39,6 +39,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--targets", type=int, help=f"pictures that each test tries (default: {TARGETS}, at most half of them)"
     )
     parser.add_argument("--side", type=int, default=256, help="px, of the central squares (default: %(default)s)")
+    parser.add_argument(
+        "--surrogate-steps",
+        type=int,
+        default=200,
+        help="that a black-box attacker's own detector is trained for; 0 leaves him out (default: %(default)s)",
+    )
     parser.add_argument("--output", type=Path, help="folder for forgery.json and forgery.md")
     parser.set_defaults(run=run)
 
@@ -55,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     console, answers = Console(), []
     for name, owner, rival in _markers(args, config):
         try:
-            tests = ForgeryTests(name, owner, rival, images, targets)
+            tests = ForgeryTests(name, owner, rival, images, targets, surrogate_steps=args.surrogate_steps)
         except ValueError as error:
             raise UserError(str(error)) from None
         for answer in tests.run():
@@ -153,7 +159,7 @@ def _facts(args: argparse.Namespace, images: "Tensor", targets: int) -> dict[str
     for name in ("schemes", "target_psnr", "targets"):
         if (value := getattr(args, name)) is not None:
             words += [f"--{name.replace('_', '-')}", *([str(value)] if name != "schemes" else value)]
-    words += ["--images", str(args.images), "--side", str(args.side)]
+    words += ["--images", str(args.images), "--side", str(args.side), "--surrogate-steps", str(args.surrogate_steps)]
     return {
         "format": 2,
         "command": shlex.join(words + (["--run", "RUN_DIR"] if args.run_dir else [])),

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from attacks.adversarial import ProjectedGradient
 from attacks.forgery import AddResidual, average_residual, collude, near_ids, overwrite, random_ids, transplant
+from attacks.surrogate import train_surrogate
 from watermark.codec import Payload
 from watermark.detection import Detection
 from watermark.images import to_8bit
@@ -22,6 +23,7 @@ from watermark.watermarker import Watermarker
 AVERAGED = (5, 20, 100, 500, 1000)
 COLLUDERS = (2, 5, 10)
 GRADIENT_STEPS = 40
+SURROGATE_STEPS = 200
 BATCH = 16
 OWNER = Payload(7, 123_456)
 
@@ -63,16 +65,25 @@ class ForgeryTests:
         images: ``(N, 3, H, W)`` pictures of one size; the last ``targets`` are attacked, the others averaged.
         targets: how many pictures each test tries.
         seed: of the identities that are drawn.
+        surrogate_steps: that the black-box attacker's own detector is trained for; 0 leaves him out.
     """
 
     def __init__(
-        self, name: str, marker: Watermarker, rival: Watermarker, images: Tensor, targets: int = 24, seed: int = 0
+        self,
+        name: str,
+        marker: Watermarker,
+        rival: Watermarker,
+        images: Tensor,
+        targets: int = 24,
+        seed: int = 0,
+        surrogate_steps: int = SURROGATE_STEPS,
     ) -> None:
         if len(images) <= targets:
             raise ValueError(f"expected more than {targets} pictures (the rest is averaged), got {len(images)}")
         self.name, self.marker, self.rival = name, marker, rival
         self.pool, self.targets = images[:-targets], images[-targets:]
         self.generator = torch.Generator().manual_seed(seed)
+        self.surrogate_steps = surrogate_steps
 
     def run(self) -> Iterator[Answer]:
         """Every answer, as it is found."""
@@ -80,6 +91,7 @@ class ForgeryTests:
         yield from self.copying()
         yield from self.overwriting()
         yield from self.gradients()
+        yield from self.surrogate()
         yield from self.collusion()
         yield from self.identities()
 
@@ -135,6 +147,22 @@ class ForgeryTests:
             return
         said = f"{GRADIENT_STEPS} gradient steps of the decoder with its key, 2/255"
         yield self._count("F4", said, "clean pictures detected", forged, targets, _is_marked)
+
+    @torch.no_grad()
+    def surrogate(self) -> Iterator[Answer]:
+        """F4 without the key: projected gradient on a detector learned from pictures with and without the mark."""
+        if not self.surrogate_steps:
+            return
+        marked = self._mark(self.marker, self.pool, OWNER)
+        learned = train_surrogate(marked, self.pool, self.surrogate_steps, batch=8)
+        clean = self.targets[: min(8, len(self.targets))]
+        own = self._mark(self.marker, clean, OWNER)
+        right = int((learned(own) > 0).sum() + (learned(clean) <= 0).sum())
+        said = f"{GRADIENT_STEPS} gradient steps of a surrogate (right on {right} of {2 * len(clean)}), 4/255"
+        removed = ProjectedGradient(4.0, learned, steps=GRADIENT_STEPS)(own)
+        yield self._count("F4", said, "marks lost", removed, own, _not_owner)
+        forged = ProjectedGradient(4.0, learned, steps=GRADIENT_STEPS, raises=True)(clean)
+        yield self._count("F4", said, "clean pictures detected", forged, clean, _is_marked)
 
     @torch.no_grad()
     def collusion(self) -> Iterator[Answer]:
