@@ -51,6 +51,18 @@ def test_the_page_says_who_wins_how_sure_and_what_failed(page, data):
     assert page.count("data:image/webp") >= 3
 
 
+def test_the_page_shows_what_issue_and_protocol_ask_for(page, data):
+    card = data["schemes"][0]
+    assert f"<dt>Channel bits right</dt><dd>{100 * card['bit_accuracy']:.1f}&nbsp;%</dd>" in page
+    assert f"of their rate</dt><dd>{interval(card['false_positives'])}</dd>" in page
+    assert f">{data['thresholds'][0]['auc'][0]['auc']:.4f}</td>" in page
+    largest = data["identification"]["schemes"][0]["lookup"][-1]
+    assert largest["size"] == 10_000_000
+    assert f"<td>{100 * largest['right']:.1f}</td>" in page
+    assert {"avg_p", "avg_q", "q_at_95", "q_at_70"} <= data["quality_plane"]["curves"][0].keys()
+    assert {entry["kind"] for entry in data["breakdown"]} == {"content", "resolution", "aspect"}
+
+
 def test_summary_is_small_and_carries_n_intervals_and_provenance(run_dir):
     summary = json.loads((run_dir / "summary.json").read_text())
     assert len((run_dir / "summary.json").read_text()) < 10_000

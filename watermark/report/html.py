@@ -76,6 +76,7 @@ def render(data: Json, pictures: list[Json]) -> str:
         lookup_sizes=_lookup_sizes(data),
         claims=_claims(data),
         threshold_readings=_threshold_readings(data),
+        auc_rows=_auc_rows(data),
         costs=_costs(data, schemes),
         **_security(data, schemes),
         quality_columns=_quality_columns(data),
@@ -184,6 +185,15 @@ def _threshold_readings(data: Json) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for entry in data["thresholds"]:
         found.setdefault(wording.n_of(entry["negatives"]), []).append(entry["scheme"])
+    return found
+
+
+def _auc_rows(data: Json) -> dict[str, dict[str, Json]]:
+    """Attack to scheme to its AUC."""
+    found: dict[str, dict[str, Json]] = {}
+    for entry in data["thresholds"]:
+        for one in entry["auc"]:
+            found.setdefault(one["attack"], {})[entry["scheme"]] = one
     return found
 
 

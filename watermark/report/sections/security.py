@@ -13,7 +13,7 @@ TESTS = {
     "F1": "Averaging: the mean of n marked pictures is added to clean ones, or taken off marked ones",
     "F2": "Copying: what a denoiser takes out of a marked picture is put on a clean one",
     "F3": "Overwriting: a second provider marks the picture too",
-    "F4": "Gradients: of the decoder, by somebody who holds the key (an upper bound), or of one that he trained himself",
+    "F4": "Gradients: of the decoder, by somebody who holds the key (an upper bound), or of one that he trained",
     "F5": "Collusion: customers compare their copies of one picture",
     "F6": "Look-up: an ID one bit away, or a random one, is named",
 }
