@@ -13,9 +13,10 @@ from attacks.crop import Crop, CropResize
 from attacks.denoise import DctShrinkage, DenoiseResample, NonLocalMeans, TotalVariation, WaveletShrinkage
 from attacks.erase import Erase
 from attacks.filters import GaussianBlur, Median, Sharpen, SmallMedian
-from attacks.geometry import Bending, Pad, Perspective, RemoveLines, Shear, Translate
+from attacks.geometry import Bending, Linear, Pad, Perspective, RemoveLines, Shear, Translate
 from attacks.identity import Identity
 from attacks.noise import GaussianNoise, SaltPepper, SpeckleNoise
+from attacks.palette import Palette
 from attacks.partial import Collage, Inpaint, OverlayText, Paste, Splice, Stickers
 from attacks.photometric import Brightness, Contrast, Equalize, Gamma, Grayscale, Hue, Saturation, Sharpness
 from attacks.regeneration import DiffusionRegeneration, Regeneration
@@ -52,10 +53,12 @@ __all__ = [
     "Inpaint",
     "Jpeg",
     "Jpeg2000",
+    "Linear",
     "Median",
     "NonLocalMeans",
     "OverlayText",
     "Pad",
+    "Palette",
     "Paste",
     "Perspective",
     "PrintScan",

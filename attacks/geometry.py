@@ -1,6 +1,7 @@
-"""Warps of the whole picture: perspective, shear, shifts, frames, lost lines, bending."""
+"""Warps of the whole picture: perspective, shear, linear maps, shifts, frames, lost lines, bending."""
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -81,6 +82,34 @@ class Shear(Attack):
         """Bicubic along the rows."""
         back = torch.tensor([[[1, -self.strength, 0], [0, 1, 0], [0, 0, 1]]], dtype=torch.float64)
         return warp.project(images, back, (images.shape[-2], images.shape[-1]))
+
+
+class Linear(Attack):
+    """Map positions by a 2x2 matrix about the centre, a stretch and a slant at once; same size, outside is black.
+
+    Args:
+        share: of the way from the identity to ``matrix``, 0 to 10; 1 is the matrix itself.
+        matrix: rows (a, b) and (c, d): a pixel at (x, y) goes to (a x + b y, c x + d y).
+    """
+
+    differentiable, geometric, harder = True, True, "higher"
+    unit, identity, together = "share of the matrix", 0.0, True
+    reproduces = "StirMark general linear transformation"
+
+    def __init__(self, share: float, matrix: Sequence[Sequence[float]] = ((1.010, 0.013), (0.009, 1.011))) -> None:
+        if not 0 <= share <= 10:
+            raise ValueError(f"share must be in 0..10, got {share}")
+        super().__init__(share)
+        still = torch.eye(2, dtype=torch.float64)
+        self.matrix = torch.lerp(still, torch.tensor(matrix, dtype=torch.float64), share)
+        if self.matrix.det() <= 0:
+            raise ValueError(f"expected a matrix that neither flattens nor mirrors, got {self.matrix.tolist()}")
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Bicubic."""
+        back = torch.eye(3, dtype=torch.float64)
+        back[:2, :2] = torch.linalg.inv(self.matrix)
+        return warp.project(images, back[None], (images.shape[-2], images.shape[-1]))
 
 
 class _Pixels(Attack):

@@ -8,6 +8,9 @@ import pytest
 import skimage.restoration
 import skimage.transform
 import torch
+from conftest import CONFIGS
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from PIL import Image, ImageEnhance, ImageFilter
 from scipy import ndimage
 from scipy.fft import dctn
@@ -124,6 +127,25 @@ def test_perspective_averages_where_it_shrinks_a_lot():
     mild, strong = (project_corners(noise, half * signs)[..., 85:115, 85:115].std() for half in (75, 19))
     assert mild > 0.28
     assert strong < 0.22
+
+
+@pytest.mark.parametrize("name", ["linear", "linear_2", "linear_3"])
+def test_linear_maps_move_a_dot_where_stirmarks_matrix_says(name):
+    entry = OmegaConf.load(CONFIGS / "attack" / "linear.yaml")
+    entry.merge_with(OmegaConf.load(CONFIGS / "suite" / "stirmark.yaml")[name])
+    attack = instantiate(entry.build)(share=4)
+    dot = torch.zeros(1, 3, 201, 201)
+    dot[..., 100 - 60, 100 + 70] = 1
+    seen = attack(filters.gaussian_blur(dot, 3))[0, 0]
+    x, y = (float((seen * axis).sum() / seen.sum()) for axis in warp.axes(201, 201, seen))
+    matrix = np.eye(2) + 4 * (np.array(entry.build.matrix) - np.eye(2))
+    assert (x, y) == pytest.approx(tuple(matrix @ [70, -60]), abs=0.05)
+
+
+def test_a_palette_has_the_stated_number_of_colours_near_the_old_ones(photo):
+    few = attacks.Palette(32)(photo)
+    assert len(np.unique(np.asarray(pillow(few)).reshape(-1, 3), axis=0)) == 32
+    assert psnr(few, photo) > 25
 
 
 def test_translation_moves_whole_pixels(photo):

@@ -92,6 +92,9 @@ PUBLISHED = {
         "chain_videoseal": [80, 60, 40],
     },
     "omniseal": {
+        "splice": [0.05, 0.1, 0.2, 0.5, 1],
+        "rotation": [5, 10, 30, 45, 90],
+        "resize": [round(area**0.5, 3) for area in AREAS],
         "collage": [0.05, 0.1, 0.2, 0.5, 1],
         "crop_center": [0.05, 0.1, 0.2, 0.5, 1],
         "saturation": QUARTERS,
@@ -105,6 +108,7 @@ PUBLISHED = {
         "jpeg": [90, 80, 70, 60, 50, 40, 35, 30, 25, 20, 15, 10],
         "median": [3, 5, 7, 9],
         "shear": [0.01, 0.05],
+        "palette": [256],
     },
     "wibe": {"jpeg": [80, 50, 20], "gaussian_noise": [0.03, 0.05, 0.08], "crop_center": [0.8, 0.5, 0.3]},
     "jpeg_trust": {"rotation": [15], "brightness": [1.3], "sharpness": [1.25], "gamma": [1.5], "jpeg2000": [10]},
