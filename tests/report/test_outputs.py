@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -61,6 +62,11 @@ def test_the_page_shows_what_issue_and_protocol_ask_for(page, data):
     assert f"<td>{100 * largest['right']:.1f}</td>" in page
     assert {"avg_p", "avg_q", "q_at_95", "q_at_70"} <= data["quality_plane"]["curves"][0].keys()
     assert {entry["kind"] for entry in data["breakdown"]} == {"content", "resolution", "aspect"}
+
+
+def test_the_documentation_names_every_part_of_the_report():
+    page = (Path(__file__).parents[2] / "docs" / "report.md").read_text()
+    assert [name for name in schema()["properties"] if f"`{name}`" not in page] == []
 
 
 def test_summary_is_small_and_carries_n_intervals_and_provenance(run_dir):

@@ -1,8 +1,7 @@
 # ruff: noqa: T201 - a script prints
-"""Measure tile_spread on a folder of pictures: payload recovery per attack, and what it costs.
+"""Measure tile_spread on a folder of pictures: payload recovery per attack.
 
     python results/published/tile-spread/measure.py --images DIR --psnr 45 --rows results/runs/tile_spread_45.jsonl
-    python results/published/tile-spread/measure.py --images DIR --cost
     python results/published/tile-spread/measure.py --summarise results/runs/tile_spread_*.jsonl
 
 Rows are appended picture by picture, so a stopped run goes on where it was, and a summary says how many there are.
@@ -22,7 +21,6 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 from PIL import Image
 
-from attacks.rotation import Rotation
 from watermark.codec import Codec, Layout, Payload
 from watermark.config import CONFIG_DIR, EvaluateConfig, build_named
 from watermark.detection.detector import Detector
@@ -32,7 +30,6 @@ from watermark.metrics.psnr import psnr
 from watermark.metrics.rates import wilson
 from watermark.metrics.ssim import ssim
 from watermark.metrics.worst_tile import worst_tile_psnr
-from watermark.transforms.resample import resize
 
 KEYS = 5
 
@@ -94,25 +91,6 @@ def measure_marked(path: Path, index: int, args: argparse.Namespace, cells: list
     return row
 
 
-def cost(source: Path, name: str) -> None:
-    """CPU seconds of one thread against size: one picture enlarged, then marked and read, also rotated and unmarked."""
-    print("| size | embed | read, untouched | read, rotated 20 degrees | read, unmarked |\n|---|---|---|---|---|")
-    scheme = build_named("scheme", name, key=1)
-    message = torch.rand(1, scheme.message_bits, generator=torch.Generator().manual_seed(0)) > 0.5
-    for width, height in ((256, 192), (384, 256), (768, 512), (1536, 1024), (3072, 2048), (4096, 3072)):
-        original = to_8bit(resize(load(source), height, width).clamp(0, 1))
-        started = [time.process_time()]
-        marked = to_8bit(scheme.embed(original, message))
-        started.append(time.process_time())
-        turned = to_8bit(Rotation(20.0)(marked))
-        seconds = [started[1] - started[0]]
-        for picture in (marked, turned, original):
-            clock = time.process_time()
-            scheme.decode(picture)
-            seconds.append(time.process_time() - clock)
-        print(f"| {width}x{height} | " + " | ".join(f"{value:.2f}" for value in seconds) + " |", flush=True)
-
-
 def summarise(paths: list[Path]) -> None:
     """Print one table per file of rows."""
     for path in paths:
@@ -148,14 +126,11 @@ def main() -> None:
     parser.add_argument("--override", action="append", default=[], help="attack/needs_model@suite.taesd=taesd, ...")
     parser.add_argument("--codec", default="l64")
     parser.add_argument("--limit", type=int, default=None)
-    parser.add_argument("--cost", action="store_true")
     parser.add_argument("--summarise", type=Path, nargs="+")
     args = parser.parse_args()
     if args.summarise:
         return summarise(args.summarise)
     torch.set_num_threads(1)
-    if args.cost:
-        return cost(sorted(args.images.glob("*.png"))[0], args.scheme)
     paths = sorted(path for path in args.images.iterdir() if path.suffix.lower() in {".png", ".webp", ".jpg"})
     order = sorted(range(len(paths)), key=lambda index: seeded("order", paths[index].name))[: args.limit]
     args.rows.parent.mkdir(parents=True, exist_ok=True)
