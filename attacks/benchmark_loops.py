@@ -32,7 +32,8 @@ def one_by_one(loop: Loop, images: Tensor) -> list[Tensor]:
 
 def pairs(size: int) -> Pairs:
     """Every attack that others have code for, with that code, for pictures of ``size`` pixels a side."""
-    return {**_files(), **_geometry(size), **_colours(), **_noise(), **_filters(), **_denoisers()}
+    geometry = {**_sizes(size), **_warps(size), **_moves(size)}
+    return {**_files(), **geometry, **_colours(), **_noise(), **_filters(), **_denoisers()}
 
 
 def _files() -> Pairs:
@@ -55,16 +56,9 @@ def _files() -> Pairs:
     }
 
 
-def _geometry(size: int) -> Pairs:
+def _sizes(size: int) -> Pairs:
     half, cut, side = size // 2, round(size * 0.7**0.5), round(size * 0.5**0.5)
-    middle = size / 2 - 0.5
-    turn = cv2.getRotationMatrix2D((middle, middle), 9, 1.0)
-    slide = np.array([[1, 0.05, -0.05 * middle], [0, 1, 0]])
-    corners = np.array([[0, 0], [size - 1, 0], [size - 1, size - 1], [0, size - 1]], np.float32)
-    inwards = corners * 0.8 + 0.1 * size
-    lens = cv2.getPerspectiveTransform(corners, inwards.astype(np.float32))
-    frame, cubic, bicubic = (size, size), cv2.INTER_CUBIC, Image.Resampling.BICUBIC
-    gone = np.linspace(0, size - 1, 17).astype(int)
+    frame, bicubic = (size, size), Image.Resampling.BICUBIC
     return {
         "crop .5": (attacks.Crop(0.5), {"NumPy": lambda p: p[:side, :side]}),
         "crop_resize .7": (
@@ -84,15 +78,33 @@ def _geometry(size: int) -> Pairs:
             attacks.Aspect(0.8),
             {"Pillow": lambda p: np.asarray(Image.fromarray(p).resize((round(0.8 * size), size), bicubic))},
         ),
+    }
+
+
+def _warps(size: int) -> Pairs:
+    frame, cubic, middle = (size, size), cv2.INTER_CUBIC, size / 2 - 0.5
+    turn = cv2.getRotationMatrix2D((middle, middle), 9, 1.0)
+    slide = np.array([[1, 0.05, -0.05 * middle], [0, 1, 0]])
+    stretch = np.array([[1.010, 0.013, -0.023 * middle], [0.009, 1.011, -0.020 * middle]])
+    corners = np.array([[0, 0], [size - 1, 0], [size - 1, size - 1], [0, size - 1]], np.float32)
+    lens = cv2.getPerspectiveTransform(corners, (corners * 0.8 + 0.1 * size).astype(np.float32))
+    return {
         "rotation 9": (
             attacks.Rotation(9),
             {
-                "Pillow": lambda p: np.asarray(Image.fromarray(p).rotate(9, bicubic)),
+                "Pillow": lambda p: np.asarray(Image.fromarray(p).rotate(9, Image.Resampling.BICUBIC)),
                 "OpenCV": lambda p: cv2.warpAffine(p, turn, frame, flags=cubic),
             },
         ),
         "shear .05": (attacks.Shear(0.05), {"OpenCV": lambda p: cv2.warpAffine(p, slide, frame, flags=cubic)}),
+        "linear 1": (attacks.Linear(1), {"OpenCV": lambda p: cv2.warpAffine(p, stretch, frame, flags=cubic)}),
         "perspective .3": (attacks.Perspective(0.3), {"OpenCV": lambda p: cv2.warpPerspective(p, lens, frame)}),
+    }
+
+
+def _moves(size: int) -> Pairs:
+    gone = np.linspace(0, size - 1, 17).astype(int)
+    return {
         "flip": (attacks.Flip(), {"OpenCV": lambda p: cv2.flip(p, 1)}),
         "translate 17": (
             attacks.Translate(17),
@@ -121,6 +133,10 @@ def _colours() -> Pairs:
         "grayscale": (
             attacks.Grayscale(),
             {"OpenCV": lambda p: cv2.cvtColor(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)},
+        ),
+        "palette 64": (
+            attacks.Palette(64),
+            {"Pillow": lambda p: np.asarray(Image.fromarray(p).quantize(64, dither=Image.Dither.NONE).convert("RGB"))},
         ),
         "equalize": (
             attacks.Equalize(),
