@@ -64,6 +64,23 @@ def test_a_message_is_read_blindly_after(attack, marked):
     assert int(readout.hypotheses) >= 1
 
 
+@pytest.mark.parametrize("attack", ["nothing", "mirrored", "turned by 10 degrees"])
+@pytest.mark.parametrize("left", [-0.4, 0.0])
+def test_who_takes_the_pilot_out_does_not_take_the_mark_out(left, attack, picture, monkeypatch):
+    scheme, message = Learned(512, key=11, target_psnr=42), torch.rand(1, 512) < 0.5
+    whole = scheme.core.coefficients
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            scheme.core,
+            "coefficients",
+            lambda levels, layout: torch.where(layout.is_pilot, left, 1.0) * whole(levels, layout),
+        )
+        marked = to_8bit(scheme.embed(picture, message))
+    found = scheme.decode(to_8bit(ATTACKS[attack](marked)))
+    read = [float(total_correlation(found.reading(0, i)[None], message)) for i in range(1 + found.others.shape[1])]
+    assert max(read) > 14
+
+
 def test_another_key_reads_nothing(marked):
     _, message, image = marked
     other = Learned(512, key=12, target_psnr=42)

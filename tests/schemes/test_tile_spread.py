@@ -73,6 +73,7 @@ ATTACKS = {
     "screenshot": framed,
     "crop to 30 %": lambda x: x[..., 70:246, 100:276],
     "gray": lambda x: x.mean(1, keepdim=True).expand(-1, 3, -1, -1),
+    "negative": lambda x: 1 - x,
     "noise": lambda x: to_8bit((x + 0.05 * torch.randn(x.shape, generator=torch.manual_seed(0))).clamp(0, 1)),
 }
 
@@ -81,6 +82,17 @@ ATTACKS = {
 def test_the_exact_payload_is_read_after(attack, scheme, detector, marked):
     found = detector.detect(scheme.decode(ATTACKS[attack](marked)))[0]
     assert found.is_marked
+    assert (found.provider_id, found.content_id) == (PAYLOAD.provider_id, PAYLOAD.content_id)
+
+
+@pytest.mark.parametrize("attack", ["nothing", "mirror", "rotation by 20 degrees", "stretched by 1.2"])
+@pytest.mark.parametrize("left", [-0.4, 0.0])
+def test_who_takes_the_pilot_out_does_not_take_the_mark_out(left, attack, scheme, detector, photograph, monkeypatch):
+    """What the average of many aligned marks holds, subtracted 1 or 1.4 times."""
+    with monkeypatch.context() as patch:
+        patch.setattr(scheme, "pilot_gain", left * scheme.pilot_gain or 1e-9)
+        marked = to_8bit(scheme.embed(photograph, detector.codec.encode([PAYLOAD])))
+    found = detector.detect(scheme.decode(ATTACKS[attack](marked)))[0]
     assert (found.provider_id, found.content_id) == (PAYLOAD.provider_id, PAYLOAD.content_id)
 
 

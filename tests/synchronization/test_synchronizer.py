@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from watermark.synchronization import Pilot, Spectrum, Synchronizer, follow, read_lines, spread_to, windows
-from watermark.transforms.lattice import synthesize
+from watermark.transforms.lattice import lattice_lines, synthesize
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,29 @@ def test_the_lattice_is_found_to_a_fraction_of_a_pixel(pilot, synchronizer, name
     found = synchronizer(spectrum)
     assert found.score.item() > 12
     assert border_error(found, matrix, shift, size) < 0.6
+
+
+@pytest.mark.parametrize("name", ["untouched", "mirrored", "rotated", "rotated and enlarged", "stretched"])
+def test_a_message_without_a_pilot_aligns_itself(pilot, name):
+    matrix, shift, size = GEOMETRIES[name], (41.3, -17.8), (320, 400)
+    lines = lattice_lines(128, 0.03, 0.2, off_axis=2)
+    signs = np.random.default_rng(1).integers(0, 2, (2, len(lines))) * 2 - 1
+    message = Pilot(lines, (signs[0] + 1j * signs[1]) / 2**0.5, 128)
+    unpiloted = Synchronizer(pilot, data_lines=lines, data_power=0.3)
+    maps = torch.cat([marked_map(message, matrix, shift, size), torch.randn(1, *size)])
+    spectrum = Spectrum(maps)
+    found, doubtful, candidates = unpiloted.deepen(
+        unpiloted.fast(spectrum, (1.0,)), ((spectrum, unpiloted.search_unaided),)
+    )
+    assert doubtful.tolist() == [0, 1]  # no pilot, so no certainty
+    assert found.score.max() < 12
+    asked = candidates.score.isfinite()
+    assert (asked[0] & ~asked[1]).sum() == 128  # noise is not asked
+    errors = [
+        border_error(candidates.columns(torch.tensor([c])).select([0]).best(), matrix, shift, size)
+        for c in range(candidates.score.shape[1])
+    ]
+    assert min(errors) < 0.6
 
 
 def test_noise_alone_scores_low(synchronizer):

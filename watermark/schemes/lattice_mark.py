@@ -185,12 +185,14 @@ class LatticeMark(nn.Module):
         found = [read_lines(spectrum, where, self.lines, self.tile) for spectrum in spectra]
         return torch.stack(found, -2) * layout.phase.conj()
 
-    def soft_bits(self, lines: Tensor, layout: Layout, parts: int = 1) -> Tensor:
+    def soft_bits(self, lines: Tensor, layout: Layout, parts: int = 1, believe_pilot: bool = True) -> Tensor:
         """Weighted soft decisions ``(N, K)`` from lines ``(N parts, 2, L)``, scaled to unit root mean square.
 
         With several ``parts`` each picture was read in so many windows (in consecutive rows), and their decisions add.
+        A plane whose pilot stands upside down is turned, unless the pilot is not to be believed.
         """
-        lines = upright(lines, layout.is_pilot)
+        if believe_pilot:
+            lines = upright(lines, layout.is_pilot)
         weights = self.weights(lines, layout.is_pilot, self.radius, self.angle)
         summed = (lines * weights).sum(1)  # (N parts, L) over planes
         symbols = torch.stack([summed.real, summed.imag], 1) * layout.sign  # (N parts, 2, L)

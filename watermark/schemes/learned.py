@@ -121,9 +121,12 @@ class Learned(Scheme):
         scales = (short,) if short >= 1 and bool((step == 1).all()) else (short, 1.0)
         found, doubtful, candidates = self._align(planes, scales)
         logits = self._bits_at(planes, found)
-        others = logits.new_zeros(len(logits), candidates.score.shape[1] + 1, logits.shape[1])
+        others = logits.new_zeros(len(logits), candidates.score.shape[1] + 2, logits.shape[1])
         if len(doubtful):
-            others[doubtful, 1:] = self._bits_at(tuple(plane.select(doubtful) for plane in planes), candidates)
+            others[doubtful, 1:-1] = self._bits_of(tuple(plane.select(doubtful) for plane in planes), candidates)
+        in_luma = self.synchronizer.score(planes[0], found.matrix[:, None], found.shift[:, None])[:, 0]
+        negative = in_luma < -self.synchronizer.accept
+        others[negative, -1] = -logits[negative]  # unless it is the pilot alone that somebody turned over
         unsure = (found.score > BENDABLE) & (found.score < ENOUGH)
         if unsure.any():
             soft, score = self._read_bent(maps[unsure], found.select(unsure))
@@ -132,10 +135,19 @@ class Learned(Scheme):
             logits[unsure] = torch.where(better, soft, logits[unsure])
         return Readout.of(4 * logits, 4 * others)
 
-    def _bits_at(self, planes: tuple[Spectrum, ...], where: Alignment) -> Tensor:
+    def _bits_at(self, planes: tuple[Spectrum, ...], where: Alignment, believe_pilot: bool = True) -> Tensor:
         """Soft bits ``(N, K)`` at one alignment for each picture, ``(N, C, K)`` at C candidates."""
         lines = self.core.read_lines(planes, self.layout, where)
-        return self.core.soft_bits(lines.flatten(0, -3), self.layout).unflatten(0, lines.shape[:-2])
+        bits = self.core.soft_bits(lines.flatten(0, -3), self.layout, believe_pilot=believe_pilot)
+        return bits.unflatten(0, lines.shape[:-2])
+
+    def _bits_of(self, planes: tuple[Spectrum, ...], candidates: Alignment) -> Tensor:
+        """Soft bits ``(N, C, K)`` at candidates, zero where a candidate is none."""
+        bits = self._bits_at(planes, candidates)
+        unaided = (candidates.score <= 0).all(0)  # the message found these, for want of a pilot
+        if unaided.any():
+            bits[:, unaided] = self._bits_at(planes, candidates.columns(unaided), believe_pilot=False)
+        return bits * candidates.score.isfinite()[..., None]
 
     def _align(
         self, planes: tuple[Spectrum, Spectrum], scales: tuple[float, ...]
@@ -152,7 +164,7 @@ class Learned(Scheme):
             return sync.deepen(first, ())
         both, turned = luma_plane.plus(planes[1]), luma_plane.plus(planes[1], -1.0)  # colour after a turn of the hue
         fast = [(part, lambda part: sync.fast(part, scales)) for part in (both, turned)]
-        return sync.deepen(first, [*fast, (luma_plane, sync.search), (both, sync.search)])
+        return sync.deepen(first, [*fast, (luma_plane, sync.search), (both, sync.search_unaided)])
 
     def _read_bent(self, maps: Tensor, found: Alignment) -> tuple[Tensor, Tensor]:
         """Read window by window: soft bits, and the windows' joint score."""

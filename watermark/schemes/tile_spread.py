@@ -210,12 +210,10 @@ class TileSpread(Scheme):
         """Both planes ``(2, N, h, w)``, every geometry, then windows where the lattice bends; and other readings."""
         sync, other = self.synchronizer, Spectrum(maps[1])
         both = spectrum.plus(other)
-        stages = ((both, lambda part: sync.fast(part, scales)), (spectrum, sync.search), (both, sync.search))
+        stages = ((both, lambda part: sync.fast(part, scales)), (spectrum, sync.search), (both, sync.search_unaided))
         found, doubtful, candidates = sync.deepen(first, stages)
         logits = self._soft_bits(spectrum, found) + self._soft_bits(other, found)
-        rest = self._soft_bits(spectrum.select(doubtful), candidates) + self._soft_bits(
-            other.select(doubtful), candidates
-        )
+        rest = self._read_candidates(spectrum.select(doubtful), other.select(doubtful), candidates)
         others = logits.new_zeros(len(logits), rest.shape[1] + 1, logits.shape[1])
         others[doubtful, 1:] = rest
         unsure = (found.score > BENDABLE) & (found.score < ENOUGH)
@@ -225,6 +223,17 @@ class TileSpread(Scheme):
             others[unsure, 0] = torch.where(better, logits[unsure], soft)
             logits[unsure] = torch.where(better, soft, logits[unsure])
         return logits, others
+
+    def _read_candidates(self, spectrum: Spectrum, other: Spectrum, candidates: Alignment) -> Tensor:
+        """Soft bits ``(N, C + 1, K)`` at C candidates, zero where one is none.
+
+        The last is a negative's: where the pilot of a candidate stands upside down, its bits with their signs turned.
+        """
+        bits = self._soft_bits(spectrum, candidates) + self._soft_bits(other, candidates)
+        bits = bits * candidates.score.isfinite()[..., None]
+        lowest, where = self.synchronizer.score(spectrum, candidates.matrix, candidates.shift).min(1)
+        turned = -bits[torch.arange(len(bits)), where] * (lowest < -BENDABLE)[:, None]
+        return torch.cat([bits, turned[:, None]], 1)
 
     def _read_bent(self, maps: Tensor, found: Alignment) -> tuple[Tensor, Tensor]:
         """Read window by window: message bits, and the windows' joint score."""

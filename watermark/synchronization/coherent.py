@@ -1,41 +1,53 @@
-"""Score alignments by the phases of the pilot lines: all shifts at once, then six parameters to sub-pixel accuracy."""
+"""Score alignments by the phases of known lines: all shifts at once, then six parameters to sub-pixel accuracy."""
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from watermark.synchronization.geometry import Pilot
 from watermark.synchronization.spectrum import Spectrum
 
 LIMIT = 3.5
 """No single line counts for more than this many times the local RMS."""
+LOUD = 2.0
+"""Root mean square of the looked-up lines up to which a score stands as it is."""
 
 
 class CoherentScore(nn.Module):
-    """Correlation with the pilot at given matrices: ``u = matrix @ x + shift``.
+    """Correlation with known lines at given matrices: ``u = matrix @ x + shift``.
 
-    A score is the pilot sum divided by its standard deviation on an unmarked picture.
+    A score is the sum over the lines divided by its standard deviation on an unmarked picture.
+
+    Args:
+        lines: ``(M, 2)`` int64.
+        symbols: ``(M,)`` complex of modulus 1, the phases as embedded, raised to ``order``.
+        tile: side of the tile, lattice px.
+        order: 1 where the phases are known, as those of a pilot are. 4 where they are known up to quarter turns, as
+            those of lines that carry two signs: the fourth power does not depend on the signs, and tells a shift up to
+            a quarter of the tile (Viterbi and Viterbi, IEEE Trans. Inf. Theory 29, 1983).
     """
 
     lines: Tensor
     symbols: Tensor
 
-    def __init__(self, pilot: Pilot) -> None:
+    def __init__(self, lines: np.ndarray, symbols: np.ndarray, tile: int, order: int = 1) -> None:
         super().__init__()
-        self.tile = pilot.tile
-        self.register_buffer("lines", torch.from_numpy(pilot.lines).float(), persistent=False)
-        self.register_buffer("symbols", torch.from_numpy(pilot.symbols).to(torch.complex64), persistent=False)
-        self._scale = math.sqrt(2 / len(pilot.lines))
+        self.tile, self.order = tile, order
+        self.register_buffer("lines", torch.from_numpy(lines).float(), persistent=False)
+        self.register_buffer("symbols", torch.from_numpy(symbols).to(torch.complex64), persistent=False)
+        self._scale = math.sqrt(2 / len(lines))
 
     def products(self, spectrum: Spectrum, matrices: Tensor) -> Tensor:
-        """Limited pilot lines with their embedded phase taken off, ``(N, C, M)`` for matrices ``(N, C, 2, 2)``."""
+        """Limited lines with their embedded phase taken off, ``(N, C, M)`` for matrices ``(N, C, 2, 2)``."""
         found = spectrum.at(torch.einsum("ncji,lj->ncli", matrices, self.lines) / self.tile)
         size = found.abs().clamp_min(1e-12)
+        if self.order > 1:
+            found = size * (found / size) ** self.order
         return found * (LIMIT / size).clamp(max=1) * self.symbols.conj()
 
     def best_shift(self, products: Tensor, grid: int) -> tuple[Tensor, Tensor]:
-        """Try all shifts of a ``grid`` x ``grid`` raster of the tile by one inverse transform each.
+        """Try all shifts of a ``grid`` x ``grid`` raster of ``tile / order`` by one inverse transform each.
 
         Returns:
             Scores ``(N, C)`` and shifts ``(N, C, 2)`` in lattice px.
@@ -45,7 +57,7 @@ class CoherentScore(nn.Module):
         raster[..., row, column] = products.conj()
         sums = torch.fft.irfft2(raster, s=(grid, grid), norm="forward") / 2
         best, where = sums.flatten(2).max(-1)
-        shift = torch.stack([where % grid, where // grid], -1) * (self.tile / grid)
+        shift = torch.stack([where % grid, where // grid], -1) * (self.tile / self.order / grid)
         return best * self._scale, shift
 
     def smallest_grid(self) -> int:
@@ -54,9 +66,13 @@ class CoherentScore(nn.Module):
 
     def forward(self, spectrum: Spectrum, matrices: Tensor, shifts: Tensor) -> Tensor:
         """Scores ``(N, C)`` of matrices ``(N, C, 2, 2)`` with shifts ``(N, C, 2)``."""
-        angle = shifts @ self.lines.T * (2 * math.pi / self.tile)  # (N, C, M)
+        angle = shifts @ self.lines.T * (2 * math.pi * self.order / self.tile)  # (N, C, M)
         products = self.products(spectrum, matrices)
         return (products.real * angle.cos() + products.imag * angle.sin()).sum(-1) * self._scale
+
+    def loudness(self, spectrum: Spectrum, matrices: Tensor) -> Tensor:
+        """What to divide scores ``(N, C)`` by, so that loud lines of another kind do not pass for these: 1 or more."""
+        return (self.products(spectrum, matrices).abs().square().mean(-1).sqrt() / LOUD).clamp_min(1)
 
 
 def polish(

@@ -52,6 +52,10 @@ class Alignment:
         """The alignments of some of the pictures."""
         return Alignment(self.matrix[keep], self.shift[keep], self.score[keep])
 
+    def columns(self, keep: Tensor) -> "Alignment":
+        """Some of the candidates of every picture."""
+        return Alignment(self.matrix[:, keep], self.shift[:, keep], self.score[:, keep])
+
     def replaced(self, where: Tensor, other: "Alignment") -> "Alignment":
         """These alignments with ``other`` put in at ``where``, a mask or indices."""
         fields = ("matrix", "shift", "score")

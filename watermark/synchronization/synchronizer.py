@@ -9,10 +9,14 @@ from torch import Tensor, nn
 from watermark.synchronization.coarse import LogLogSearch, LogPolarSearch, WeightedLines
 from watermark.synchronization.coherent import CoherentScore, polish
 from watermark.synchronization.geometry import Alignment, Pilot, dihedral
+from watermark.synchronization.message import MessageSync
 from watermark.synchronization.spectrum import Spectrum
 
 MARGIN = 0.8
 """By how much a search must beat what was found by trying fewer alignments: the best of more is higher by chance."""
+
+MESSAGE_CELLS = 4
+"""Cells of each coarse search at which the message is asked to align itself."""
 
 
 class Synchronizer(nn.Module):
@@ -22,10 +26,12 @@ class Synchronizer(nn.Module):
     2. Where that stays below ``accept``: all rotations x scales, and all pairs of scales, by incoherent pilot power;
        the best cells scored with phases at all shifts.
     3. The best few polished in six parameters.
+    4. Where the pilot is gone but the message is not: the alignments that the data lines themselves allow.
 
-    Of data lines only the power is looked at, never a phase, so the message cannot steer the alignment: however many
-    alignments are tried here, a p-value pays only for those at which the message is then read. Any scheme can use
-    it: it needs a ``Pilot`` in its mark and a ``Spectrum`` of its whitened picture.
+    Of data lines only the power is looked at, and the fourth power, which is the same for every message, so the message
+    cannot steer the alignment: however many alignments are tried here, a p-value pays only for those at which the
+    message is then read. Any scheme can use it: it needs a ``Pilot`` in its mark and a ``Spectrum`` of its whitened
+    picture.
 
     Args:
         pilot: the keyed lines.
@@ -34,7 +40,7 @@ class Synchronizer(nn.Module):
         accept: pilot score (standard deviations) from which the fast path is believed.
         candidates: cells of each coarse search that are scored coherently.
         finalists: candidates that are polished.
-        data_lines: ``(L, 2)`` lines that carry a message; their power helps the coarse searches.
+        data_lines: ``(L, 2)`` lines that carry a message, two signs each; their power helps the coarse searches.
         data_power: power of a data line relative to a pilot line.
     """
 
@@ -54,12 +60,14 @@ class Synchronizer(nn.Module):
     ) -> None:
         super().__init__()
         self.pilot, self.accept, self.candidates, self.finalists = pilot, accept, candidates, finalists
-        self.score = CoherentScore(pilot)
+        self.score = CoherentScore(pilot.lines, pilot.symbols, pilot.tile)
+        self.message: MessageSync | None = None
         lines, weights = pilot.lines, np.ones(len(pilot.lines))
         if data_lines is not None and data_power > 0:
             clear = data_lines[np.abs(data_lines).min(1) >= 2]  # a line on an axis has no place in log-log
             lines = np.concatenate([lines, clear])
             weights = np.concatenate([weights, np.full(len(clear), data_power)])
+            self.message = MessageSync(clear, pilot.tile)
         known = WeightedLines(lines, weights, pilot.tile)
         self.coarse = nn.ModuleList([LogPolarSearch(known, scales), LogLogSearch(known, scales, aspect)])
         self.grid = self.score.smallest_grid()
@@ -96,7 +104,7 @@ class Synchronizer(nn.Module):
 
         Returns:
             The best alignment of each map; the indices ``(D,)`` of the maps that are still in doubt; all their
-            candidates ``(D, C)``.
+            candidates ``(D, C)``, of which those of a score of minus infinity are none.
         """
         found = first.best()
         doubtful = (found.score < self.accept).nonzero()[:, 0]
@@ -124,8 +132,25 @@ class Synchronizer(nn.Module):
 
     def search(self, spectrum: Spectrum) -> Alignment:
         """Try every rotation and scale, every pair of scales, and the shifts of the best; candidates ``(N, C)``."""
-        matrices = torch.cat([coarse(spectrum, self.candidates)[1] for coarse in self.coarse], 1)
-        matrices = (self.nudges @ matrices[:, :, None]).flatten(1, 2)
+        return self._search(spectrum, self._cells(spectrum))
+
+    def search_unaided(self, spectrum: Spectrum) -> Alignment:
+        """``search``, also for a message that lost its pilot: alignments that it alone speaks for come last."""
+        cells = self._cells(spectrum)
+        found = self._search(spectrum, cells)
+        if self.message is None:
+            return found
+        likely = cells[:, :, :MESSAGE_CELLS].flatten(1, 2)
+        upright = self.nudges[: len(self.nudges) // 2]  # the fourth power does not tell half a turn either
+        more = self.message(spectrum, (upright @ likely[:, :, None]).flatten(1, 2))
+        return found if more is None else found.joined(more)
+
+    def _cells(self, spectrum: Spectrum) -> Tensor:
+        """The best matrices of each coarse search, ``(N, 2, C, 2, 2)``."""
+        return torch.stack([coarse(spectrum, self.candidates)[1] for coarse in self.coarse], 1)
+
+    def _search(self, spectrum: Spectrum, cells: Tensor) -> Alignment:
+        matrices = (self.nudges @ cells.flatten(1, 2)[:, :, None]).flatten(1, 2)
         return self._settle(spectrum, matrices, keep=self.finalists, step=1.5, rounds=10)
 
     def _settle(
@@ -147,6 +172,7 @@ class Synchronizer(nn.Module):
         if upright:
             ends.append(polish(self.score, spectrum, matrices, shifts, step, rounds, shift_only=True))
         scores, matrices, shifts = (torch.cat(parts, 1) for parts in zip(*ends, strict=True))
+        scores = scores / self.score.loudness(spectrum, matrices)  # data lines whose pilot is gone are no pilot
         order = scores.argsort(1, descending=True)
         matrices = matrices.gather(1, order[..., None, None].expand(-1, -1, 2, 2))
         shifts = shifts.gather(1, order[..., None].expand(-1, -1, 2))

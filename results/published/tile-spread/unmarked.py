@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from many_keys import ManyKeys
 from measure import attack_cells, attacked, load, seeded
 from scipy.stats import beta
 
@@ -28,49 +27,37 @@ from watermark.schemes.base import Readout
 LEVELS = (1e-1, 1e-2, 1e-3, 1e-6)
 
 
-def trials(detectors: list[Detector], many: ManyKeys, picture: torch.Tensor, seed: int) -> np.ndarray:
-    """``(2, scheme keys, codec keys)`` log10 p: of a payload named beforehand, and blind."""
-    rng, read = np.random.default_rng(seed), many.read(picture)
-    counts = {len(answer.others[0]) if answer.others is not None else 0 for answer in read}
-    others = None if counts == {0} else torch.cat([_padded(answer, max(counts)) for answer in read])
-    batch = Readout(
-        *(torch.cat([getattr(answer, name) for answer in read]) for name in ("logits", "hypotheses")), others
-    )
-    found = []
+def trials(detectors: list[Detector], readout: Readout, seed: int) -> np.ndarray:
+    """``(2, codec keys)`` log10 p: of a payload named beforehand, and blind."""
+    rng, found = np.random.default_rng(seed), []
     for detector in detectors:
         layout = detector.codec.layout
-        bits = (layout.provider_bits, layout.content_bits)
-        numbers = [[int(rng.integers(2 ** min(count, 62))) for count in bits] for _ in read]
-        named = [Payload(version=1, provider_id=provider, content_id=content) for provider, content in numbers]
-        answers = detector.detect(batch, expected=named)
-        found.append([(answer.log10_p_expected, answer.log10_p) for answer in answers])
+        provider, content = (int(rng.integers(2**bits)) for bits in (layout.provider_bits, layout.content_bits))
+        named = Payload(version=1, provider_id=provider, content_id=content)
+        answer = detector.detect(readout, expected=[named])[0]
+        found.append((answer.log10_p_expected, answer.log10_p))
     return np.array(found, dtype=np.float32).T
-
-
-def _padded(answer: Readout, count: int) -> torch.Tensor:
-    """Its other readings, filled up with zeros, which say nothing."""
-    if answer.others is None:
-        return answer.logits.new_zeros(1, count, answer.logits.shape[1])
-    return torch.nn.functional.pad(answer.others, (0, 0, 0, count - answer.others.shape[1]))
 
 
 def run(args: argparse.Namespace) -> None:
     """Go through the cells that are not in the file yet."""
-    many = ManyKeys([f"unmarked {number}" for number in range(args.keys)], args.scheme)
-    layout = build_named("codec", args.codec)
-    size = many.schemes[0].message_bits
+    schemes = [build_named("scheme", args.scheme, key=f"unmarked {number}") for number in range(args.keys)]
+    layout, size = build_named("codec", args.codec), schemes[0].message_bits
     detectors = [Detector(Codec(layout, size, f"unmarked codec {number}")) for number in range(args.codecs)]
     paths = sorted(path for path in args.images.iterdir() if path.suffix.lower() in {".png", ".webp", ".jpg"})
     cells = attack_cells(args.suite, [])
     names = np.array([f"{cell.name} {'' if cell.strength is None else f'{cell.strength:g}'}".strip() for cell in cells])
-    p = np.full((len(paths), len(cells), 2, args.keys, args.codecs), np.nan, np.float32)
+    p = np.full((len(paths), len(cells), 2, args.searches, args.codecs), np.nan, np.float32)
     if args.trials.exists():
         p = np.load(args.trials)["log10_p"].astype(np.float32)
     todo = np.argwhere(np.isnan(p[:, :, 0, 0, 0]))
     np.random.default_rng(0).shuffle(todo)
     for number, (row, column) in enumerate(todo, start=1):
         picture = attacked(cells[column], load(paths[row]), paths[row].name)
-        p[row, column] = trials(detectors, many, picture, seeded("unmarked", paths[row].name, names[column]))
+        for search in range(args.searches):
+            readout = schemes[(number * args.searches + search) % args.keys].decode(picture)
+            seed = seeded("unmarked", paths[row].name, names[column], search)
+            p[row, column, :, search] = trials(detectors, readout, seed)
         if number % 5 == 0 or number == len(todo):
             fresh = args.trials.with_suffix(".new.npz")
             np.savez_compressed(
@@ -82,10 +69,11 @@ def run(args: argparse.Namespace) -> None:
 def summarise(path: Path) -> None:
     """Counts against what is promised, with Clopper-Pearson intervals."""
     held = np.load(path)
-    p = np.moveaxis(held["log10_p"].astype(np.float64), 2, 0)  # (2, pictures, attacks, scheme keys, codec keys)
+    p = np.moveaxis(held["log10_p"].astype(np.float64), 2, 0)  # (2, pictures, attacks, searches, codec keys)
     done = ~np.isnan(p[0])
     count, searches, pictures = int(done.sum()), int(done[..., 0].sum()), int(done.any((1, 2, 3)).sum())
-    print(f"{count} trials: {searches} searches ({pictures} pictures x attacks x {p.shape[3]} scheme keys), ", end="")
+    attacks = int(done.any((0, 2, 3)).sum())
+    print(f"{count} trials: {searches} searches (of {pictures} pictures under {attacks} attacks), ", end="")
     print(f"each under {p.shape[4]} codec keys\n")
     print("| p-value | at or below | count | promised at most | measured rate, 95 % interval |\n|---|---|---|---|---|")
     for kind, name in enumerate(("of a payload named beforehand", "of the blind answer")):
@@ -106,7 +94,8 @@ def main() -> None:
     parser.add_argument("--scheme", default="tile_spread")
     parser.add_argument("--codec", default="l64")
     parser.add_argument("--suite", default="tile_spread")
-    parser.add_argument("--keys", type=int, default=8, help="of the scheme")
+    parser.add_argument("--keys", type=int, default=8, help="different keys of the scheme")
+    parser.add_argument("--searches", type=int, default=2, help="of each attacked picture, under keys that take turns")
     parser.add_argument("--codecs", type=int, default=24, help="codec keys that see each search")
     parser.add_argument("--summarise", type=Path)
     args = parser.parse_args()
