@@ -44,14 +44,15 @@ def run(args: argparse.Namespace) -> int:
     if min(*args.batches, args.megapixels) <= 0:
         raise UserError("expected batches and megapixels above 0")
     print(device_name(device))
+    facts = _facts(args, device)
     for name, marker in _markers(args, device):
         for case in measure(name, marker, sizes, args.batches, device, args.megapixels):
-            cases.append(case)
+            cases.append(asdict(case))
             print(_line(case), flush=True)
+            for folder in filter(None, (args.output, args.run_dir)):
+                _write(folder, facts | {"cases": cases})  # who stops it keeps what was measured
     if not cases:
         raise UserError("--sizes: nothing was timed; all are smaller than the scheme takes or above --megapixels")
-    for folder in filter(None, (args.output, args.run_dir)):
-        _write(folder, _facts(args, device) | {"cases": [asdict(case) for case in cases]})
     if args.run_dir:
         from watermark.report import build_report
 
