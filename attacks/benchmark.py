@@ -13,7 +13,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -52,14 +52,21 @@ class Timing:
 
 
 def run(
-    size: int = 512, batch: int = 8, repeats: int = 5, clock: Clock = time.perf_counter, only: str = ""
-) -> list[Timing]:
-    """Time every pair whose name contains ``only`` on ``batch`` photographs of ``size`` pixels a side."""
+    size: int = 512,
+    batch: int = 8,
+    repeats: int = 5,
+    clock: Clock = time.perf_counter,
+    only: Sequence[str] = ("",),
+) -> Iterator[Timing]:
+    """Time every pair whose name contains one of ``only``, on ``batch`` photographs of ``size`` pixels a side."""
     photo = torch.from_numpy(skimage.data.astronaut()).permute(2, 0, 1)[None].float() / 255
     images = warp.resize(photo, (size, size)).clamp(0, 1).expand(batch, -1, -1, -1).contiguous()
     cv2.setNumThreads(torch.get_num_threads())
-    with torch.no_grad():
-        return [_row(name, *pair, images, repeats, clock) for name, pair in pairs(size).items() if only in name]
+    for name, pair in pairs(size).items():
+        if any(part in name for part in only):
+            with torch.no_grad():
+                row = _row(name, *pair, images, repeats, clock)
+            yield row
 
 
 def _row(name: str, attack: Attack, loops: dict[str, Loop], images: Tensor, repeats: int, clock: Clock) -> Timing:
@@ -96,18 +103,17 @@ def _take_turns(
     return times
 
 
-def table(rows: list[Timing]) -> str:
-    """The rows as a Markdown table."""
-    lines = [
-        "| attack | batch | loop | loop, ms | batched CPU, ms | ratio (least to greatest) | GPU, ms | ratio |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        gpu = "no GPU | -" if row.gpu_ms is None else f"{row.gpu_ms:.2f} | {row.gpu_ratio:.1f}"
-        ratio = f"{row.ratio:.2f} ({row.ratio_low:.2f} to {row.ratio_high:.2f})"
-        numbers = f"{row.loop_ms:.2f} | {row.batched_ms:.2f} | {ratio} | {gpu}"
-        lines.append(f"| {row.attack} | {row.batch} | {row.library} | {numbers} |")
-    return "\n".join(lines)
+HEADER = """| attack | batch | loop | loop, ms | batched CPU, ms | ratio (least to greatest) | GPU, ms | ratio |
+|---|---|---|---|---|---|---|---|
+"""
+
+
+def table_row(row: Timing) -> str:
+    """A row of the Markdown table that ``HEADER`` begins."""
+    gpu = "no GPU | -" if row.gpu_ms is None else f"{row.gpu_ms:.2f} | {row.gpu_ratio:.1f}"
+    ratio = f"{row.ratio:.2f} ({row.ratio_low:.2f} to {row.ratio_high:.2f})"
+    numbers = f"{row.loop_ms:.2f} | {row.batched_ms:.2f} | {ratio} | {gpu}"
+    return f"| {row.attack} | {row.batch} | {row.library} | {numbers} |\n"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -116,19 +122,24 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=512, help="side of the pictures in pixels")
     parser.add_argument("--batch", type=int, nargs="+", default=[8], help="pictures per batch; several are run in turn")
     parser.add_argument("--repeats", type=int, default=5, help="rounds; the median counts")
-    parser.add_argument("--only", default="", help="only attacks whose name contains this")
+    parser.add_argument("--only", nargs="+", default=[""], help="only attacks whose name contains one of these")
     parser.add_argument("--cpu-seconds", action="store_true", help="processor time instead of the clock's")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     options = parser.parse_args(arguments)
     clock = time.process_time if options.cpu_seconds else time.perf_counter
-    rows = [row for n in options.batch for row in run(options.size, n, options.repeats, clock, options.only)]
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     facts = {"size": options.size, "repeats": options.repeats, "threads": torch.get_num_threads(), "gpu": device}
     facts |= {"clock": "processor" if options.cpu_seconds else "wall"}
     facts |= {"torch": torch.__version__, "opencv": cv2.__version__}
-    sys.stdout.write(f"{facts}\n{table(rows)}\n")
-    if options.json:
-        options.json.write_text(json.dumps({**facts, "rows": [asdict(row) for row in rows]}, indent=2))
+    sys.stdout.write(f"{facts}\n\n{HEADER}")
+    rows = []
+    for batch in options.batch:
+        for row in run(options.size, batch, options.repeats, clock, options.only):
+            rows.append(asdict(row))
+            sys.stdout.write(table_row(row))
+            sys.stdout.flush()
+            if options.json:  # again after every row: a run that is stopped leaves what it has
+                options.json.write_text(json.dumps({**facts, "rows": rows}, indent=2))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,10 @@ def test_benchmark_compares_both_sides_in_one_run(tmp_path, capsys):
 
 
 def test_the_verb_hands_its_options_to_the_benchmark(capsys):
-    assert verb(["attacks", "bench", "--size", "48", "--batch", "1", "2", "--repeats", "1", "--only", "flip"]) == 0
+    assert (
+        verb(["attacks", "bench", "--size", "48", "--batch", "1", "2", "--repeats", "1", "--only", "flip", "crop .5"])
+        == 0
+    )
     printed = capsys.readouterr().out
-    assert printed.count("| flip |") == 2
+    assert printed.count("| flip |") == printed.count("| crop .5 |") == 2
     assert "blur" not in printed
