@@ -1,6 +1,7 @@
 """Find scale, angle, aspect, flip and shift of a keyed pilot in one Fourier transform; any scheme may use it."""
 
 from watermark.synchronization.geometry import Alignment, Pilot
+from watermark.synchronization.message import MessageSync
 from watermark.synchronization.reading import read_lines, trust
 from watermark.synchronization.spectrum import Spectrum
 from watermark.synchronization.synchronizer import MARGIN, Synchronizer
@@ -9,6 +10,7 @@ from watermark.synchronization.tracking import follow, joint_score, spread_to, w
 __all__ = [
     "MARGIN",
     "Alignment",
+    "MessageSync",
     "Pilot",
     "Spectrum",
     "Synchronizer",
