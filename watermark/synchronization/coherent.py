@@ -10,7 +10,7 @@ from watermark.synchronization.spectrum import Spectrum
 
 LIMIT = 3.5
 """No single line counts for more than this many times the local RMS."""
-LOUD = 1.5
+LOUD = 1.25
 """Root mean square of the looked-up lines up to which a score stands as it is."""
 
 

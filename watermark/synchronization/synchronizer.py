@@ -172,8 +172,15 @@ class Synchronizer(nn.Module):
         if upright:
             ends.append(polish(self.score, spectrum, matrices, shifts, step, rounds, shift_only=True))
         scores, matrices, shifts = (torch.cat(parts, 1) for parts in zip(*ends, strict=True))
-        scores = scores / self.score.loudness(spectrum, matrices)  # data lines whose pilot is gone are no pilot
         order = scores.argsort(1, descending=True)
         matrices = matrices.gather(1, order[..., None, None].expand(-1, -1, 2, 2))
         shifts = shifts.gather(1, order[..., None].expand(-1, -1, 2))
-        return Alignment(matrices, shifts, scores.gather(1, order))
+        return Alignment(matrices, shifts, self._doubted(spectrum, matrices, scores.gather(1, order)))
+
+    def _doubted(self, spectrum: Spectrum, matrices: Tensor, scores: Tensor) -> Tensor:
+        """Scores ``(N, C)``, brought just below ``accept`` where loud lines of another kind may have made them.
+
+        So loud are the data lines of a mark whose pilot is gone.
+        """
+        honest = scores / self.score.loudness(spectrum, matrices)
+        return torch.minimum(scores, honest.clamp_min(self.accept - MARGIN))
