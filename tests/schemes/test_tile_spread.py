@@ -102,6 +102,11 @@ def test_an_unmarked_picture_is_not_detected(scheme, detector, photograph):
     assert all(answer.hypotheses > 10 for answer in found)  # every candidate that was read is paid for
 
 
+def test_a_clear_mark_is_read_once(scheme, marked):
+    """However loud its own lines are, they are not doubted, and nothing slower is tried."""
+    assert scheme.decode(marked).hypotheses.item() == 1
+
+
 def test_another_key_reads_nothing_and_two_keys_share_a_picture(scheme, detector, photograph, marked):
     other = TileSpread(key=6, target_psnr=42.0)
     theirs = Detector(Codec(LAYOUT, other.message_bits, key="another"), 1e-6)

@@ -182,5 +182,5 @@ class Synchronizer(nn.Module):
 
         So loud are the data lines of a mark whose pilot is gone.
         """
-        honest = scores / self.score.loudness(spectrum, matrices)
-        return torch.minimum(scores, honest.clamp_min(self.accept - MARGIN))
+        honest = scores / self.score.loudness(spectrum, matrices) >= self.accept
+        return torch.where(honest, scores, scores.clamp(max=self.accept - MARGIN))
