@@ -10,8 +10,6 @@ from watermark.synchronization.spectrum import Spectrum
 
 LIMIT = 3.5
 """No single line counts for more than this many times the local RMS."""
-LOUD = 1.25
-"""Root mean square of the looked-up lines up to which a score stands as it is."""
 
 
 class CoherentScore(nn.Module):
@@ -69,10 +67,6 @@ class CoherentScore(nn.Module):
         angle = shifts @ self.lines.T * (2 * math.pi * self.order / self.tile)  # (N, C, M)
         products = self.products(spectrum, matrices)
         return (products.real * angle.cos() + products.imag * angle.sin()).sum(-1) * self._scale
-
-    def loudness(self, spectrum: Spectrum, matrices: Tensor) -> Tensor:
-        """What to divide scores ``(N, C)`` by, so that loud lines of another kind do not pass for these: 1 or more."""
-        return (self.products(spectrum, matrices).abs().square().mean(-1).sqrt() / LOUD).clamp_min(1)
 
 
 def polish(

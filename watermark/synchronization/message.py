@@ -38,6 +38,11 @@ class MessageSync(nn.Module):
         self.register_buffer("quarters", steps, persistent=False)
         self.register_buffer("poses", torch.from_numpy(dihedral()).float(), persistent=False)
 
+    def contradicts(self, spectrum: Spectrum, matrices: Tensor, shifts: Tensor) -> Tensor:
+        """Where ``(N, C)`` the lines of alignments ``(N, C, 2, 2)`` with ``(N, C, 2)`` plainly lie at another shift."""
+        best, _ = self.score.best_shift(self.score.products(spectrum, matrices), self.grid)
+        return (best >= self.believe) & (self.score(spectrum, matrices, shifts) < best / 2)
+
     def forward(self, spectrum: Spectrum, matrices: Tensor) -> Alignment | None:
         """Try matrices ``(N, C, 2, 2)`` at all shifts.
 

@@ -175,12 +175,14 @@ class Synchronizer(nn.Module):
         order = scores.argsort(1, descending=True)
         matrices = matrices.gather(1, order[..., None, None].expand(-1, -1, 2, 2))
         shifts = shifts.gather(1, order[..., None].expand(-1, -1, 2))
-        return Alignment(matrices, shifts, self._doubted(spectrum, matrices, scores.gather(1, order)))
+        return Alignment(matrices, shifts, self._doubted(spectrum, matrices, shifts, scores.gather(1, order)))
 
-    def _doubted(self, spectrum: Spectrum, matrices: Tensor, scores: Tensor) -> Tensor:
-        """Scores ``(N, C)``, brought just below ``accept`` where loud lines of another kind may have made them.
+    def _doubted(self, spectrum: Spectrum, matrices: Tensor, shifts: Tensor, scores: Tensor) -> Tensor:
+        """Scores ``(N, C)``, just below ``accept`` where the message says that the lattice lies elsewhere.
 
-        So loud are the data lines of a mark whose pilot is gone.
+        So it is where somebody took out the pilot and what he left of it adds up at a wrong place.
         """
-        honest = scores / self.score.loudness(spectrum, matrices) >= self.accept
-        return torch.where(honest, scores, scores.clamp(max=self.accept - MARGIN))
+        if self.message is None or not (scores >= self.accept).any():
+            return scores
+        wrong = self.message.contradicts(spectrum, matrices, shifts)
+        return torch.where(wrong, scores.clamp(max=self.accept - MARGIN), scores)
