@@ -92,10 +92,10 @@ def _on_gpu(attack: Attack, images: Tensor) -> None:
 def _take_turns(
     calls: Mapping[str, Callable[[], object]], repeats: int, count: int, clock: Clock
 ) -> dict[str, list[float]]:
-    """Milliseconds per image of every call, ``repeats`` rounds through all of them after one to warm up."""
+    """Milliseconds per image of every call, ``repeats`` rounds after one to warm up, every other one backwards."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(repeats + 1):
-        for name, call in calls.items():
+        for name, call in list(calls.items())[:: 1 if turn % 2 else -1]:
             began = clock()
             call()
             if turn:

@@ -87,7 +87,14 @@ def _warps(size: int) -> Pairs:
     slide = np.array([[1, 0.05, -0.05 * middle], [0, 1, 0]])
     stretch = np.array([[1.010, 0.013, -0.023 * middle], [0.009, 1.011, -0.020 * middle]])
     corners = np.array([[0, 0], [size - 1, 0], [size - 1, size - 1], [0, size - 1]], np.float32)
-    lens = cv2.getPerspectiveTransform(corners, (corners * 0.8 + 0.1 * size).astype(np.float32))
+    dice, inwards = np.random.default_rng(0), np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
+
+    def look_from_aside(picture: np.ndarray) -> np.ndarray:
+        """Every picture has its own corners, as in torchvision and Albumentations."""
+        moved = corners + inwards * dice.uniform(0, 0.3 * size / 2, (4, 2))
+        lens = cv2.getPerspectiveTransform(corners, moved.astype(np.float32))
+        return cv2.warpPerspective(picture, lens, frame)
+
     return {
         "rotation 9": (
             attacks.Rotation(9),
@@ -98,7 +105,7 @@ def _warps(size: int) -> Pairs:
         ),
         "shear .05": (attacks.Shear(0.05), {"OpenCV": lambda p: cv2.warpAffine(p, slide, frame, flags=cubic)}),
         "linear 1": (attacks.Linear(1), {"OpenCV": lambda p: cv2.warpAffine(p, stretch, frame, flags=cubic)}),
-        "perspective .3": (attacks.Perspective(0.3), {"OpenCV": lambda p: cv2.warpPerspective(p, lens, frame)}),
+        "perspective .3": (attacks.Perspective(0.3), {"OpenCV": look_from_aside}),
     }
 
 

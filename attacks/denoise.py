@@ -10,6 +10,9 @@ from torch import Tensor
 from attacks.base import Attack, Generators
 from attacks.functional import filters, warp
 
+STRIP = 128
+"""Rows that non-local means compares at a time on a CPU."""
+
 
 class _Denoiser(Attack):
     """Facts that the denoisers share."""
@@ -96,24 +99,33 @@ class NonLocalMeans(_Denoiser):
     unit = "noise standard deviation on 0..1"
     reproduces = "OpenCV and scikit-image non-local means"
 
+    reach, patch = 5, 2
+
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Half of the places; the other half is their mirror image."""
-        reach, patch = 5, 2
+        """Half of the places; the other half is their mirror image. A CPU takes as many rows as fit its cache."""
         height, width = images.shape[-2:]
-        total, weights = images.clone(), torch.ones_like(images[:, :1])
-        for dy in range(reach + 1):
-            for dx in range(-reach if dy else 1, reach + 1):
-                if dy >= height or abs(dx) >= width:
-                    continue
-                here = (..., slice(0, height - dy), slice(max(0, -dx), width - max(0, dx)))
-                there = (..., slice(dy, height), slice(max(0, dx), width - max(0, -dx)))
-                apart = filters.box_blur((images[here] - images[there]).square().mean(1, keepdim=True), patch)
-                alike = torch.exp((2 * self.strength**2 - apart).clamp(max=0).mul(1 / (0.6 * self.strength) ** 2))
-                total[here].addcmul_(alike, images[there])
-                total[there].addcmul_(alike, images[here])
-                weights[here] += alike
-                weights[there] += alike
-        return total / weights
+        rows = STRIP if images.device.type == "cpu" else height
+        framed = torch.cat([images, torch.ones_like(images[:, :1])], 1)  # the fourth plane adds up the weights
+        total = framed.clone()
+        for top in range(0, height, rows):
+            for dy in range(min(self.reach + 1, height - top)):
+                for dx in range(-self.reach if dy else 1, self.reach + 1):
+                    if abs(dx) < width:
+                        self._meet(framed, total, slice(top, min(top + rows, height - dy)), dy, dx)
+        return total[:, :3] / total[:, 3:]
+
+    def _meet(self, framed: Tensor, total: Tensor, rows: slice, dy: int, dx: int) -> None:
+        """Add the places ``dy`` below and ``dx`` aside to these rows' totals, and these rows to theirs."""
+        height, width = framed.shape[-2:]
+        left, right = slice(max(0, -dx), width - max(0, dx)), slice(max(0, dx), width - max(0, -dx))
+        first, last = max(0, rows.start - self.patch), min(height - dy, rows.stop + self.patch)
+        apart = framed[:, :3, first:last, left] - framed[:, :3, first + dy : last + dy, right]
+        apart = filters.box_blur(apart.square_().mean(1, keepdim=True), self.patch)
+        apart = apart[..., rows.start - first : rows.stop - first, :]
+        alike = torch.exp((2 * self.strength**2 - apart).clamp_(max=0).mul_(1 / (0.6 * self.strength) ** 2))
+        here, there = (..., rows, left), (..., slice(rows.start + dy, rows.stop + dy), right)
+        total[here].addcmul_(alike, framed[there])
+        total[there].addcmul_(alike, framed[here])
 
 
 class DctShrinkage(_Denoiser):

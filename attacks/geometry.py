@@ -31,10 +31,9 @@ class Perspective(Attack):
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Draw the corners, sample between them."""
         height, width = images.shape[-2:]
-        half = torch.tensor([width / 2, height / 2], dtype=torch.float64)
-        outwards = half.new_tensor([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-        moved = outwards * half * (1 - 0.98 * self.strength * draw.uniform(generators, half, 4, 2))
-        return project_corners(images, moved)
+        corners = torch.from_numpy(warp.SIGNS * (width / 2, height / 2))
+        inwards = draw.uniform(generators, corners, 4, 2)
+        return project_corners(images, corners * (1 - 0.98 * self.strength * inwards))
 
 
 def project_corners(images: Tensor, corners: Tensor, outside: float = 0.0) -> Tensor:

@@ -17,7 +17,7 @@ LARGEST_SIDE = 32_000
 
 
 STRIP = 256
-"""Rows that a bicubic warp finds at a time: fresh memory for all of them would cost more than the second call."""
+"""Rows that a bicubic warp finds at a time, in memory used again: fresh memory would cost more than the calls."""
 
 
 def serves(*tensors: Tensor) -> bool:
@@ -74,6 +74,7 @@ def project(images: Tensor, matrices: Tensor, size: tuple[int, int], outside: fl
     border = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": (outside,) * 4}
     result = images.new_empty(len(images), 3, *size)
     everyone = matrices.expand(len(images), 3, 3).numpy()
+    found = np.empty((min(STRIP, size[0]), size[1], 3), np.float32)
     for image, goal, matrix in zip(images.detach().contiguous().numpy(), result.numpy(), everyone, strict=True):
         if mode == "bilinear":  # each channel alone: fresh memory would cost more than the positions
             for source, plane in zip(image, goal, strict=True):
@@ -83,7 +84,9 @@ def project(images: Tensor, matrices: Tensor, size: tuple[int, int], outside: fl
             for top in range(0, size[0], STRIP):
                 strip = goal[:, top : top + STRIP]
                 lower = matrix @ np.array([[1, 0, 0], [0, 1, top], [0, 0, 1]])
-                split(cv2.warpPerspective(stacked, lower, strip.shape[:0:-1], flags=how, **border), strip)
+                rows = found[: strip.shape[1]]
+                cv2.warpPerspective(stacked, lower, strip.shape[:0:-1], rows, how, **border)
+                split(rows, strip)
     return result
 
 

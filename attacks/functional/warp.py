@@ -2,11 +2,15 @@
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from attacks.functional import opencv
+
+SIGNS = np.array([[-1.0, -1], [1, -1], [1, 1], [-1, 1]])
+"""Of the corners' x and y from the centre, clockwise from the top left."""
 
 
 def resize(images: Tensor, size: tuple[int, int], mode: str = "bicubic") -> Tensor:
@@ -86,9 +90,8 @@ def project(
 def _shift(size: tuple[int, int], sign: int) -> Tensor:
     """Positions from the centre of a picture to pixel indices (``sign`` 1), or the other way round (-1)."""
     height, width = size
-    matrix = torch.eye(3, dtype=torch.float64)
-    matrix[0, 2], matrix[1, 2] = sign * (width - 1) / 2, sign * (height - 1) / 2
-    return matrix
+    right, down = sign * (width - 1) / 2, sign * (height - 1) / 2
+    return torch.tensor([[1, 0, right], [0, 1, down], [0, 0, 1]], dtype=torch.float64)
 
 
 def cosine_and_sine(degrees: float) -> tuple[float, float]:
@@ -116,16 +119,14 @@ def homography(corners: Tensor, height: int, width: int) -> Tensor:
     Returns:
         ``(N, 3, 3)``, double precision on the CPU.
     """
-    signs = torch.tensor([[-1.0, -1], [1, -1], [1, 1], [-1, 1]], dtype=torch.float64)
-    start = signs * torch.tensor([width / 2, height / 2], dtype=torch.float64)
-    goal = corners.double().cpu()
-    x, y = start.expand(len(goal), 4, 2).unbind(-1)
-    one, nil = torch.ones_like(x), torch.zeros_like(x)
-    u, v = goal.unbind(-1)
-    top = torch.stack([x, y, one, nil, nil, nil, -u * x, -u * y], -1)
-    bottom = torch.stack([nil, nil, nil, x, y, one, -v * x, -v * y], -1)
-    solved = torch.linalg.solve(torch.cat([top, bottom], 1), torch.cat([u, v], 1))  # (N, 8)
-    return torch.cat([solved, torch.ones(len(goal), 1, dtype=torch.float64)], 1).view(-1, 3, 3)
+    (x, y), (u, v) = (SIGNS * (width / 2, height / 2)).T, corners.double().cpu().numpy().transpose(2, 0, 1)
+    equations = np.zeros((len(u), 8, 8))
+    equations[:, :4, 0], equations[:, :4, 1], equations[:, :4, 2] = x, y, 1
+    equations[:, 4:, 3], equations[:, 4:, 4], equations[:, 4:, 5] = x, y, 1
+    equations[:, :4, 6], equations[:, :4, 7] = -u * x, -u * y
+    equations[:, 4:, 6], equations[:, 4:, 7] = -v * x, -v * y
+    solved = np.linalg.solve(equations, np.concatenate([u, v], 1)[..., None])[..., 0]  # (N, 8)
+    return torch.from_numpy(np.concatenate([solved, np.ones((len(u), 1))], 1).reshape(-1, 3, 3))
 
 
 def widest_steps(back: Tensor, corners: Tensor) -> Tensor:
@@ -134,12 +135,13 @@ def widest_steps(back: Tensor, corners: Tensor) -> Tensor:
     The Jacobian of a homography is the source position's and the depth's slopes over the depth; it is largest where
     the depth is least, and inside a quadrangle that is at one of its corners.
     """
-    x, y = corners.double().cpu().unbind(-1)  # (N, 4)
-    here = torch.stack([x, y, torch.ones_like(x)], -1) @ back.mT  # (N, 4, 3)
-    depth = here[..., 2:, None]  # (N, 4, 1, 1)
-    place = here[..., :2, None] / depth
-    slopes = (back[:, None, :2, :2] - place * back[:, None, 2:, :2]) / depth  # (N, 4, 2, 2)
-    return torch.linalg.matrix_norm(slopes, ord=2).amax(-1)
+    maps, goal = back.numpy()[:, None], corners.double().cpu().numpy()[..., None]  # (N, 1, 3, 3), (N, 4, 2, 1)
+    here = maps[..., :2] @ goal + maps[..., 2:]  # (N, 4, 3, 1)
+    depth = here[..., 2:, :]  # (N, 4, 1, 1)
+    slopes = (maps[..., :2, :2] - here[..., :2, :] / depth * maps[..., 2:, :2]) / depth  # (N, 4, 2, 2)
+    squares, area = (slopes**2).sum((-2, -1)), np.linalg.det(slopes)
+    largest = (squares + np.sqrt(np.maximum(squares**2 - 4 * area**2, 0))) / 2  # singular value of a 2x2, squared
+    return torch.from_numpy(np.sqrt(largest.max(-1)))
 
 
 def positions(x: Tensor, y: Tensor, matrices: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from conftest import attack_config, build_attack, every_rung
 
 import attacks
+from attacks import denoise
 from attacks.functional import color, filters, opencv, warp
 from attacks.functional.codec import to_pillow
 
@@ -61,6 +62,14 @@ def test_hue_agrees(photos, torch_only, turn):
     grey = torch.full((1, 3, 8, 8), 0.3)
     assert both(lambda: color.turn_hue(photos, turn), torch_only) < 1e-5
     assert torch.allclose(color.turn_hue(grey, turn), grey, atol=1e-6)
+
+
+def test_strips_of_nonlocal_means_are_the_whole(photos, monkeypatch):
+    found = []
+    for rows in (1000, 7):
+        monkeypatch.setattr(denoise, "STRIP", rows)
+        found.append(attacks.NonLocalMeans(0.08)(photos))
+    assert torch.allclose(*found, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [3, 5])
