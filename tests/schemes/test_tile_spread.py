@@ -64,6 +64,7 @@ def framed(images):
 
 ATTACKS = {
     "nothing": lambda x: x,
+    "JPEG 70": lambda x: jpeg(x, 70),
     "JPEG 30": lambda x: jpeg(x, 30),
     "quarter turn and crop": lambda x: x.rot90(1, (2, 3))[..., 31:271, 22:280],
     "mirror": lambda x: x.flip(-1),
@@ -85,7 +86,7 @@ def test_the_exact_payload_is_read_after(attack, scheme, detector, marked):
     assert (found.provider_id, found.content_id) == (PAYLOAD.provider_id, PAYLOAD.content_id)
 
 
-@pytest.mark.parametrize("attack", ["nothing", "mirror", "rotation by 20 degrees", "stretched by 1.2"])
+@pytest.mark.parametrize("attack", ["nothing", "JPEG 70", "mirror", "rotation by 20 degrees", "stretched by 1.2"])
 @pytest.mark.parametrize("left", [-0.4, 0.0])
 def test_who_takes_the_pilot_out_does_not_take_the_mark_out(left, attack, scheme, detector, photograph, monkeypatch):
     """What the average of many aligned marks holds, subtracted 1 or 1.4 times."""

@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -79,9 +80,8 @@ def test_a_message_without_a_pilot_aligns_itself(pilot, name):
     unpiloted = Synchronizer(pilot, data_lines=lines, data_power=0.3)
     maps = torch.cat([marked_map(message, matrix, shift, size), torch.randn(1, *size)])
     spectrum = Spectrum(maps)
-    found, doubtful, candidates = unpiloted.deepen(
-        unpiloted.fast(spectrum, (1.0,)), ((spectrum, unpiloted.search_unaided),)
-    )
+    search = partial(unpiloted.search_unaided, likely_scales=(1.0,))
+    found, doubtful, candidates = unpiloted.deepen(unpiloted.fast(spectrum, (1.0,)), ((spectrum, search),))
     assert doubtful.tolist() == [0, 1]  # no pilot, so no certainty
     assert found.score.max() < 12
     asked = candidates.score.isfinite()
@@ -91,6 +91,20 @@ def test_a_message_without_a_pilot_aligns_itself(pilot, name):
         for c in range(candidates.score.shape[1])
     ]
     assert min(errors) < 0.6
+
+
+@pytest.mark.parametrize(("aside", "believed"), [((0.0, 0.0), True), ((11.0, 5.0), False)])
+def test_a_pilot_is_not_believed_against_the_message(pilot, aside, believed):
+    """Who subtracts an estimate of the pilot leaves what adds up elsewhere, plainer than many a true pilot."""
+    shift, size = np.array([41.3, -17.8]), (320, 400)
+    taken = set(map(tuple, pilot.lines.tolist()))
+    lines = np.array([line for line in lattice_lines(128, 0.03, 0.2, off_axis=2).tolist() if tuple(line) not in taken])
+    signs = np.random.default_rng(1).integers(0, 2, (2, len(lines))) * 2 - 1
+    message = Pilot(lines, (signs[0] + 1j * signs[1]) / 2**0.5, 128)
+    maps = marked_map(message, turn(0), shift, size) + marked_map(pilot, turn(0), shift + aside, size)
+    found = Synchronizer(pilot, data_lines=lines, data_power=0.3)(Spectrum(maps))
+    assert Synchronizer(pilot)(Spectrum(maps)).score.item() > 12  # for a pilot that is asked alone, all is well
+    assert (found.score.item() >= 12) == believed
 
 
 def test_noise_alone_scores_low(synchronizer):

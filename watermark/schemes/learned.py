@@ -8,6 +8,7 @@ objections are answered. No weight knows any key, so one set of weights serves e
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -163,8 +164,8 @@ class Learned(Scheme):
         if (first.best().score >= sync.accept).all():
             return sync.deepen(first, ())
         both, turned = luma_plane.plus(planes[1]), luma_plane.plus(planes[1], -1.0)  # colour after a turn of the hue
-        fast = [(part, lambda part: sync.fast(part, scales)) for part in (both, turned)]
-        return sync.deepen(first, [*fast, (luma_plane, sync.search), (both, sync.search_unaided)])
+        fast, search = partial(sync.fast, likely_scales=scales), partial(sync.search_unaided, likely_scales=scales)
+        return sync.deepen(first, ((both, fast), (turned, fast), (luma_plane, search), (both, search)))
 
     def _read_bent(self, maps: Tensor, found: Alignment) -> tuple[Tensor, Tensor]:
         """Read window by window: soft bits, and the windows' joint score."""

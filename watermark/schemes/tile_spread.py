@@ -9,6 +9,7 @@ Pereira & Pun 2000, Malvar & Florencio 2003).
 """
 
 import hashlib
+from functools import partial
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from watermark.synchronization import (
     read_lines,
     spread_to,
     trust,
+    trust_unaided,
     windows,
 )
 from watermark.transforms.chroma import cyan_difference, cyan_to_rgb
@@ -210,7 +212,8 @@ class TileSpread(Scheme):
         """Both planes ``(2, N, h, w)``, every geometry, then windows where the lattice bends; and other readings."""
         sync, other = self.synchronizer, Spectrum(maps[1])
         both = spectrum.plus(other)
-        stages = ((both, lambda part: sync.fast(part, scales)), (spectrum, sync.search), (both, sync.search_unaided))
+        fast, search = partial(sync.fast, likely_scales=scales), partial(sync.search_unaided, likely_scales=scales)
+        stages = ((both, fast), (spectrum, search), (both, search))
         found, doubtful, candidates = sync.deepen(first, stages)
         logits = self._soft_bits(spectrum, found) + self._soft_bits(other, found)
         rest = self._read_candidates(spectrum.select(doubtful), other.select(doubtful), candidates)
@@ -230,6 +233,10 @@ class TileSpread(Scheme):
         The last is a negative's: where the pilot of a candidate stands upside down, its bits with their signs turned.
         """
         bits = self._soft_bits(spectrum, candidates) + self._soft_bits(other, candidates)
+        unaided = (candidates.score <= 0).all(0)  # the message found these, for want of a pilot
+        if unaided.any():
+            there = candidates.columns(unaided)
+            bits[:, unaided] = self._unaided_bits(spectrum, there) + self._unaided_bits(other, there)
         bits = bits * candidates.score.isfinite()[..., None]
         lowest, where = self.synchronizer.score(spectrum, candidates.matrix, candidates.shift).min(1)
         turned = -bits[torch.arange(len(bits)), where] * (lowest < -BENDABLE)[:, None]
@@ -265,3 +272,8 @@ class TileSpread(Scheme):
         amplitude = trust(pilot, score.lines, self.code.lines, self.tile) * (1 - (2 / standing) ** 2).clamp_min(0.05)
         data = read_lines(spectrum, alignment, self.code.lines, self.tile)
         return self.code.demodulate(data, 4 * amplitude / self.pilot_gain)
+
+    def _unaided_bits(self, spectrum: Spectrum, alignment: Alignment) -> Tensor:
+        """``_soft_bits`` where the pilot is gone: every line weighted by how loud those around it are."""
+        data = read_lines(spectrum, alignment, self.code.lines, self.tile)
+        return self.code.demodulate(data, 4 * trust_unaided(data, self.code.lines, self.tile))

@@ -2,7 +2,7 @@
 
 from watermark.synchronization.geometry import Alignment, Pilot
 from watermark.synchronization.message import MessageSync
-from watermark.synchronization.reading import read_lines, trust
+from watermark.synchronization.reading import read_lines, trust, trust_unaided
 from watermark.synchronization.spectrum import Spectrum
 from watermark.synchronization.synchronizer import MARGIN, Synchronizer
 from watermark.synchronization.tracking import follow, joint_score, spread_to, windows
@@ -19,5 +19,6 @@ __all__ = [
     "read_lines",
     "spread_to",
     "trust",
+    "trust_unaided",
     "windows",
 ]

@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 import torch
+from scipy.special import gammainc
 from torch import Tensor, nn
 
 from watermark.synchronization.spectrum import Spectrum
 
 LIMIT = 3.5
-"""No single line counts for more than this many times the local RMS."""
+"""No single line of a pilot counts for more than this many times the local RMS."""
 
 
 class CoherentScore(nn.Module):
@@ -24,25 +25,27 @@ class CoherentScore(nn.Module):
         order: 1 where the phases are known, as those of a pilot are. 4 where they are known up to quarter turns, as
             those of lines that carry two signs: the fourth power does not depend on the signs, and tells a shift up to
             a quarter of the tile (Viterbi and Viterbi, IEEE Trans. Inf. Theory 29, 1983).
+        limit: no single line counts for more than this many times the local RMS, before it is raised to ``order``.
     """
 
     lines: Tensor
     symbols: Tensor
 
-    def __init__(self, lines: np.ndarray, symbols: np.ndarray, tile: int, order: int = 1) -> None:
+    def __init__(self, lines: np.ndarray, symbols: np.ndarray, tile: int, order: int = 1, limit: float = LIMIT) -> None:
         super().__init__()
-        self.tile, self.order = tile, order
+        self.tile, self.order, self.limit = tile, order, limit
         self.register_buffer("lines", torch.from_numpy(lines).float(), persistent=False)
         self.register_buffer("symbols", torch.from_numpy(symbols).to(torch.complex64), persistent=False)
-        self._scale = math.sqrt(2 / len(lines))
+        least = limit**2  # the power of a line without a mark is exponential; of its limited order-th power the mean is
+        power = math.factorial(order) * gammainc(order + 1, least) + least**order * math.exp(-least)
+        self._scale = math.sqrt(2 / (len(lines) * power))
 
     def products(self, spectrum: Spectrum, matrices: Tensor) -> Tensor:
         """Limited lines with their embedded phase taken off, ``(N, C, M)`` for matrices ``(N, C, 2, 2)``."""
         found = spectrum.at(torch.einsum("ncji,lj->ncli", matrices, self.lines) / self.tile)
         size = found.abs().clamp_min(1e-12)
-        if self.order > 1:
-            found = size * (found / size) ** self.order
-        return found * (LIMIT / size).clamp(max=1) * self.symbols.conj()
+        limited = found * (self.limit / size).clamp(max=1)
+        return (limited if self.order == 1 else math.prod([limited] * self.order)) * self.symbols.conj()
 
     def best_shift(self, products: Tensor, grid: int) -> tuple[Tensor, Tensor]:
         """Try all shifts of a ``grid`` x ``grid`` raster of ``tile / order`` by one inverse transform each.

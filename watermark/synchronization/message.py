@@ -15,7 +15,8 @@ from watermark.synchronization.coherent import CoherentScore, polish
 from watermark.synchronization.geometry import Alignment, dihedral
 from watermark.synchronization.spectrum import Spectrum
 
-ORDER = 4
+ORDER, LIMIT = 4, 2.0
+"""The power that message and phase do not survive, and where it is limited: it makes the strong much stronger."""
 
 
 class MessageSync(nn.Module):
@@ -30,9 +31,9 @@ class MessageSync(nn.Module):
     quarters: Tensor
     poses: Tensor
 
-    def __init__(self, lines: np.ndarray, tile: int, believe: float = 8.0) -> None:
+    def __init__(self, lines: np.ndarray, tile: int, believe: float = 7.0) -> None:
         super().__init__()
-        self.score = CoherentScore(lines, np.full(len(lines), -1.0), tile, ORDER)  # (+-1 +- i) ** 4 = -4
+        self.score = CoherentScore(lines, np.full(len(lines), -1.0), tile, ORDER, LIMIT)  # (+-1 +- i) ** 4 = -4
         self.grid, self.believe = self.score.smallest_grid(), believe
         steps = torch.cartesian_prod(torch.arange(ORDER), torch.arange(ORDER)) * (tile / ORDER)
         self.register_buffer("quarters", steps, persistent=False)

@@ -32,9 +32,32 @@ def trust(pilot: Tensor, pilot_lines: Tensor, lines: Tensor, tile: int, width: f
     Returns:
         ``(..., L)`` positive expected amplitudes of a pilot line, at least 5 % of the greatest in each picture.
     """
-    ours, theirs = lines.double() / tile, pilot_lines.double() / tile
+    return _at_least_faint(_smoothed(pilot.real, pilot_lines, lines, tile, width))
+
+
+def trust_unaided(data: Tensor, lines: Tensor, tile: int, width: float = 0.03) -> Tensor:
+    """``trust`` where there is no pilot to judge by: how far the power of the data lines stands above a picture's.
+
+    Args:
+        data: ``(..., L)`` complex, the data lines as read.
+        lines: ``(L, 2)``.
+        tile: side of the tile, lattice px.
+        width: standard deviation of the smoothing kernel, cycles per lattice px.
+
+    Returns:
+        ``(..., L)`` positive expected amplitudes of a data line.
+    """
+    power = _smoothed(data.abs().square() - 1, lines, lines, tile, width)
+    return _at_least_faint(power.clamp_min(0).sqrt())
+
+
+def _smoothed(values: Tensor, places: Tensor, lines: Tensor, tile: int, width: float) -> Tensor:
+    """Local means of ``values`` ``(..., M)`` at ``places`` ``(M, 2)`` around ``lines`` ``(L, 2)``."""
+    ours, theirs = lines.double() / tile, places.double() / tile
     distance = torch.minimum(torch.cdist(ours, theirs), torch.cdist(-ours, theirs))  # a line is also its negative
     kernel = torch.exp(-0.5 * (distance / width) ** 2) + 1e-6
-    kernel = (kernel / kernel.sum(1, keepdim=True)).to(pilot.real)
-    amplitude = pilot.real @ kernel.T
+    return values @ (kernel / kernel.sum(1, keepdim=True)).to(values).T
+
+
+def _at_least_faint(amplitude: Tensor) -> Tensor:
     return amplitude.clamp_min(0.05 * amplitude.amax(-1, keepdim=True).clamp_min(1e-3))

@@ -134,7 +134,7 @@ class Synchronizer(nn.Module):
         """Try every rotation and scale, every pair of scales, and the shifts of the best; candidates ``(N, C)``."""
         return self._search(spectrum, self._cells(spectrum))
 
-    def search_unaided(self, spectrum: Spectrum) -> Alignment:
+    def search_unaided(self, spectrum: Spectrum, likely_scales: Sequence[float]) -> Alignment:
         """``search``, also for a message that lost its pilot: alignments that it alone speaks for come last."""
         cells = self._cells(spectrum)
         found = self._search(spectrum, cells)
@@ -142,7 +142,8 @@ class Synchronizer(nn.Module):
             return found
         likely = cells[:, :, :MESSAGE_CELLS].flatten(1, 2)
         upright = self.nudges[: len(self.nudges) // 2]  # the fourth power does not tell half a turn either
-        more = self.message(spectrum, (upright @ likely[:, :, None]).flatten(1, 2))
+        plain = torch.stack([torch.eye(2).to(cells) / scale for scale in likely_scales]).expand(len(cells), -1, 2, 2)
+        more = self.message(spectrum, torch.cat([plain, (upright @ likely[:, :, None]).flatten(1, 2)], 1))
         return found if more is None else found.joined(more)
 
     def _cells(self, spectrum: Spectrum) -> Tensor:
