@@ -4,8 +4,9 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
 from torch import Tensor, nn
+
+from attacks.functional import weights
 
 STRIDE = 8
 """Pixels per code cell and side."""
@@ -83,11 +84,7 @@ def load_autoencoder(path: str | Path) -> Autoencoder:
     Raises:
         FileNotFoundError: if ``path`` is not a file.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"expected auto-encoder weights (.safetensors) at {path}, found no file")
-    with safe_open(str(path), framework="pt") as file:
-        facts = file.metadata() or {}
-        state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
-    model = Autoencoder(int(facts["width"]), int(facts["latent"]))
+    sizes, state = weights.read(path, "auto-encoder")
+    model = Autoencoder(sizes["width"], sizes["latent"])
     model.load_state_dict({**state, "normalise.num_batches_tracked": torch.tensor(0)})
     return model.eval().requires_grad_(False)

@@ -50,7 +50,7 @@ class SoftScreenCamera(Attack):
 
     def _corners(self, images: Tensor, generators: Generators, share: float) -> Tensor:
         half = images.new_tensor([images.shape[-1] / 2, images.shape[-2] / 2])
-        outwards = images.new_tensor([[-1.0, -1], [1, -1], [1, 1], [-1, 1]])
+        outwards = torch.from_numpy(warp.SIGNS).to(images)
         return half * (outwards + 0.12 * share * draw.uniform(generators, images, 4, 2, low=-1.0))
 
     def _moire(self, images: Tensor, generators: Generators, share: float) -> Tensor:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from attacks.functional import weights
 
 
 class Surrogate(nn.Module):
@@ -85,11 +86,9 @@ def load_surrogate(file: str | Path) -> Surrogate:
     Raises:
         FileNotFoundError: if ``file`` is not a file.
     """
-    if not Path(file).is_file():
-        raise FileNotFoundError(f"expected surrogate weights (.safetensors) at {file}, found no file")
-    with safe_open(str(file), framework="pt") as opened:
-        model = Surrogate(int((opened.metadata() or {})["width"]))
-        model.load_state_dict({name: opened.get_tensor(name) for name in opened.keys()})  # noqa: SIM118 - not a dict
+    sizes, state = weights.read(file, "surrogate")
+    model = Surrogate(sizes["width"])
+    model.load_state_dict(state)
     return model.eval().requires_grad_(False)
 
 
