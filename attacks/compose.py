@@ -22,13 +22,14 @@ class Chain(Attack):
     Args:
         strength: given to every step that still waits for its strength; without one, merely a label.
         steps: attacks as they are, or functions of the strength that build one (``_partial_: true`` in a config).
+        version: of the recipe, raised when its steps change; those of the steps are added to it.
     """
 
     differentiable, geometric, harder = False, True, "higher"
     unit, together = "as the step that takes it", True
     reproduces = "VideoSeal and OmniSealBench combinations; whatever the configuration says"
 
-    def __init__(self, strength: float, steps: Sequence[Step]) -> None:
+    def __init__(self, strength: float, steps: Sequence[Step], version: int = 1) -> None:
         super().__init__(strength)
         if not steps:
             raise ValueError("expected at least one step in a chain, got none")
@@ -36,7 +37,7 @@ class Chain(Attack):
         self.steps = nn.ModuleList(attacks)
         # a chain is what its steps are; the class itself can only promise the worst
         self.differentiable = all(step.differentiable for step in attacks)  # type: ignore[misc]
-        self.version = 1 + sum(step.version - 1 for step in attacks)  # type: ignore[misc]
+        self.version = version + sum(step.version - 1 for step in attacks)  # type: ignore[misc]
         self.geometric = any(step.geometric for step in attacks)  # type: ignore[misc]
 
     def moves(self, height: int, width: int) -> bool:

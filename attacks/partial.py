@@ -44,7 +44,7 @@ class Splice(Attack):
 
     differentiable, geometric, harder = True, False, "lower"
     unit, identity = "area kept, 0..1", 1.0
-    reproduces = "WIBE cropout; a marked region spliced into a clean picture"
+    reproduces = "OmniSealBench collage, WIBE cropout; a marked region spliced into a clean picture"
 
     def __init__(self, area: float) -> None:
         if not 0 < area <= 1:
@@ -61,7 +61,7 @@ class Collage(Splice):
 
     geometric = True
     unit = "area of the canvas, 0..1"
-    reproduces = "OmniSealBench collage"
+    reproduces = "a small copy on a page or a mood board; no published ladder"
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Whole-pixel placement."""

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
-from conftest import CONFIGS
+import torch
+from conftest import CONFIGS, build_attack
 from hydra import compose, initialize_config_dir
+
+import attacks
 
 FAMILIES = [
     "jpeg jpeg_444",
@@ -35,7 +38,7 @@ FAMILIES = [
 ]
 QUARTERS = [0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2]
 KERNELS = [0.8, 1.1, 1.7, 2.3, 2.9]  # sigma of 3, 5, 9, 13, 17 px in torchvision: .15 k + .35
-AREAS = [0.32, 0.45, 0.55, 0.63, 0.71, 0.77, 0.84, 0.89, 0.95, 1]
+SIDES = [0.32, 0.45, 0.55, 0.63, 0.71, 0.77, 0.84, 0.89, 0.95, 1]
 PUBLISHED = {
     "standard": {
         "jpeg": [90, 70, 50, 30, 10],
@@ -104,8 +107,9 @@ PUBLISHED = {
         "grayscale": [1],
         "gaussian_blur": KERNELS,
         "rotation": [5, 10, 30, 45, 90],
-        "resize": AREAS,
-        "crop": AREAS,
+        "resize": SIDES,
+        "crop": [round(side**2, 4) for side in SIDES],  # its sizes are of a side
+        "saturation": QUARTERS,
         "perspective": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8],
         "brightness": QUARTERS,
         "contrast": QUARTERS,
@@ -116,8 +120,7 @@ PUBLISHED = {
     "omniseal": {
         "splice": [0.05, 0.1, 0.2, 0.5, 1],
         "rotation": [5, 10, 30, 45, 90],
-        "resize": [round(area**0.5, 3) for area in AREAS],
-        "collage": [0.05, 0.1, 0.2, 0.5, 1],
+        "resize": [round(area**0.5, 3) for area in SIDES],  # read as areas there
         "crop_center": [0.05, 0.1, 0.2, 0.5, 1],
         "saturation": QUARTERS,
         "sharpness": QUARTERS,
@@ -181,6 +184,15 @@ def test_standard_is_the_25_attacks_with_five_rungs_each():
         "splice": 4,  # the fifth, the whole area, is the identity
         "chain_videoseal": 3,  # as published
     }
+
+
+def test_videoseals_chain_cuts_to_71_percent_of_each_side_and_stays_there(photo):
+    for quality in ladders("videoseal")["chain_videoseal"]:
+        dice = [torch.Generator().manual_seed(4) for _ in range(2)]
+        attacked = build_attack("chain_videoseal", "strength", quality)(photo, dice[:1])
+        assert attacked.shape[-2:] == (round(0.71 * 192), round(0.71 * 256))
+        cut = attacks.Crop(0.71**2)(attacks.Jpeg(quality)(photo), dice[1:])
+        assert torch.allclose(attacked, cut / 2)
 
 
 def test_every_shipped_attack_is_in_some_suite_or_says_what_it_is_for():
