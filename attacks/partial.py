@@ -40,20 +40,26 @@ class Splice(Attack):
 
     Args:
         area: share that is kept, in (0, 1].
+        fill: grey level of the rest, 0..1, instead of a photograph.
     """
 
     differentiable, geometric, harder = True, False, "lower"
     unit, identity = "area kept, 0..1", 1.0
-    reproduces = "OmniSealBench collage, WIBE cropout; a marked region spliced into a clean picture"
+    reproduces = "OmniSealBench collage, WIBE cropout (fill 0); a marked region spliced into a clean picture"
 
-    def __init__(self, area: float) -> None:
+    def __init__(self, area: float, fill: float | None = None) -> None:
         if not 0 < area <= 1:
             raise ValueError(f"area must be in (0, 1], got {area}")
         super().__init__(area)
+        self.fill = fill
+
+    def canvas(self, images: Tensor, generators: Generators) -> Tensor:
+        """What lies around the part that is kept."""
+        return hosts(images, generators) if self.fill is None else torch.full_like(images, self.fill)
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """The mirror image of ``Paste``."""
-        return torch.where(rectangles(images, self.strength, generators), images, hosts(images, generators))
+        return torch.where(rectangles(images, self.strength, generators), images, self.canvas(images, generators))
 
 
 class Collage(Splice):
@@ -66,7 +72,7 @@ class Collage(Splice):
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Whole-pixel placement."""
         small = warp.resize(images, warp.scaled(images, self.strength**0.5)).clamp(0, 1)
-        canvas = hosts(images, generators)
+        canvas = self.canvas(images, generators)
         places = draw.uniform(generators, images, 2).cpu().tolist()
         return torch.stack([_lay(under, over, *at) for under, over, at in zip(canvas, small, places, strict=True)])
 

@@ -15,6 +15,12 @@ def test_splice_keeps_the_stated_share_and_paste_covers_it(photos, area):
     assert torch.allclose(lost, torch.tensor(area), atol=0.03)
 
 
+def test_splice_into_a_fill_leaves_nothing_else(photos):
+    cut = attacks.Splice(0.3, fill=0.0)(photos)
+    assert ((cut == photos).all(1) | (cut == 0).all(1)).all()
+    assert torch.equal((cut == photos).all(1), (attacks.Splice(0.3)(photos) == photos).all(1))
+
+
 def test_collage_holds_the_shrunken_picture(photos):
     attacked = attacks.Collage(0.25)(photos[:1])
     small = attacks.Resize(0.5)(photos[:1])

@@ -143,7 +143,18 @@ PUBLISHED = {
         "shear": [0.01, 0.05],
         "palette": [256],
     },
-    "wibe": {"jpeg": [80, 50, 20], "gaussian_noise": [0.03, 0.05, 0.08], "crop_center": [0.8, 0.5, 0.3]},
+    "wibe": {
+        "jpeg": [80, 50, 20],
+        "rotation": [30, 60],
+        "quarter_turn": [90],
+        "gaussian_noise": [0.03, 0.05, 0.08],
+        "crop_center": [0.8, 0.5, 0.3],
+        "resize": [0.5, 2],
+        "aspect": [0.5],
+        "splice": [0.8, 0.5, 0.3],
+        "brightness": [1.2],
+        "contrast": [1.2],
+    },
     "jpeg_trust": {
         "gaussian_noise": [0.01, 0.1],  # a sigma in its README, a variance in its code
         "speckle_noise": [0.3],
