@@ -1,7 +1,8 @@
 import torch
 
-from watermark.schemes.lattice_mark import LatticeMark, corner_alignment, scaled, spectra, working_copy
+from watermark.schemes.lattice_mark import LatticeMark, corner_alignment, scaled, working_copy
 from watermark.schemes.networks import BlockWhitening, TextureMask, from_planes, to_planes
+from watermark.synchronization import spectra
 
 
 def photo(height=256, width=320, count=1):

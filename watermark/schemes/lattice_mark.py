@@ -14,13 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from watermark.keys import Key, keyed_permutation, keyed_signs
+from watermark.schemes.lattice_scheme import reduced
 from watermark.schemes.networks import BlockWhitening, LineWeights, Profile, TextureMask, from_planes, to_planes
-from watermark.synchronization import Alignment, Pilot, Spectrum, read_lines
+from watermark.synchronization import Alignment, Pilot, Spectrum, read_lines, spectra
 from watermark.transforms.lattice import lattice_lines, synthesize
 from watermark.transforms.resample import resize
-
-MAX_AREA = 850_000
-"""Pictures of more px are reduced to this many before they are read."""
 
 
 @dataclass(frozen=True)
@@ -216,16 +214,10 @@ def upright(lines: Tensor, is_pilot: Tensor) -> Tensor:
     return torch.where(score < -3, -lines, lines)
 
 
-def spectra(maps: Tensor) -> tuple[Spectrum, Spectrum]:
-    """The spectra of the two planes of maps ``(N, 2, H, W)``."""
-    return Spectrum(maps[:, 0]), Spectrum(maps[:, 1])
-
-
 def working_copy(images: Tensor) -> tuple[Tensor, Tensor]:
     """Images at the size that a detector works at, and ``(2,)`` how many px of the original one px of it is (x, y)."""
     height, width = images.shape[-2:]
-    shrink = min(1.0, (MAX_AREA / (height * width)) ** 0.5)
-    small = resize(images, round(height * shrink), round(width * shrink)).clamp(0, 1)
+    small = reduced(images)[0].clamp(0, 1)
     return small, images.new_tensor([width / small.shape[-1], height / small.shape[-2]])
 
 

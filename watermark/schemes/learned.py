@@ -6,43 +6,26 @@ the energy goes, how much each place may move, how lines are weighed by what the
 objections are answered. No weight knows any key, so one set of weights serves every key.
 """
 
-import hashlib
 import json
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors import safe_open
 from torch import Tensor
 
-from watermark.keys import keyed_uniform
-from watermark.schemes.base import Readout, Scheme
-from watermark.schemes.lattice_mark import LatticeMark, Layout, spectra, working_copy
-from watermark.synchronization import (
-    MARGIN,
-    Alignment,
-    Spectrum,
-    Synchronizer,
-    follow,
-    joint_score,
-    spread_to,
-    windows,
-)
-from watermark.transforms.color import luma
+from watermark.schemes.base import Readout
+from watermark.schemes.lattice_mark import LatticeMark, Layout, working_copy
+from watermark.schemes.lattice_scheme import CANONICAL, LatticeScheme
+from watermark.synchronization import MARGIN, Alignment, Spectrum, Synchronizer, spectra
 from watermark.transforms.jnd import texture_mask
 
-CANONICAL = 512
-"""Short side, px, beyond which the mark grows with the picture, so that reducing a large picture keeps it."""
-ENOUGH, BENDABLE = 18.0, 6.0
-"""Pilot scores: above the first the lattice is plainly unbent, below the second it is not there to be bent."""
 FLAT = 2.5
 """``texture_mask`` (deviation in grey levels, plus two) below which an area is flat."""
 WEIGHTS = Path(__file__).with_name("weights")
 
 
-class Learned(Scheme):
+class Learned(LatticeScheme):
     """A trained lattice mark with blind synchronisation.
 
     Args:
@@ -52,13 +35,10 @@ class Learned(Scheme):
         weights: name of a file under ``watermark/schemes/weights`` or a path to a ``.safetensors`` file.
         rounds: how often the embedder asks the detector which bits the picture speaks against; each costs about as
             much as reading.
-        flat_share: the greatest RMS of the mark in flat areas, as a share of the RMS that ``target_psnr`` stands for.
-            A picture that is flat all over, such as a slide or a logo, ends up to ``-20 log10(flat_share)`` dB above
-            the target rather than showing grain.
+        flat_share: see ``LatticeScheme``.
     """
 
-    min_size = 64
-    gain_limits = (0.0, 1.0)  # ``residual`` is the most that flat areas bear
+    name = "learned"
 
     def __init__(
         self,
@@ -69,13 +49,12 @@ class Learned(Scheme):
         rounds: int = 1,
         flat_share: float = 0.75,
     ) -> None:
-        super().__init__(message_bits, key, target_psnr)
+        super().__init__(message_bits, key, target_psnr, flat_share)
         if rounds < 0:
             raise ValueError(f"rounds must be at least 0, got {rounds}")
-        if not 0 < flat_share <= 1:
-            raise ValueError(f"flat_share must be above 0 and at most 1, got {flat_share}")
-        self.rounds, self.flat_share = rounds, flat_share
+        self.rounds = rounds
         self.core = load_core(weights, message_bits)
+        self.tile = self.core.tile
         self._layout = self.core.layout(key)
         data = self.core.lines[~self._layout.is_pilot].numpy()
         power = 2 / self.core.pilot_height**2
@@ -92,10 +71,9 @@ class Learned(Scheme):
     @torch.no_grad()
     def residual(self, images: Tensor, message: Tensor) -> Tensor:
         """See ``Scheme``; the tile starts at a place drawn from key, message and picture, so no two marks line up."""
-        scale = max(1.0, min(images.shape[-2:]) / CANONICAL)
         psnr = torch.full((len(images),), self.target_psnr or 45.0, device=images.device)
-        shift = self._shifts(images, message)
-        change = self.core.residual(images, message, self.layout, scale, shift, psnr, self.rounds)
+        corner = self._corners(images, message).float()
+        change = self.core.residual(images, message, self.layout, self._scale(images), corner, psnr, self.rounds)
         return change * self._bearable(images, change, psnr)[:, None, None, None]
 
     def _bearable(self, images: Tensor, change: Tensor, psnr: Tensor) -> Tensor:
@@ -104,22 +82,13 @@ class Learned(Scheme):
         energy = (change.square().mean(1) * flat).sum((1, 2)) / flat.sum((1, 2)).clamp_min(1)
         return (self.flat_share * 10 ** (-psnr / 20) / energy.sqrt().clamp_min(1e-9)).clamp(max=4)
 
-    def _shifts(self, images: Tensor, message: Tensor) -> Tensor:
-        small = F.adaptive_avg_pool2d(luma(images), 16).mul(255).round().byte().flatten(1)
-        shifts = []
-        for picture, bits in zip(small.cpu().numpy(), message.cpu().numpy(), strict=True):
-            digest = hashlib.sha256(picture.tobytes() + bits.tobytes()).hexdigest()
-            shifts.append(keyed_uniform(self.key, f"learned shift {digest}", 2) * self.core.tile)
-        return torch.from_numpy(np.stack(shifts)).float().to(images.device)
-
     @torch.no_grad()
     def read(self, images: Tensor) -> Readout:
         """See ``Scheme``; what takes longer is done only where the pilot in luma is not clear on its own."""
         small, step = working_copy(images)
         maps = self.core.maps(small)
         planes = spectra(maps)
-        short = min(small.shape[-2:]) / CANONICAL
-        scales = (short,) if short >= 1 and bool((step == 1).all()) else (short, 1.0)
+        scales = self._likely_scales(small, whole=bool((step == 1).all()))
         found, doubtful, candidates = self._align(planes, scales)
         logits = self._bits_at(planes, found)
         others = logits.new_zeros(len(logits), candidates.score.shape[1] + 2, logits.shape[1])
@@ -128,31 +97,18 @@ class Learned(Scheme):
         in_luma = self.synchronizer.score(planes[0], found.matrix[:, None], found.shift[:, None])[:, 0]
         negative = in_luma < -self.synchronizer.accept
         others[negative, -1] = -logits[negative]  # unless it is the pilot alone that somebody turned over
-        unsure = (found.score > BENDABLE) & (found.score < ENOUGH)
-        if unsure.any():
-            soft, score = self._read_bent(maps[unsure], found.select(unsure))
-            better = (score > 1.1 * found.score[unsure])[:, None]
-            others[unsure, 0] = torch.where(better, logits[unsure], soft)
-            logits[unsure] = torch.where(better, soft, logits[unsure])
+        self._unbend(maps, found, logits, others)
         return Readout.of(4 * logits, 4 * others)
 
     def _bits_at(self, planes: tuple[Spectrum, ...], where: Alignment, believe_pilot: bool = True) -> Tensor:
-        """Soft bits ``(N, K)`` at one alignment for each picture, ``(N, C, K)`` at C candidates."""
         lines = self.core.read_lines(planes, self.layout, where)
         bits = self.core.soft_bits(lines.flatten(0, -3), self.layout, believe_pilot=believe_pilot)
         return bits.unflatten(0, lines.shape[:-2])
 
-    def _bits_of(self, planes: tuple[Spectrum, ...], candidates: Alignment) -> Tensor:
-        """Soft bits ``(N, C, K)`` at candidates, zero where a candidate is none."""
-        bits = self._bits_at(planes, candidates)
-        unaided = (candidates.score <= 0).all(0)  # the message found these, for want of a pilot
-        if unaided.any():
-            bits[:, unaided] = self._bits_at(planes, candidates.columns(unaided), believe_pilot=False)
-        return bits * candidates.score.isfinite()[..., None]
+    def _bits_of_windows(self, planes: tuple[Spectrum, ...], where: Alignment, parts: int) -> Tensor:
+        return self.core.soft_bits(self.core.read_lines(planes, self.layout, where), self.layout, parts)
 
-    def _align(
-        self, planes: tuple[Spectrum, Spectrum], scales: tuple[float, ...]
-    ) -> tuple[Alignment, Tensor, Alignment]:
+    def _align(self, planes: tuple[Spectrum, ...], scales: tuple[float, ...]) -> tuple[Alignment, Tensor, Alignment]:
         """Luma alone where that is enough, so that grey pictures are found; then both planes, then every geometry.
 
         Luma is tried upside down too: so it lies in a negative, and after half a turn of the hue.
@@ -166,15 +122,6 @@ class Learned(Scheme):
         both, turned = luma_plane.plus(planes[1]), luma_plane.plus(planes[1], -1.0)  # colour after a turn of the hue
         fast, search = partial(sync.fast, likely_scales=scales), partial(sync.search_unaided, likely_scales=scales)
         return sync.deepen(first, ((both, fast), (turned, fast), (luma_plane, search), (both, search)))
-
-    def _read_bent(self, maps: Tensor, found: Alignment) -> tuple[Tensor, Tensor]:
-        """Read window by window: soft bits, and the windows' joint score."""
-        cut, centres = windows(maps.flatten(0, 1))  # (2 N, parts, h, w)
-        parts = len(centres)
-        planes = spectra(cut.unflatten(0, (-1, 2)).transpose(1, 2).flatten(0, 1))
-        local = follow(self.synchronizer.score, planes[0], spread_to(found, centres))
-        soft = self.core.soft_bits(self.core.read_lines(planes, self.layout, local), self.layout, parts)
-        return soft, joint_score(local.score, parts)
 
 
 def load_core(weights: str, message_bits: int) -> LatticeMark:

@@ -8,7 +8,6 @@ the pilot survived in it. The ideas are those of the spread-spectrum literature 
 Pereira & Pun 2000, Malvar & Florencio 2003).
 """
 
-import hashlib
 from functools import partial
 
 import numpy as np
@@ -17,44 +16,32 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from watermark.images import to_8bit
-from watermark.keys import keyed_uniform
-from watermark.schemes.base import Readout, Scheme, scale_for_psnr
+from watermark.schemes.base import Readout, scale_for_psnr
+from watermark.schemes.lattice_scheme import BENDABLE, CANONICAL, ENOUGH, LatticeScheme, reduced
 from watermark.schemes.line_code import LineCode
 from watermark.synchronization import (
     Alignment,
     Pilot,
     Spectrum,
     Synchronizer,
-    follow,
-    joint_score,
     read_lines,
-    spread_to,
+    spectra,
     trust,
     trust_unaided,
-    windows,
 )
 from watermark.transforms.chroma import cyan_difference, cyan_to_rgb
 from watermark.transforms.color import luma, luma_to_rgb
 from watermark.transforms.jnd import texture_mask
 from watermark.transforms.lattice import lattice_lines, synthesize
-from watermark.transforms.resample import resize
 from watermark.transforms.whitening import LocalDctWhitening
 
-CANONICAL = 512
-"""Short side, px, beyond which the mark grows with the picture, so that reducing a large picture keeps it."""
 USUAL_PSNR = 42.0
 """dB, from which the strength follows if no target is set."""
 FLOOR = 2.0
 """The deviation, 8-bit levels, that the mask grants to flat areas."""
-ENOUGH = 18.0
-"""A pilot score in luma from which the colour plane is not read: the message is certain without it."""
-BENDABLE = 6.0
-"""A pilot score from which it is worth looking whether the lattice bends."""
-MAX_SEARCH_AREA = 850_000
-"""Pictures of more px are reduced to this many before they are searched."""
 
 
-class TileSpread(Scheme):
+class TileSpread(LatticeScheme):
     """Lattice lines, a pilot, a perceptual mask.
 
     Args:
@@ -72,13 +59,10 @@ class TileSpread(Scheme):
         inform: how much of the picture's own contribution to a bit each round takes out, 0 to 1.
         chroma_share: share of the energy in a colour difference, where pictures are quiet: it carries crops, blur and
             median filters, and dies first in strong JPEG.
-        flat_share: the greatest RMS of the mark in a flat area, as a share of the RMS that ``target_psnr`` stands for.
-            A picture that is flat all over, such as a slide or a logo, ends up to ``-20 log10(flat_share)`` dB above
-            the target rather than showing grain.
+        flat_share: see ``LatticeScheme``.
     """
 
-    min_size = 64
-    gain_limits = (0.0, 1.0)  # ``residual`` is the most that flat areas bear
+    name = "tile_spread"
 
     def __init__(
         self,
@@ -97,11 +81,9 @@ class TileSpread(Scheme):
         chroma_share: float = 0.06,
         flat_share: float = 0.7,
     ) -> None:
-        super().__init__(message_bits, key, target_psnr)
+        super().__init__(message_bits, key, target_psnr, flat_share)
         if not 0 < pilot_share < 1:
             raise ValueError(f"pilot_share must be between 0 and 1, got {pilot_share}")
-        if not 0 < flat_share <= 1:
-            raise ValueError(f"flat_share must be above 0 and at most 1, got {flat_share}")
         self.tile, self.mask_exponent, self.effort, self.inform = tile, mask_exponent, effort, inform
         self.pilot = Pilot.from_key(key, pilot_lines, tile, *pilot_band, purpose="tile_spread pilot")
         taken = {tuple(line) for line in self.pilot.lines.tolist()}
@@ -129,10 +111,6 @@ class TileSpread(Scheme):
     def _psnr(self) -> float:
         return USUAL_PSNR if self.target_psnr is None else self.target_psnr
 
-    def _scale(self, images: Tensor) -> float:
-        """Px per lattice px at which pictures of this size are marked."""
-        return max(1.0, min(images.shape[-2:]) / CANONICAL)
-
     def _draw(self, values: Tensor, corner: Tensor, mask: Tensor, scale: float) -> Tensor:
         """The mark of signed bit amplitudes ``(N, K)`` under a mask ``(N, H, W)``: RGB change that flat areas bear."""
         data = self.code.modulate(values)
@@ -153,10 +131,8 @@ class TileSpread(Scheme):
         amplitudes = torch.ones_like(signs)
         if not self.effort:
             return amplitudes
-        height, width = images.shape[-2:]
-        shrink = min(1.0, (MAX_SEARCH_AREA / (height * width)) ** 0.5)
-        size, scale = (round(height * shrink), round(width * shrink)), self._scale(images) * shrink
-        small, mask = resize(images, *size).clamp(0, 1), resize(mask[:, None], *size)[:, 0]
+        small, shrink = reduced(images)
+        small, mask, scale = small.clamp(0, 1), reduced(mask[:, None])[0][:, 0], self._scale(images) * shrink
         for _ in range(self.effort):
             change = self._draw(signs * amplitudes, corner, mask, scale)
             gain = scale_for_psnr(small, change, self._psnr, self.gain_limits)
@@ -169,7 +145,9 @@ class TileSpread(Scheme):
 
     def _read_at(self, marked: Tensor, corner: Tensor, scale: float) -> Tensor:
         """Soft bits ``(N, K)`` of pictures whose top left corner lies at ``corner`` of the lattice."""
-        spectra = [Spectrum(self.whiten(plane[:, 0])) for plane in (luma(marked), cyan_difference(marked))]
+        planes = spectra(
+            torch.stack([self.whiten(plane[:, 0]) for plane in (luma(marked), cyan_difference(marked))], 1)
+        )
         middle = corner.new_tensor([marked.shape[-1] // 2, marked.shape[-2] // 2]) + 0.5
         count = len(marked)
         alignment = Alignment(
@@ -177,103 +155,67 @@ class TileSpread(Scheme):
             shift=(corner + middle / scale).to(marked.dtype),
             score=torch.zeros(count, device=marked.device),
         )
-        return self._soft_bits(spectra[0], alignment) + self._soft_bits(spectra[1], alignment)
-
-    def _corners(self, images: Tensor, message: Tensor) -> Tensor:
-        small = F.adaptive_avg_pool2d(luma(images), 16).mul(255).round().byte().flatten(1)
-        shifts = []
-        for picture, bits in zip(small.cpu().numpy(), message.cpu().numpy(), strict=True):
-            digest = hashlib.sha256(picture.tobytes() + bits.tobytes()).hexdigest()
-            shifts.append(keyed_uniform(self.key, f"tile_spread shift {digest}", 2) * self.tile)
-        return torch.from_numpy(np.stack(shifts)).to(images.device)
+        return self._bits_at(planes, alignment)
 
     def read(self, images: Tensor) -> Readout:
         """See ``Scheme``; what takes longer is done only where the pilot in luma is not clear on its own."""
-        planes, shrink = self._planes(images)
-        maps = self.whiten(planes[:, 0])
-        spectrum = Spectrum(maps)
-        short = min(spectrum.size) / CANONICAL
-        scales = (short,) if short >= 1 and shrink == 1 else (short, 1.0)
+        planes, shrink = reduced(torch.cat([luma(images), cyan_difference(images)], 1))
+        in_luma = self.whiten(planes[:, 0])
+        spectrum = Spectrum(in_luma)
+        scales = self._likely_scales(planes, whole=shrink == 1)
         candidates = self.synchronizer.fast(spectrum, scales)
         alignment = candidates.best()
-        logits, others = self._soft_bits(spectrum, alignment), None
+        logits, others = self._bits_at((spectrum,), alignment), None
         faint = alignment.score < ENOUGH
         if faint.any():
-            both = torch.stack([maps[faint], self.whiten(planes[faint, 1])])
-            first = candidates.select(faint)
-            logits[faint], rest = self._read_faint(both, spectrum.select(faint), first, scales)
+            maps = torch.stack([in_luma[faint], self.whiten(planes[faint, 1])], 1)
+            logits[faint], rest = self._read_faint(maps, candidates.select(faint), scales)
             others = logits.new_zeros(len(logits), *rest.shape[1:])
             others[faint] = rest
         return Readout.of(logits, others)
 
-    def _read_faint(
-        self, maps: Tensor, spectrum: Spectrum, first: Alignment, scales: tuple[float, ...]
-    ) -> tuple[Tensor, Tensor]:
-        """Both planes ``(2, N, h, w)``, every geometry, then windows where the lattice bends; and other readings."""
-        sync, other = self.synchronizer, Spectrum(maps[1])
-        both = spectrum.plus(other)
+    def _read_faint(self, maps: Tensor, first: Alignment, scales: tuple[float, ...]) -> tuple[Tensor, Tensor]:
+        """Both planes ``(N, 2, h, w)``, every geometry, then windows where the lattice bends; and other readings."""
+        sync, planes = self.synchronizer, spectra(maps)
+        both = planes[0].plus(planes[1])
         fast, search = partial(sync.fast, likely_scales=scales), partial(sync.search_unaided, likely_scales=scales)
-        stages = ((both, fast), (spectrum, search), (both, search))
-        found, doubtful, candidates = sync.deepen(first, stages)
-        logits = self._soft_bits(spectrum, found) + self._soft_bits(other, found)
-        rest = self._read_candidates(spectrum.select(doubtful), other.select(doubtful), candidates)
+        found, doubtful, candidates = sync.deepen(first, ((both, fast), (planes[0], search), (both, search)))
+        logits = self._bits_at(planes, found)
+        rest = self._read_candidates(tuple(plane.select(doubtful) for plane in planes), candidates)
         others = logits.new_zeros(len(logits), rest.shape[1] + 1, logits.shape[1])
         others[doubtful, 1:] = rest
-        unsure = (found.score > BENDABLE) & (found.score < ENOUGH)
-        if unsure.any():
-            soft, score = self._read_bent(maps[:, unsure], found.select(unsure))
-            better = (score > 1.1 * found.score[unsure])[:, None]
-            others[unsure, 0] = torch.where(better, logits[unsure], soft)
-            logits[unsure] = torch.where(better, soft, logits[unsure])
+        self._unbend(maps, found, logits, others)
         return logits, others
 
-    def _read_candidates(self, spectrum: Spectrum, other: Spectrum, candidates: Alignment) -> Tensor:
+    def _read_candidates(self, planes: tuple[Spectrum, ...], candidates: Alignment) -> Tensor:
         """Soft bits ``(N, C + 1, K)`` at C candidates, zero where one is none.
 
         The last is a negative's: where the pilot of a candidate stands upside down, its bits with their signs turned.
         """
-        bits = self._soft_bits(spectrum, candidates) + self._soft_bits(other, candidates)
-        unaided = (candidates.score <= 0).all(0)  # the message found these, for want of a pilot
-        if unaided.any():
-            there = candidates.columns(unaided)
-            bits[:, unaided] = self._unaided_bits(spectrum, there) + self._unaided_bits(other, there)
-        bits = bits * candidates.score.isfinite()[..., None]
-        lowest, where = self.synchronizer.score(spectrum, candidates.matrix, candidates.shift).min(1)
+        bits = self._bits_of(planes, candidates)
+        lowest, where = self.synchronizer.score(planes[0], candidates.matrix, candidates.shift).min(1)
         turned = -bits[torch.arange(len(bits)), where] * (lowest < -BENDABLE)[:, None]
         return torch.cat([bits, turned[:, None]], 1)
 
-    def _read_bent(self, maps: Tensor, found: Alignment) -> tuple[Tensor, Tensor]:
-        """Read window by window: message bits, and the windows' joint score."""
-        cut, centres = windows(maps.flatten(0, 1))
-        parts = len(centres)
-        first, second = (Spectrum(part) for part in cut.unflatten(0, (2, -1)).flatten(1, 2))
-        local = follow(self.synchronizer.score, first, spread_to(found, centres))
-        soft = self._soft_bits(first, local) + self._soft_bits(second, local)
-        soft = soft.unflatten(0, (-1, parts)).sum(1)
-        return soft, joint_score(local.score, parts)
+    def _bits_at(self, planes: tuple[Spectrum, ...], where: Alignment, believe_pilot: bool = True) -> Tensor:
+        """See ``LatticeScheme``; every line is weighted by how well the mark survived around it."""
+        bits = []
+        for plane in planes:
+            data = read_lines(plane, where, self.code.lines, self.tile)
+            amplitude = self._trust(plane, where) if believe_pilot else trust_unaided(data, self.code.lines, self.tile)
+            bits.append(self.code.demodulate(data, 4 * amplitude))
+        return torch.stack(bits).sum(0)
 
-    def _planes(self, images: Tensor) -> tuple[Tensor, float]:
-        """Luma and colour difference ``(N, 2, h, w)``, large pictures reduced, and by how much."""
-        height, width = images.shape[-2:]
-        shrink = min(1.0, (MAX_SEARCH_AREA / (height * width)) ** 0.5)
-        planes = torch.cat([luma(images), cyan_difference(images)], 1)
-        return resize(planes, round(height * shrink), round(width * shrink)), shrink
+    def _bits_of_windows(self, planes: tuple[Spectrum, ...], where: Alignment, parts: int) -> Tensor:
+        return self._bits_at(planes, where).unflatten(0, (-1, parts)).sum(1)
 
-    def _soft_bits(self, spectrum: Spectrum, alignment: Alignment) -> Tensor:
-        """Message bits ``(N, K)`` at an alignment, every line weighted by how well the pilot survived around it.
-
-        ``(N, C, K)`` at C candidate alignments of each picture.
+    def _trust(self, plane: Spectrum, where: Alignment) -> Tensor:
+        """Expected amplitudes of data lines, judged by the pilot.
 
         A plane whose whole pilot stands less than two deviations above nothing is as good as left out.
         """
         score = self.synchronizer.score
-        pilot = read_lines(spectrum, alignment, score.lines, self.tile) * score.symbols.conj()
+        pilot = read_lines(plane, where, score.lines, self.tile) * score.symbols.conj()
         standing = (pilot.real.sum(-1, keepdim=True) * (2 / len(score.lines)) ** 0.5).clamp_min(1e-3)
         amplitude = trust(pilot, score.lines, self.code.lines, self.tile) * (1 - (2 / standing) ** 2).clamp_min(0.05)
-        data = read_lines(spectrum, alignment, self.code.lines, self.tile)
-        return self.code.demodulate(data, 4 * amplitude / self.pilot_gain)
-
-    def _unaided_bits(self, spectrum: Spectrum, alignment: Alignment) -> Tensor:
-        """``_soft_bits`` where the pilot is gone: every line weighted by how loud those around it are."""
-        data = read_lines(spectrum, alignment, self.code.lines, self.tile)
-        return self.code.demodulate(data, 4 * trust_unaided(data, self.code.lines, self.tile))
+        return amplitude / self.pilot_gain

@@ -3,7 +3,7 @@
 from watermark.synchronization.geometry import Alignment, Pilot
 from watermark.synchronization.message import MessageSync
 from watermark.synchronization.reading import read_lines, trust, trust_unaided
-from watermark.synchronization.spectrum import Spectrum
+from watermark.synchronization.spectrum import Spectrum, spectra
 from watermark.synchronization.synchronizer import MARGIN, Synchronizer
 from watermark.synchronization.tracking import follow, joint_score, spread_to, windows
 
@@ -17,6 +17,7 @@ __all__ = [
     "follow",
     "joint_score",
     "read_lines",
+    "spectra",
     "spread_to",
     "trust",
     "trust_unaided",

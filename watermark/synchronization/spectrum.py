@@ -105,6 +105,11 @@ class Spectrum:
         return sampled * (frequencies.abs().amax(-1) < NYQUIST)
 
 
+def spectra(maps: Tensor) -> tuple[Spectrum, ...]:
+    """The spectra of every plane of maps ``(N, P, H, W)``."""
+    return tuple(Spectrum(plane) for plane in maps.unbind(1))
+
+
 def _cubic(offset: Tensor) -> Tensor:
     """Keys' cubic convolution weights of the four taps around a point ``offset`` in [0, 1) after the second."""
     t = offset[..., None]

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from watermark.schemes.lattice_mark import LatticeMark, Layout, corner_alignment, spectra
-from watermark.synchronization import Alignment
+from watermark.schemes.lattice_mark import LatticeMark, Layout, corner_alignment
+from watermark.synchronization import Alignment, spectra
 from watermark.training.model import Marked, TrainableMark
 
 
