@@ -1,4 +1,6 @@
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +34,19 @@ def test_one_picture_is_marked_and_found(tmp_path, capsys):
     assert "marked, provider 7, content 123" in capsys.readouterr().out
     assert main(["detect", str(tmp_path / "in.png")]) == 1
     assert "not marked" in capsys.readouterr().out
+
+
+def test_without_a_content_id_every_picture_gets_its_own_and_its_line_says_which(folder, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["embed", str(folder), str(out), "--provider", "3"]) == 2  # broken.png
+    printed = capsys.readouterr().out
+    assert "2 of 3 pictures marked, provider 3, random content IDs" in printed
+    said = dict(re.findall(r"(\w+\.\w+): provider 3, content (\d+)", printed))
+    assert main(["detect", "--json", str(out)]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    found = {Path(row["file"]).name: str(row["content_id"]) for row in rows}
+    assert found == said
+    assert len(set(said.values())) == 2
 
 
 def test_json_says_everything_in_one_line_per_picture(tmp_path, capsys):

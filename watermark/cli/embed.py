@@ -1,6 +1,11 @@
-"""`watermark embed IN OUT --provider 7 --content 123`: mark one picture, or every picture of a folder."""
+"""`watermark embed IN OUT --provider 7 --content 123`: mark one picture, or every picture of a folder.
+
+Without --content every picture gets a random content ID, and its line says which. Never mark many pictures with one ID:
+who averages them has the mark.
+"""
 
 import argparse
+import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +23,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("input", type=Path, help="a picture, or a folder of pictures")
     parser.add_argument("output", type=Path, help="the marked picture; for a folder, the folder to fill")
     parser.add_argument("--provider", type=int, required=True, help="provider ID")
-    parser.add_argument("--content", type=int, required=True, help="content ID; in a folder the first one, counting up")
+    parser.add_argument(
+        "--content", type=int, help="content ID; in a folder the first one, counting up (default: random)"
+    )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace existing files, the input too if OUT names it"
     )
@@ -33,12 +40,12 @@ def run(args: argparse.Namespace) -> int:
     if args.quality is not None and not 1 <= args.quality <= 100:
         raise UserError(f"--quality: expected 1 to 100, got {args.quality}")
     marker = load_marker(args)
-    _check_ids(marker, args.provider, args.content, len(pairs))
+    contents = _contents(marker, args.provider, args.content, len(pairs))
     failed = 0
-    for number, source in enumerate(with_progress(list(pairs), "Marking")):
+    for content, source in zip(contents, with_progress(list(pairs), "Marking"), strict=True):
         try:
-            line = _embed(marker, source, pairs[source], args, args.content + number)
-            if len(pairs) == 1:
+            line = _embed(marker, source, pairs[source], args, content)
+            if len(pairs) == 1 or args.content is None:  # a random ID stands nowhere else
                 print(line)
         except (UserError, ValueError) as error:
             if len(pairs) == 1:
@@ -46,21 +53,24 @@ def run(args: argparse.Namespace) -> int:
             failed += 1
             print(f"watermark: {error}", file=sys.stderr)
     if len(pairs) > 1:
-        last = args.content + len(pairs) - 1
-        ids = f"provider {args.provider}, content {args.content} to {last}"
-        print(f"{len(pairs) - failed} of {len(pairs)} pictures marked, {ids}")
+        ids = "random content IDs" if args.content is None else f"content {contents[0]} to {contents[-1]}"
+        print(f"{len(pairs) - failed} of {len(pairs)} pictures marked, provider {args.provider}, {ids}")
     return 2 if failed else 0
 
 
-def _check_ids(marker: "Watermarker", provider: int, content: int, count: int) -> None:
-    """The first and the last ID must fit before the first picture is touched."""
+def _contents(marker: "Watermarker", provider: int, first: int | None, count: int) -> list[int]:
+    """A content ID for each picture; all must fit before the first picture is touched."""
     from watermark.codec import Payload
 
+    layout = marker.codec.layout
+    drawn = [secrets.randbelow(2**layout.content_bits) for _ in range(count)]
+    contents = drawn if first is None else list(range(first, first + count))
     try:
-        for number in (content, content + count - 1):
-            marker.codec.layout.validate(Payload(provider, number))
+        for number in (*contents[:1], *contents[-1:]):
+            layout.validate(Payload(provider, number))
     except ValueError as error:
         raise UserError(str(error)) from None
+    return contents
 
 
 def _pairs(source: Path, target: Path) -> dict[Path, Path]:
