@@ -1,6 +1,7 @@
 """Averaging with alignment: who holds a thousand marks of one key, each laid on the others before the mean is taken.
 
     python results/published/tile-spread/aligned.py --images KODAK --hosts PHOTOS --psnr 42 --count 8
+    python results/published/tile-spread/aligned.py --images KODAK --hosts PHOTOS --payloads random --jpeg 90 70 50
 
 The attacker knows everything but the key. He folds what he has of each mark into the public tile of 128 lattice px,
 divided by the public mask, and lines the tiles up by cross-correlation. What the mean holds he subtracts from other
@@ -16,6 +17,7 @@ import torch
 from measure import load
 from security import Marker, report
 
+from attacks import Jpeg
 from watermark.images import to_8bit
 from watermark.metrics.psnr import psnr
 from watermark.schemes.base import scale_for_psnr
@@ -81,23 +83,28 @@ def _any_mark(marker: Marker) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.ones(1, marker.scheme.message_bits), torch.zeros(1, 2, dtype=torch.float64)
 
 
-def judge(what: str, tile: torch.Tensor, marker: Marker, pictures: list[torch.Tensor]) -> None:
+def judge(what: str, tile: torch.Tensor, marker: Marker, pictures: list[torch.Tensor], qualities: list[int]) -> None:
     """Subtract the tile where it correlates best, and add it to pictures without a mark."""
-    removed, damage, forged = {gain: [] for gain in GAINS}, {gain: [] for gain in GAINS}, []
+    removed: dict[tuple[float, int | None], list[bool]] = {(gain, q): [] for gain in GAINS for q in (None, *qualities)}
+    damage, forged = {gain: [] for gain in GAINS}, []
     for content, picture in enumerate(pictures, start=5000):
         marked = marker.mark(picture, content)
         seen = fold(marker.scheme.whiten(luma(marked)[:, 0])[0])
         there = torch.roll(tile, best_roll(tile, seen), (0, 1))
         for gain in GAINS:
             cleaned = lay(there, marked, marker, -gain)
-            removed[gain].append(marker.reads(cleaned) != content)
+            for gone in removed:
+                if gone[0] == gain:
+                    sent = cleaned if gone[1] is None else Jpeg(gone[1])(cleaned)
+                    removed[gone].append(marker.reads(sent) != content)
             damage[gain].append(psnr(cleaned, marked).item())
         whole = tile / tile.square().mean().sqrt()
         forged.append(marker.reads(lay(whole, picture, marker, 1.0)) is not None)
     held = float(tile.square().mean().sqrt())
-    for gain in GAINS:
+    for (gain, quality), gone in removed.items():
         note = f"damage {np.mean(damage[gain]):.1f} dB; RMS of the mean {held:.2f} of one mark"
-        report(f"removed by subtracting {gain:g} times the mean, {what}", removed[gain], note)
+        then = "" if quality is None else f", then JPEG {quality}"
+        report(f"removed by subtracting {gain:g} times the mean{then}, {what}", gone, note)
     report(f"forged by adding the mean, {what}", forged, "at the strength of a whole mark")
 
 
@@ -109,16 +116,19 @@ def main() -> None:
     parser.add_argument("--psnr", type=float, default=42.0)
     parser.add_argument("--count", type=int, default=8)
     parser.add_argument("--averaged", type=int, default=1000)
+    parser.add_argument("--payloads", nargs="+", default=["one", "random"], choices=["one", "random"])
+    parser.add_argument("--jpeg", type=int, nargs="*", default=[], help="qualities to save at after the subtraction")
     args = parser.parse_args()
     torch.set_num_threads(1)
     paths = sorted(path for path in args.images.iterdir() if path.suffix.lower() in {".png", ".webp", ".jpg"})
     pictures = [load(path) for path in paths[:: max(1, len(paths) // args.count)][: args.count]]
     hosts, marker = crops(args.hosts, args.averaged), Marker("average", target_psnr=args.psnr)
     print(f"{len(hosts)} marks averaged\n\n| what | count | 95 % interval | note |\n|---|---|---|---|")
-    for what, one_payload in (("one payload", True), ("random payloads", False)):
-        known, alone = estimate(marker, hosts, one_payload)
-        judge(f"{what}, originals known", known, marker, pictures)
-        judge(f"{what}, marked pictures alone", alone, marker, pictures)
+    for payloads in args.payloads:
+        known, alone = estimate(marker, hosts, one_payload=payloads == "one")
+        what = "one payload" if payloads == "one" else "random payloads"
+        judge(f"{what}, originals known", known, marker, pictures, args.jpeg)
+        judge(f"{what}, marked pictures alone", alone, marker, pictures, args.jpeg)
 
 
 if __name__ == "__main__":
