@@ -13,7 +13,7 @@ from pathlib import Path
 from watermark import files
 from watermark.errors import UserError
 from watermark.identity.looks import perceptual_hash, thumbnail
-from watermark.identity.tracing import Marker
+from watermark.identity.tracing import Found, Marker
 from watermark.labels import AigcLabel, add_visible_label, save_with_label
 from watermark.labels.carriers import SUFFIXES
 from watermark.registry import IssueRecord, Registry, Slot
@@ -85,12 +85,8 @@ def issue(request: Request, registry: Registry, marker: Marker, key_id: str) -> 
         temporary = Path(folder) / request.target.name
         sha256 = save_with_label(marked, temporary, label, quality=request.quality)
         released = files.load(temporary)
-        read = marker.detect(released)
-        if (read.is_marked, read.provider_id, read.content_id) != (True, request.slot, content_id):
-            raise UserError(
-                f"{request.target}: the mark cannot be read back from the file (log10 p {read.log10_p:.1f}); "
-                "nothing was issued; try a larger picture, a higher quality or a lower target PSNR"
-            )
+        _check_read_back(request, marker.detect(released), content_id)
+        recipient = registry.recipient_reference(request.recipient) if request.recipient else None
         made = IssueRecord(
             version=PAYLOAD_VERSION,
             slot=request.slot,
@@ -105,16 +101,28 @@ def issue(request: Request, registry: Registry, marker: Marker, key_id: str) -> 
             perceptual_hash=perceptual_hash(released),
             thumbnail=thumbnail(released),
             explicit_label=request.explicit_label,
-            recipient_reference=registry.recipient_reference(request.recipient) if request.recipient else None,
+            recipient_reference=recipient,
         )
-        (record,) = registry.record([made])
-        try:
-            os.replace(temporary, request.target)  # noqa: PTH105 - named for what it promises: all or nothing
-        except OSError as error:
-            registry.withdraw(request.slot, content_id, "the file could not be put in its place")
-            raise UserError(
-                f"{request.target}: cannot be written ({error.strerror}); the record is withdrawn"
-            ) from error
+        record = _released(registry, made, temporary, request.target)
+    return record
+
+
+def _check_read_back(request: Request, read: Found, content_id: int) -> None:
+    if (read.is_marked, read.provider_id, read.content_id) != (True, request.slot, content_id):
+        raise UserError(
+            f"{request.target}: the mark cannot be read back from the file (log10 p {read.log10_p:.1f}); "
+            "nothing was issued; try a larger picture, a higher quality or a lower target PSNR"
+        )
+
+
+def _released(registry: Registry, made: IssueRecord, temporary: Path, target: Path) -> IssueRecord:
+    """Commit the record, then give the file its name; withdraw the record where that fails."""
+    (record,) = registry.record([made])
+    try:
+        os.replace(temporary, target)  # noqa: PTH105 - named for what it promises: all or nothing
+    except OSError as error:
+        registry.withdraw(made.slot, made.content_id, "the file could not be put in its place")
+        raise UserError(f"{target}: cannot be written ({error.strerror}); the record is withdrawn") from error
     return record
 
 
