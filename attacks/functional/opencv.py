@@ -85,7 +85,10 @@ def project(images: Tensor, matrices: Tensor, size: tuple[int, int], outside: fl
                 strip = goal[:, top : top + STRIP]
                 lower = matrix @ np.array([[1, 0, 0], [0, 1, top], [0, 0, 1]])
                 rows = found[: strip.shape[1]]
-                cv2.warpPerspective(stacked, lower, strip.shape[:0:-1], rows, how, **border)
+                if np.array_equal(lower[2], (0, 0, 1)):  # no depth to divide by
+                    cv2.warpAffine(stacked, lower[:2], strip.shape[:0:-1], rows, how, **border)
+                else:
+                    cv2.warpPerspective(stacked, lower, strip.shape[:0:-1], rows, how, **border)
                 split(rows, strip)
     return result
 
