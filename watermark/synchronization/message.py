@@ -15,8 +15,10 @@ from watermark.synchronization.coherent import CoherentScore, polish
 from watermark.synchronization.geometry import Alignment, dihedral
 from watermark.synchronization.spectrum import Spectrum
 
-ORDER, LIMIT = 4, 2.0
-"""The power that message and phase do not survive, and where it is limited: it makes the strong much stronger."""
+ORDER = 4
+"""The power of a line that is the same for every message."""
+LIMIT = 2.0
+"""No single line counts for more than this many times the local RMS to that power: a regular texture has a few such."""
 
 
 class MessageSync(nn.Module):
@@ -25,7 +27,7 @@ class MessageSync(nn.Module):
     Args:
         lines: ``(L, 2)`` int64.
         tile: side of the tile, lattice px.
-        believe: score (standard deviations) from which it is worth reading: a picture without lines stays below it.
+        believe: score (standard deviations) from which it is worth reading: few pictures without lines reach it.
     """
 
     quarters: Tensor

@@ -26,7 +26,8 @@ class Synchronizer(nn.Module):
     2. Where that stays below ``accept``: all rotations x scales, and all pairs of scales, by incoherent pilot power;
        the best cells scored with phases at all shifts.
     3. The best few polished in six parameters.
-    4. Where the pilot is gone but the message is not: the alignments that the data lines themselves allow.
+    4. Where the pilot is gone but the message is not: the alignments that the data lines themselves allow. A pilot
+       that they plainly contradict is not believed at any stage.
 
     Of data lines only the power is looked at, and the fourth power, which is the same for every message, so the message
     cannot steer the alignment: however many alignments are tried here, a p-value pays only for those at which the
