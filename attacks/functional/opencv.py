@@ -4,6 +4,7 @@ Same kernels, same borders, same positions as the torch code beside every caller
 bounds the difference. From version 5 on only: before, OpenCV rounded the positions of a warp to 1/32 of a pixel.
 """
 
+import itertools
 from types import ModuleType
 from typing import Literal
 
@@ -16,8 +17,8 @@ LARGEST_SIDE = 32_000
 """Pixels; OpenCV keeps positions inside a warped picture as 16-bit integers."""
 
 
-STRIP = 256
-"""Rows that a bicubic warp finds at a time, in memory used again: fresh memory would cost more than the calls."""
+TILE = 128
+"""Side of the squares in which a bicubic warp is found: what they look up, and they themselves, stay in the cache."""
 
 
 def serves(*tensors: Tensor) -> bool:
@@ -74,22 +75,22 @@ def project(images: Tensor, matrices: Tensor, size: tuple[int, int], outside: fl
     border = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": (outside,) * 4}
     result = images.new_empty(len(images), 3, *size)
     everyone = matrices.expand(len(images), 3, 3).numpy()
-    found = np.empty((min(STRIP, size[0]), size[1], 3), np.float32)
+    found = np.empty((TILE, TILE, 3), np.float32)
     for image, goal, matrix in zip(images.detach().contiguous().numpy(), result.numpy(), everyone, strict=True):
         if mode == "bilinear":  # each channel alone: fresh memory would cost more than the positions
             for source, plane in zip(image, goal, strict=True):
                 cv2.warpPerspective(source, matrix, size[::-1], plane, how, **border)
-        else:  # side by side, so that a position and its 16 weights are worked out once
-            stacked = cv2.merge([*image])
-            for top in range(0, size[0], STRIP):
-                strip = goal[:, top : top + STRIP]
-                lower = matrix @ np.array([[1, 0, 0], [0, 1, top], [0, 0, 1]])
-                rows = found[: strip.shape[1]]
-                if np.array_equal(lower[2], (0, 0, 1)):  # no depth to divide by
-                    cv2.warpAffine(stacked, lower[:2], strip.shape[:0:-1], rows, how, **border)
-                else:
-                    cv2.warpPerspective(stacked, lower, strip.shape[:0:-1], rows, how, **border)
-                split(rows, strip)
+            continue
+        stacked = cv2.merge([*image])  # side by side, so that a position and its 16 weights are worked out once
+        for top, left in itertools.product(range(0, size[0], TILE), range(0, size[1], TILE)):
+            tile = goal[:, top : top + TILE, left : left + TILE]
+            lookup = matrix @ np.array([[1, 0, left], [0, 1, top], [0, 0, 1]])
+            part = found.reshape(-1)[: tile.size].reshape(*tile.shape[1:], 3)
+            if np.array_equal(lookup[2], (0, 0, 1)):  # no depth to divide by
+                cv2.warpAffine(stacked, lookup[:2], tile.shape[:0:-1], part, how, **border)
+            else:
+                cv2.warpPerspective(stacked, lookup, tile.shape[:0:-1], part, how, **border)
+            split(part, tile)
     return result
 
 
