@@ -43,9 +43,9 @@ def project_corners(images: Tensor, corners: Tensor, outside: float = 0.0) -> Te
     most two source pixels apart; a picture of which a part shrinks more than that gets the mean of four per pixel.
     """
     height, width = size = images.shape[-2], images.shape[-1]
-    back = torch.linalg.inv(warp.homography(corners, height, width))
+    back, steps = warp.look_back(corners, height, width)
     drawn = warp.project(images, back, size, outside, "bilinear")
-    coarse = warp.widest_steps(back, corners) > 2
+    coarse = steps > 2
     if coarse.any():
         chosen = coarse.to(images.device)
         quarters = [_moved(right, down) for right, down in itertools.product((-0.25, 0.25), repeat=2)]

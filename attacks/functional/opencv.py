@@ -65,7 +65,7 @@ def sample(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return result
 
 
-def project(images: Tensor, matrices: Tensor, size: tuple[int, int], outside: float, mode: Mode) -> Tensor:
+def project(images: Tensor, matrices: np.ndarray, size: tuple[int, int], outside: float, mode: Mode) -> Tensor:
     """Look up ``(N, 3, H, W)`` through homographies ``(N or 1, 3, 3)`` of pixel indices.
 
     Beyond the border every pixel is ``outside``. Bicubic (a = -0.75, as in torch) values may overshoot.
@@ -74,7 +74,7 @@ def project(images: Tensor, matrices: Tensor, size: tuple[int, int], outside: fl
     how = {"bicubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}[mode] | cv2.WARP_INVERSE_MAP
     border = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": (outside,) * 4}
     result = images.new_empty(len(images), 3, *size)
-    everyone = matrices.expand(len(images), 3, 3).numpy()
+    everyone = np.broadcast_to(matrices, (len(images), 3, 3))
     found = np.empty((TILE, TILE, 3), np.float32)
     for image, goal, matrix in zip(images.detach().contiguous().numpy(), result.numpy(), everyone, strict=True):
         if mode == "bilinear":  # each channel alone: fresh memory would cost more than the positions

@@ -79,19 +79,20 @@ def project(
     """
     height, width = images.shape[-2:]
     if opencv.serves(images):
-        from_corner = _shift((height, width), 1) @ back @ _shift(size, -1)
-        return opencv.project(images, from_corner, size, outside, mode)
+        return opencv.project(images, _of_indices(back, (height, width), size), size, outside, mode)
     places = positions(*axes(*size, images), back.to(images))
     grid = (places / places.new_tensor([width / 2, height / 2])).expand(len(images), -1, -1, -1)
     found = F.grid_sample(images - outside, grid, mode=mode, padding_mode="zeros", align_corners=False)
     return found + outside
 
 
-def _shift(size: tuple[int, int], sign: int) -> Tensor:
-    """Positions from the centre of a picture to pixel indices (``sign`` 1), or the other way round (-1)."""
-    height, width = size
-    right, down = sign * (width - 1) / 2, sign * (height - 1) / 2
-    return torch.tensor([[1, 0, right], [0, 1, down], [0, 0, 1]], dtype=torch.float64)
+def _of_indices(back: Tensor, source: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+    """Homographies between positions from the centres of two pictures as ones between pixel indices."""
+    matrices = back.numpy().copy()
+    matrices[..., 2] -= matrices[..., 0] * ((size[1] - 1) / 2) + matrices[..., 1] * ((size[0] - 1) / 2)
+    matrices[:, 0] += matrices[:, 2] * ((source[1] - 1) / 2)
+    matrices[:, 1] += matrices[:, 2] * ((source[0] - 1) / 2)
+    return matrices
 
 
 def cosine_and_sine(degrees: float) -> tuple[float, float]:
@@ -108,40 +109,59 @@ def rotation(cosine: Tensor, sine: Tensor) -> Tensor:
     return torch.stack([cosine, -sine, nil, sine, cosine, nil, nil, nil, one], -1).view(-1, 3, 3)
 
 
-def homography(corners: Tensor, height: int, width: int) -> Tensor:
-    """The 3x3 maps ``(N, 3, 3)`` that send the corners of an ``height x width`` picture to ``corners``.
+def look_back(corners: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Where ``project`` looks to draw pictures with their corners elsewhere, and how coarsely.
+
+    Closed form (Heckbert, 1989), picture by picture in plain numbers: a batch has few, and what a library's small
+    matrices cost in calls is more than the sampling of a picture may take.
 
     Args:
         corners: ``(N, 4, 2)`` positions (x, y) in pixels from the centre, clockwise from the top left.
-        height: of the picture whose corners are mapped.
+        height: of the picture whose corners go there.
         width: of the same picture.
 
     Returns:
-        ``(N, 3, 3)``, double precision on the CPU.
+        ``(N, 3, 3)`` homographies from the result to the picture, double precision on the CPU, and for each how far
+        apart, at most, two neighbours inside ``corners`` are looked up: source pixels per pixel ``(N,)``.
     """
-    (x, y), (u, v) = (SIGNS * (width / 2, height / 2)).T, corners.double().cpu().numpy().transpose(2, 0, 1)
-    equations = np.zeros((len(u), 8, 8))
-    equations[:, :4, 0], equations[:, :4, 1], equations[:, :4, 2] = x, y, 1
-    equations[:, 4:, 3], equations[:, 4:, 4], equations[:, 4:, 5] = x, y, 1
-    equations[:, :4, 6], equations[:, :4, 7] = -u * x, -u * y
-    equations[:, 4:, 6], equations[:, 4:, 7] = -v * x, -v * y
-    solved = np.linalg.solve(equations, np.concatenate([u, v], 1)[..., None])[..., 0]  # (N, 8)
-    return torch.from_numpy(np.concatenate([solved, np.ones((len(u), 1))], 1).reshape(-1, 3, 3))
+    goals = corners.double().cpu().tolist()
+    maps = [_quadrangle_to_rectangle(goal, height, width) for goal in goals]
+    steps = [max(_widest_step(matrix, x, y) for x, y in goal) for matrix, goal in zip(maps, goals, strict=True)]
+    return torch.tensor(maps, dtype=torch.float64), torch.tensor(steps, dtype=torch.float64)
 
 
-def widest_steps(back: Tensor, corners: Tensor) -> Tensor:
-    """How far apart, at most, ``back`` looks up two neighbours: source pixels per pixel ``(N,)``, inside ``corners``.
+def _quadrangle_to_rectangle(corners: list[list[float]], height: int, width: int) -> list[list[float]]:
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = corners
+    ax, bx, cx = x1 - x2, x3 - x2, x0 - x1 + x2 - x3
+    ay, by, cy = y1 - y2, y3 - y2, y0 - y1 + y2 - y3
+    area = ax * by - bx * ay
+    g, h = (cx * by - bx * cy) / area, (ax * cy - cx * ay) / area
+    # the unit square goes to the quadrangle by rows (a b c), (d e f), (g h 1)
+    a, b, c = x1 - x0 + g * x1, x3 - x0 + h * x3, x0
+    d, e, f = y1 - y0 + g * y1, y3 - y0 + h * y3, y0
+    right = (e - f * h, c * h - b, b * f - c * e)  # the way back, up to a factor: its adjugate
+    down = (f * g - d, a - c * g, c * d - a * f)
+    depth = (d * h - e * g, b * g - a * h, a * e - b * d)
+    return [
+        [width * (u - w / 2) for u, w in zip(right, depth, strict=True)],
+        [height * (v - w / 2) for v, w in zip(down, depth, strict=True)],
+        list(depth),
+    ]
 
-    The Jacobian of a homography is the source position's and the depth's slopes over the depth; it is largest where
+
+def _widest_step(matrix: list[list[float]], x: float, y: float) -> float:
+    """Largest singular value of a homography's Jacobian at a place.
+
+    It is the source position's slopes less those of the depth times that position, over the depth; it is largest where
     the depth is least, and inside a quadrangle that is at one of its corners.
     """
-    maps, goal = back.numpy()[:, None], corners.double().cpu().numpy()[..., None]  # (N, 1, 3, 3), (N, 4, 2, 1)
-    here = maps[..., :2] @ goal + maps[..., 2:]  # (N, 4, 3, 1)
-    depth = here[..., 2:, :]  # (N, 4, 1, 1)
-    slopes = (maps[..., :2, :2] - here[..., :2, :] / depth * maps[..., 2:, :2]) / depth  # (N, 4, 2, 2)
-    squares, area = (slopes**2).sum((-2, -1)), np.linalg.det(slopes)
-    largest = (squares + np.sqrt(np.maximum(squares**2 - 4 * area**2, 0))) / 2  # singular value of a 2x2, squared
-    return torch.from_numpy(np.sqrt(largest.max(-1)))
+    u, v, depth = (row[0] * x + row[1] * y + row[2] for row in matrix)
+    (a, b), (c, d) = (
+        [(row[i] - place / depth * matrix[2][i]) / depth for i in (0, 1)]
+        for row, place in zip(matrix[:2], (u, v), strict=True)
+    )
+    squares, area = a * a + b * b + c * c + d * d, a * d - b * c
+    return math.sqrt((squares + math.sqrt(max(0.0, squares * squares - 4 * area * area))) / 2)
 
 
 def positions(x: Tensor, y: Tensor, matrices: Tensor) -> Tensor:
