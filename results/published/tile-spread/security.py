@@ -134,7 +134,10 @@ def averaging(quality: float, host: torch.Tensor) -> None:
         total, residual = total + marked, residual + (marked - picture)
     single = (marked - picture).square().mean().sqrt()
     left = residual / AVERAGED
-    report("mark in the average of 1000 pictures (not aligned)", [marker.reads(to_8bit((total / AVERAGED).clamp(0, 1))) is not None])
+    report(
+        "mark in the average of 1000 pictures (not aligned)",
+        [marker.reads(to_8bit((total / AVERAGED).clamp(0, 1))) is not None],
+    )
     forged = to_8bit((host[..., :192, :192] + left * single / left.square().mean().sqrt()).clamp(0, 1))
     note = f"rms of the average {float(left.square().mean().sqrt() / single):.3f} of one residual"
     report("mark forged from the average of 1000 residuals (not aligned)", [marker.reads(forged) is not None], note)
