@@ -108,3 +108,29 @@ def test_unknown_names_and_settings_say_what_there_is():
         Watermarker.load("dwt_dct", key=0, target_psnr=99)
     with pytest.raises(ValueError, match=r"false_positive_rate must be in \(0, 1\), got 2"):
         Watermarker.load("dwt_dct", key=0, false_positive_rate=2)
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ({"target_psnr": "abc"}, "between 20 and 60 dB, got 'abc'"),
+        ({"message_bits": "many"}, "cannot be built with message_bits='many': "),
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_named(setting, reason):
+    with pytest.raises(ValueError, match=reason):
+        Watermarker.load("dwt_dct", key=0, **setting)
+
+
+@pytest.mark.parametrize("number", [1.9, "3", None])
+def test_an_id_that_is_no_whole_number_is_refused_rather_than_cut(marker, number):
+    with pytest.raises(ValueError, match="must be an integer, got"):
+        marker.embed(ASTRONAUT, provider_id=1, content_id=number)
+
+
+@pytest.mark.parametrize("scheme", ["dwt_dct", "tile_spread"])
+def test_a_grey_picture_ends_at_the_target_in_its_one_plane(scheme):
+    grey = ASTRONAUT.convert("L").resize((256, 256))
+    marked = Watermarker.load(scheme, key=0, target_psnr=42).embed(grey, provider_id=1, content_id=2)
+    error = np.square(np.asarray(marked, float) - np.asarray(grey, float)).mean()
+    assert abs(10 * np.log10(255**2 / error) - 42) < 0.1

@@ -54,7 +54,11 @@ def build(config: Any, **settings: Any) -> Any:
         cause = error.__cause__
         if isinstance(cause, UserError):
             raise cause from None
-        raise ValueError(" ".join(str(cause or error).split())) from error
+        said = " ".join(str(cause or error).split())
+        if isinstance(cause, ValueError) or not settings:
+            raise ValueError(said) from error
+        given = ", ".join(f"{name}={value!r}" for name, value in settings.items() if name != "key")
+        raise ValueError(f"{config._target_.split('.')[-1]} cannot be built with {given}: {said}") from error
 
 
 @dataclass

@@ -1,7 +1,9 @@
 """The one door for users: a scheme, a code, a detector and a secret key behind two verbs."""
 
+import math
 from collections.abc import Sequence
-from typing import Any, Self, overload
+from operator import index
+from typing import Any, Self, SupportsIndex, overload
 
 import numpy as np
 import torch
@@ -11,9 +13,12 @@ from torch import Tensor
 from watermark.codec import Codec, Layout, Payload
 from watermark.config import build_named
 from watermark.detection import Detection, Detector
+from watermark.images import to_8bit
 from watermark.keys import Key, keyed_words
-from watermark.pixels import Picture, unpack
-from watermark.schemes.base import Scheme
+from watermark.metrics.psnr import psnr
+from watermark.pixels import Picture, is_grey, unpack
+from watermark.schemes.base import Scheme, scale_for_psnr
+from watermark.transforms.color import luma
 
 Ids = int | Sequence[int]
 
@@ -94,8 +99,8 @@ class Watermarker:
             for provider, content in zip(_each(provider_id, len(images)), _each(content_id, len(images)), strict=True)
         ]
         message = torch.as_tensor(self.codec.encode(payloads))
-        marked = self.scheme.embed(self._to_device(images, image), message)
-        return pack(marked.to(images.device))
+        marked = self.scheme.embed(self._to_device(images, image), message).to(images.device)
+        return pack(in_grey(images, marked) if isinstance(image, Image.Image) and is_grey(image) else marked)
 
     @overload
     def detect(self, image: Image.Image | np.ndarray) -> Detection: ...
@@ -122,6 +127,15 @@ class Watermarker:
         return images.to(next((t.device for t in (*self.scheme.parameters(), *self.scheme.buffers())), images.device))
 
 
+def in_grey(images: Tensor, marked: Tensor) -> Tensor:
+    """The mark of a grey picture ``(1, 3, H, W)``, which has one plane for it: the mark's luma, at the same PSNR."""
+    reached = float(psnr(to_8bit(marked), images))
+    if not math.isfinite(reached):
+        return marked
+    change = luma(marked - images).expand_as(images)
+    return (images + scale_for_psnr(images, change, reached)[:, None, None, None] * change).clamp(0, 1)
+
+
 def scheme_key(key: Key) -> int:
     """The scheme's own key: independent of the codec's, so that what a scheme reads knows nothing of the signs."""
     return int(keyed_words(key, "watermark scheme", 1)[0])
@@ -136,5 +150,13 @@ def _each(ids: Ids, count: int) -> list[int]:
     if isinstance(ids, Sequence):
         if len(ids) != count:
             raise ValueError(f"expected one ID or one per image ({count}), got {len(ids)}")
-        return [int(i) for i in ids]
-    return [int(ids)] * count
+        return [_whole(i) for i in ids]
+    return [_whole(ids)] * count
+
+
+def _whole(number: SupportsIndex) -> int:
+    """NumPy's integers and one-element tensors are whole numbers too; 1.9 is none, and must not become 1."""
+    try:
+        return index(number)
+    except TypeError:
+        raise ValueError(f"an ID must be an integer, got {number!r}") from None

@@ -65,6 +65,7 @@ def test_a_broken_file_in_a_folder_costs_one_line_and_not_the_run(folder, tmp_pa
     assert main(["embed", str(folder), str(out), "--provider", "3", "--content", "100"]) == 2
     printed = capsys.readouterr()
     assert "2 of 3 pictures marked, provider 3, content 100 to 102" in printed.out
+    assert "a.png: provider 3, content 100" in printed.out  # which picture has which
     assert [line for line in printed.err.splitlines() if "broken.png" in line and "cannot be read" in line]
     assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.*")) == ["a.png", "sub/b.jpg"]
     assert main(["detect", str(out)]) == 0

@@ -5,6 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from omegaconf import OmegaConf
+from PIL import Image
+from skimage import data
 
 from watermark.config import CONFIG_DIR
 from watermark.errors import UserError
@@ -198,6 +200,20 @@ def test_a_failing_cell_is_listed_and_the_rest_is_measured(tmp_path, monkeypatch
     assert all(r["error"] == "RuntimeError: out of order" and r["log10_p"] is None for r in failed)
 
 
+def test_a_picture_that_cannot_be_read_fails_in_every_cell_and_so_verifies(tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for name in ("whole.png", "broken.png"):
+        Image.fromarray(data.chelsea()[:192, :256]).save(pictures / name)
+    (pictures / "broken.png").write_bytes((pictures / "broken.png").read_bytes()[:5_000])
+    folder = run(Job(config(tmp_path, data={**load("data", "folder"), "path": str(pictures)})), quiet)
+    failed = [row for row in rows_of(folder).to_pylist() if row["error"]]
+    assert {row["image"] for row in failed} == {"broken.png"}
+    assert len(failed) == 2 * 3 * 2  # schemes, cells, marked or not
+    assert verify(folder, cells=12, seed=0).differences == []
+    assert not any(row["is_marked"] for row in failed)
+
+
 def test_verify_agrees_with_a_true_run_and_finds_a_changed_row(finished, tmp_path):
     _, folder = finished
     copy = tmp_path / "copy"
@@ -288,6 +304,7 @@ def test_bad_shards_are_refused(tmp_path):
     for shard in ("2", "0/2", "3/2", "a/b"):
         with pytest.raises(UserError, match="expected i/n"):
             run(Job(config(tmp_path, shard=shard)), quiet)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_part_is_there_whole_or_not_at_all(finished, tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show = actions.add_parser("show", help="draw every attack and rung of a suite on one picture")
     show.add_argument("image", type=Path)
     show.add_argument("--suite", default="quick", help="a name under configs/suite (default: %(default)s)")
-    show.add_argument("--output", type=Path, help="PNG or JPEG file (default: attacks-SUITE.png)")
+    show.add_argument("--output", type=Path, help="PNG or JPEG file (default: IMAGE-attacks-SUITE.png)")
     show.add_argument("--max-side", type=int, default=512, help="px; a larger picture is reduced first (default: 512)")
     show.set_defaults(run=_show)
     # "+" as the prefix lets "--size" and the like through to the benchmark's own parser, --help included
@@ -35,7 +35,7 @@ def _show(args: argparse.Namespace) -> int:
     picture = load(args.image)
     picture.thumbnail((args.max_side, args.max_side))
     sheet = contact_sheet(to_tensor(picture)[0], _cells(args.suite))
-    output = args.output or Path(f"attacks-{args.suite}.png")
+    output = args.output or Path(f"{args.image.stem}-attacks-{args.suite}.png")
     save(sheet, output, overwrite=True)
     print(output)
     return 0

@@ -45,8 +45,7 @@ def run(args: argparse.Namespace) -> int:
     for content, source in zip(contents, with_progress(list(pairs), "Marking"), strict=True):
         try:
             line = _embed(marker, source, pairs[source], args, content)
-            if len(pairs) == 1 or args.content is None:  # a random ID stands nowhere else
-                print(line)
+            print(line)
         except (UserError, ValueError) as error:
             if len(pairs) == 1:
                 raise UserError(str(error)) from None

@@ -1,21 +1,52 @@
 """How `evaluate` and `train` hand their words to Hydra, so that each reads as a verb of one command."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from watermark.config import CONFIG_DIR
 
+FULL = "HYDRA_FULL_ERROR"
+"""Environment variable with which Hydra passes errors on instead of printing a page and ending the process."""
+NOISE = ("To append to your config", "full_key:", "object_type=", "reference_type=", "See https", "\t")
+
 
 def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[DictConfig], None]) -> int:
-    """Compose ``configs/<verb>.yaml`` with the words after the verb, typed by ``schema``, and run ``task`` on it."""
+    """Compose ``configs/<verb>.yaml`` with the words after the verb, typed by ``schema``, and run ``task`` on it.
+
+    Returns:
+        0, or 2 where the words do not compose: then one line has said why.
+    """
     ConfigStore.instance().store(name=f"{verb}_schema", node=schema)
     before, sys.argv = sys.argv, [f"watermark {verb}", *argv]
+    asked = os.environ.get(FULL)
+    os.environ[FULL] = "1"
     try:
         hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=verb)(task)()
+    except (HydraException, OmegaConfBaseException) as error:
+        if asked:
+            raise
+        print(f"watermark: {one_line(error)}", file=sys.stderr)
+        return 2
     finally:
         sys.argv = before
+        if asked is None:
+            del os.environ[FULL]
     return 0
+
+
+def one_line(error: Exception) -> str:
+    """What was wrong and what there is, without the search path and the advice to add what was misspelt."""
+    said = str(error).split("Config search path:")[0]
+    options = [line.strip() for line in said.splitlines() if line.startswith("\t")]
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith(NOISE)]
+    cause = str(error.__cause__).splitlines()[0] if error.__cause__ and str(error.__cause__) else ""
+    if cause and cause not in said:
+        lines.append(cause)
+    return " ".join([*lines, ", ".join(options)]).strip()

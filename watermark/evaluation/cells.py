@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from watermark.detection import Detection
+from watermark.errors import UserError
 from watermark.evaluation.job import QUALITY, Cell, Job, Unit
 from watermark.evaluation.memory import peak_bytes, reset_peak
 from watermark.evaluation.records import Record
@@ -63,8 +64,9 @@ class UnitRun:
             with self._timed("embed", None, original):
                 marked = to_8bit(self.marker.scheme.embed(original, self.message))
         except Exception as error:  # a broken file or a too small picture must not end the run
-            self._failed(cells[0], error)
-            for _ in cells:
+            log.warning("%s: %s", ", ".join(info.id for info in self.infos), _reason(error))
+            for cell in cells:
+                self._failed(cell, error)
                 done()
             return self.out
         self.out.pictures |= {"original": original, "marked": marked}
@@ -75,6 +77,7 @@ class UnitRun:
                     self._cell(cell, original[self.unmarked], self.unmarked, None)
                 self._cell(cell, marked, self.all, quality)
             except Exception as error:
+                log.warning("%s, %s: %s", self.unit.name, cell.name, _reason(error))
                 self._failed(cell, error)
             done()
         return self.out
@@ -153,12 +156,10 @@ class UnitRun:
         }
 
     def _failed(self, cell: Cell, error: Exception) -> None:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        log.warning("%s, %s: %s", self.unit.name, cell.name, reason)
         kept = [row for row in self.out.rows if (row.attack, row.strength) != (cell.name, cell.strength)]
-        nothing = dict.fromkeys(Record.__dataclass_fields__)
+        nothing = {**dict.fromkeys(Record.__dataclass_fields__), "is_marked": False, "error": _reason(error)}
         self.out.rows = kept + [
-            Record(**{**nothing, **self._identity(cell, i), "marked": marked, "is_marked": False, "error": reason})
+            Record(**{**nothing, **self._identity(cell, i), "marked": marked})
             for marked, members in ((False, self.unmarked), (True, self.all))
             for i in members
         ]
@@ -191,6 +192,11 @@ class UnitRun:
 def _finite(value: float | None) -> float | None:
     """PSNR of equal pictures is infinite, MS-SSIM of tiny ones NaN; a row says null."""
     return value if value is not None and math.isfinite(value) else None
+
+
+def _reason(error: Exception) -> str:
+    said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    return " ".join(said.split())[:300]
 
 
 def _pack(logits: Tensor) -> bytes:

@@ -34,10 +34,10 @@ def run(job: Job, progress: Progress) -> Path:
         UserError: if the folder holds another job, or ``shard`` is not ``i/n``.
         KeyboardInterrupt: at any moment; the units that are done stay done.
     """
+    index, count = _shard(job.config["shard"])
     facts = manifest(job)  # builds every scheme and attack once, so that a bad setting leaves no folder behind
     store = RunStore(run_folder(job))
     store.claim(facts)
-    index, count = _shard(job.config["shard"])
     mine = job.units[index::count]
     todo = [unit for unit in mine if not store.has(unit)]
     todo.sort(key=lambda unit: unit.indices)  # an interrupted run holds the same pictures for every scheme

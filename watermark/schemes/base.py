@@ -71,8 +71,8 @@ class Scheme(nn.Module, ABC):
         super().__init__()
         if message_bits < 1:
             raise ValueError(f"message_bits must be at least 1, got {message_bits}")
-        if target_psnr is not None and not 20 <= target_psnr <= 60:
-            raise ValueError(f"target_psnr must be between 20 and 60 dB, got {target_psnr}")
+        if target_psnr is not None and not (isinstance(target_psnr, int | float) and 20 <= target_psnr <= 60):
+            raise ValueError(f"target_psnr must be between 20 and 60 dB, got {target_psnr!r}")
         self.message_bits, self.key, self.target_psnr = message_bits, key, target_psnr
 
     def embed(self, images: Tensor, message: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from watermark.schemes.base import Readout
@@ -124,6 +124,13 @@ class Learned(LatticeScheme):
         return sync.deepen(first, ((both, fast), (turned, fast), (luma_plane, search), (both, search)))
 
 
+def _opened(path: Path) -> safe_open:
+    try:
+        return safe_open(str(path), framework="pt")
+    except SafetensorError as error:
+        raise ValueError(f"{path.name} is no safetensors file: {error}") from None
+
+
 def load_core(weights: str, message_bits: int) -> LatticeMark:
     """The trained mark of a weights file; its architecture is written in the file's header.
 
@@ -134,7 +141,7 @@ def load_core(weights: str, message_bits: int) -> LatticeMark:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in WEIGHTS.glob("*.safetensors")))
         raise ValueError(f"no weights {weights!r}; expected a path to a .safetensors file or one of: {known}")
-    with safe_open(str(path), framework="pt") as file:
+    with _opened(path) as file:
         header = file.metadata() or {}
         if "lattice_mark" not in header:
             raise ValueError(f"{path.name} holds no weights of the learned scheme")

@@ -41,7 +41,8 @@ class Synchronizer(nn.Module):
         accept: pilot score (standard deviations) from which the fast path is believed.
         candidates: cells of each coarse search that are scored coherently.
         finalists: candidates that are polished.
-        data_lines: ``(L, 2)`` lines that carry a message, two signs each; their power helps the coarse searches.
+        data_lines: ``(L, 2)`` lines that carry a message, two signs each; their power helps the coarse
+            searches, their fourth power aligns a message without a pilot and contradicts a pilot that lies elsewhere.
         data_power: power of a data line relative to a pilot line.
     """
 
@@ -83,7 +84,9 @@ class Synchronizer(nn.Module):
         self.register_buffer("nudges", torch.stack(nudges), persistent=False)
 
     def forward(self, spectrum: Spectrum, likely_scales: Sequence[float] = (1.0,)) -> Alignment:
-        """Align every map of a batch: the best of each, however low its score.
+        """Align every map of a batch by the pilot (steps 1 to 3): the best of each, however low its score.
+
+        A scheme that reads several spectra, or a message without a pilot, calls the steps itself and ``deepen``.
 
         Args:
             spectrum: of N maps.
@@ -129,7 +132,7 @@ class Synchronizer(nn.Module):
         scales = self.poses.new_tensor(list(likely_scales))
         matrices = (self.poses / scales[:, None, None, None]).flatten(0, 1)
         matrices = matrices.expand(len(spectrum), -1, -1, -1)
-        return self._settle(spectrum, matrices, keep=2, step=1.0, rounds=8, upright=True)
+        return self._settle(spectrum, matrices, keep=2, step=1.0, rounds=8, alone=True)
 
     def search(self, spectrum: Spectrum) -> Alignment:
         """Try every rotation and scale, every pair of scales, and the shifts of the best; candidates ``(N, C)``."""
@@ -142,9 +145,9 @@ class Synchronizer(nn.Module):
         if self.message is None:
             return found
         likely = cells[:, :, :MESSAGE_CELLS].flatten(1, 2)
-        upright = self.nudges[: len(self.nudges) // 2]  # the fourth power does not tell half a turn either
+        nudges = self.nudges[: len(self.nudges) // 2]  # the fourth power does not tell half a turn either
         plain = torch.stack([torch.eye(2).to(cells) / scale for scale in likely_scales]).expand(len(cells), -1, 2, 2)
-        more = self.message(spectrum, torch.cat([plain, (upright @ likely[:, :, None]).flatten(1, 2)], 1))
+        more = self.message(spectrum, torch.cat([plain, (nudges @ likely[:, :, None]).flatten(1, 2)], 1))
         return found if more is None else found.joined(more)
 
     def _cells(self, spectrum: Spectrum) -> Tensor:
@@ -162,16 +165,19 @@ class Synchronizer(nn.Module):
         keep: int,
         step: float,
         rounds: int,
-        upright: bool = False,
+        alone: bool = False,
     ) -> Alignment:
-        """Score all shifts of candidate matrices ``(N, C, 2, 2)`` and polish the best ``keep``; the best come first."""
+        """Score all shifts of candidate matrices ``(N, C, 2, 2)`` and polish the best ``keep``; the best come first.
+
+        With ``alone`` these count twice, the second time with their shift alone polished.
+        """
         scores, shifts = self.score.best_shift(self.score.products(spectrum, matrices), self.grid)
         keep = min(keep, scores.shape[1])
         which = scores.topk(keep, dim=1).indices
         matrices = matrices.gather(1, which[..., None, None].expand(-1, -1, 2, 2))
         shifts = shifts.gather(1, which[..., None].expand(-1, -1, 2))
         ends = [polish(self.score, spectrum, matrices, shifts, step, rounds)]
-        if upright:
+        if alone:
             ends.append(polish(self.score, spectrum, matrices, shifts, step, rounds, shift_only=True))
         scores, matrices, shifts = (torch.cat(parts, 1) for parts in zip(*ends, strict=True))
         order = scores.argsort(1, descending=True)
