@@ -1,9 +1,12 @@
-"""`watermark evaluate`: Hydra composes what to measure, ``watermark.evaluation`` measures it, the report is built."""
+"""`watermark evaluate`: Hydra composes what to measure, ``watermark.evaluation`` measures it, the report is built.
+
+What measures is imported when the words have composed: a typo is told at once.
+"""
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -15,9 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from watermark.cli.hydra_verb import run_hydra
 from watermark.config import EvaluateConfig, plain
 from watermark.errors import UserError
-from watermark.evaluation.job import Job
-from watermark.evaluation.run import run, run_folder
-from watermark.report import build_report, print_summary
+
+if TYPE_CHECKING:
+    from watermark.evaluation.job import Job
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,6 +29,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _evaluate(config: DictConfig) -> None:
+    from watermark.evaluation.job import Job
+    from watermark.report import build_report, print_summary
+
     try:
         job = Job(resolve(config))
         folder = _run_with_progress(job)
@@ -77,7 +83,9 @@ def _compose_scheme(name: str) -> dict[str, Any]:
     return OmegaConf.to_container(composed.scheme, resolve=True)  # type: ignore[return-value]
 
 
-def _run_with_progress(job: Job) -> Path:
+def _run_with_progress(job: "Job") -> Path:
+    from watermark.evaluation.run import run, run_folder
+
     console = Console(stderr=True)
     counts = f"{len(job.images.infos)} pictures, {len(job.config['schemes'])} schemes, {len(job.cells)} cells each"
     fewer = len(job.unmarked) < len(job.images.infos)
