@@ -40,8 +40,8 @@ class Comparison:
         whole: differing bits of 64 between the two whole pictures.
         aligned: distance to the part of the thumbnail where the picture fits best; None if ``whole`` was enough or
             there is no thumbnail.
-        found_as: how that part was found, for instance ``"flip left right, scale 0.74"``; ``framed`` means that the
-            picture holds the released one with something around it.
+        found_as: how that part was found, for instance ``"flip left right, covers 0.74 of the side"``; ``framed``
+            means that the picture holds the released one with something around it.
     """
 
     whole: int
@@ -102,7 +102,7 @@ def compare(image: Image.Image, released_hash: str, released_thumbnail: str | No
     for name, part, whole_picture in _arrangements(_grey(image), target):
         distance, scale = _aligned_distance(part, whole_picture)
         if distance < best:
-            best, found_as = distance, f"{name}, scale {scale:.2f}"
+            best, found_as = distance, f"{name}, covers {scale:.2f} of the side"
         if best <= ALIGNED_THRESHOLD:
             break
     return Comparison(whole, best, found_as)
