@@ -73,6 +73,19 @@ def test_chain_is_what_its_steps_are():
     assert not attacks.Chain(0, [attacks.Brightness(0.5), attacks.Jpeg(50)]).differentiable
 
 
+def test_a_chain_is_another_version_when_one_of_its_steps_is(monkeypatch):
+    """Rows carry the version: those of a changed recipe must not be taken for those of the old one."""
+    monkeypatch.setattr(attacks.Brightness, "version", 1)
+    monkeypatch.setattr(attacks.Jpeg, "version", 1)
+    versions = [attacks.Chain(40, [attacks.Jpeg, attacks.Brightness(0.5)]).version]
+    monkeypatch.setattr(attacks.Brightness, "version", 2)
+    versions.append(attacks.Chain(40, [attacks.Jpeg, attacks.Brightness(0.5)]).version)
+    monkeypatch.setattr(attacks.Jpeg, "version", 3)
+    versions.append(attacks.Chain(40, [attacks.Jpeg, attacks.Brightness(0.5)]).version)
+    versions.append(attacks.Chain(40, [attacks.Jpeg, attacks.Brightness(0.5)], version=2).version)
+    assert versions == [1, 2, 4, 5]
+
+
 def test_waves_relative_strength_maps_linearly():
     steps = attacks.Combined(0.2, "all").steps
     strengths = [step.strength for step in steps]

@@ -37,9 +37,11 @@ def test_the_smoke_suite_runs_on_a_small_picture():
 
 
 @pytest.mark.parametrize("name", config_names("codec"))
-def test_every_layout_has_room_for_two_ids(name):
+def test_every_layout_has_room_for_what_it_names(name):
     layout = build_named("codec", name)
-    assert layout.free_bits >= 46
+    assert layout.content_bits >= 40
+    assert (layout.provider_bits >= 12) == (name != "l56")  # one opaque number: a registry knows the provider
+    assert layout.total_bits == int(name[1:])
     assert layout.total_bits <= 256
 
 

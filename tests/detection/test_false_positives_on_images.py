@@ -4,10 +4,9 @@ import math
 
 import pytest
 import torch
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from watermark.codec import Codec, Layout, Payload
+from watermark.config import build_named, config_names
 from watermark.data.bundled import BundledImages
 from watermark.data.synthetic import SyntheticImages
 from watermark.detection import Detector, log10_p_value
@@ -28,11 +27,10 @@ def pictures():
     return {"photo": photo, "flat": flat, "noise": drawn["noise"], "text": drawn["text"]}
 
 
-@pytest.fixture(scope="module", params=["dwt_dct", "dwt_dct_svd", "tile_spread"])
+@pytest.fixture(scope="module", params=config_names("scheme"))
 def readouts(request):
     """What a scheme reads from a picture of each kind; "marked" carries the mark of another code key."""
-    config = OmegaConf.load(request.config.rootpath / "configs" / "scheme" / f"{request.param}.yaml")
-    scheme, images = instantiate(config, key=5).eval(), pictures()
+    scheme, images = build_named("scheme", request.param, key=5).eval(), pictures()
     foreign = Codec(Layout(), scheme.message_bits, "the key of somebody else").encode([Payload(7, 99)])
     with torch.no_grad():
         images["marked"] = to_8bit(scheme.embed(images["photo"], foreign))

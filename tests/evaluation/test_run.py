@@ -1,5 +1,7 @@
+import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -8,10 +10,12 @@ from omegaconf import OmegaConf
 from PIL import Image
 from skimage import data
 
+import watermark
 from watermark.config import CONFIG_DIR
 from watermark.errors import UserError
 from watermark.evaluation.cells import UnitRun
 from watermark.evaluation.job import Job, code_hash
+from watermark.evaluation.provenance import manifest
 from watermark.evaluation.records import arrow_schema
 from watermark.evaluation.run import run, run_folder
 from watermark.evaluation.store import RunStore
@@ -175,6 +179,16 @@ def test_the_code_hash_covers_schemes_attacks_and_classes_from_outside(tmp_path,
     assert len({plain, with_plugin, CODE_HASH(job)}) == 3
 
 
+def test_the_code_hash_covers_a_weights_file_that_the_configuration_names(tmp_path):
+    weights, job = tmp_path / "own.safetensors", Job(config(tmp_path))
+    job.config["schemes"] = {"learned": {**load("scheme", "learned"), "weights": str(weights)}}
+    hashes = {CODE_HASH(job)}
+    for content in (b"first", b"second"):
+        weights.write_bytes(content)
+        hashes.add(CODE_HASH(job))
+    assert len(hashes) == 3
+
+
 def test_where_and_how_fast_decide_nothing(tmp_path):
     assert Job(config(tmp_path)).key_hash == Job(config(tmp_path / "x", workers=7, shard="1/3", name="n")).key_hash
 
@@ -234,6 +248,15 @@ def test_the_manifest_holds_what_a_stranger_needs(finished):
     assert facts["versions"]["libjpeg-turbo"] or facts["versions"]["libjpeg"]
     assert len(facts["data"]["images"]) == 4
     assert facts["attacks"]["jpeg"]["sweep"] == [60]
+
+
+def test_the_manifest_names_the_weights_by_the_bytes_of_their_file(tmp_path):
+    schemes = {name: load("scheme", name) for name in ("learned", "learned_tough", "dwt_dct")}
+    facts = manifest(Job(config(tmp_path, schemes=schemes)))["schemes"]
+    for name in ("learned", "learned_tough"):
+        file = Path(watermark.__file__).parent / "schemes" / "weights" / f"{name}.safetensors"
+        assert facts[name]["weights_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert facts["dwt_dct"]["weights_sha256"] is None  # it has none
 
 
 def test_pictures_are_rounded_to_8_bits_before_the_attack(tmp_path):

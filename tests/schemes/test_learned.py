@@ -61,7 +61,6 @@ def test_a_message_is_read_blindly_after(attack, marked):
     scheme, message, image = marked
     readout = scheme.decode(to_8bit(attack(image)))
     assert float(total_correlation(readout.logits, message)) > 14  # the l64 code needs about 13
-    assert int(readout.hypotheses) >= 1
 
 
 @pytest.mark.parametrize("attack", ["nothing", "mirrored", "turned by 10 degrees"])

@@ -23,7 +23,7 @@ def test_what_is_exported_is_what_was_trained(tmp_path):
     config = {"name": "tiny", "model": {"core": {"_target_": "ignored.Name", **settings}}}
     OmegaConf.save(OmegaConf.create(config), tmp_path / "config.yaml")
     digest = export(tmp_path, tmp_path / "tiny.safetensors", sharpen_mask=0.5)
-    core = load_core(str(tmp_path / "tiny.safetensors"), 40)
+    core = load_core(tmp_path / "tiny.safetensors", 40)
     assert len(digest) == 64
     assert core.message_bits == 40
     for name, value in core.state_dict().items():

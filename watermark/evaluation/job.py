@@ -171,14 +171,19 @@ def _cells_of(name: str, entry: dict[str, Any]) -> list[Cell]:
 
 
 def code_hash(job: Job) -> str:
-    """Hash of every source and weight file that decides rows, of the classes used from outside of the package too."""
+    """Hash of every source and weight file that decides rows.
+
+    Classes from outside of the package count, and files that the configuration names (``weights=/my/own.safetensors``).
+    """
     root = Path(__file__).resolve().parent.parent
     attacks_root = Path(inspect.getfile(Attack)).resolve().parent
     places = [root / part for part in CODE] + [attacks_root]
     everything = {path for place in places for path in (place.rglob("*") if place.is_dir() else [place])}
     files = {path for path in everything if path.suffix in {".py", ".safetensors", ".json"}}
-    for target in _targets([job.config["schemes"], job.config["suite"], job.config["data"]]):
+    named = [job.config["schemes"], job.config["suite"], job.config["data"]]
+    for target in _targets(named):
         files |= _source_of(target)
+    files |= {Path(text) for text in _strings(named) if Path(text).suffix and Path(text).is_file()}
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -193,6 +198,12 @@ def _targets(node: Any) -> set[str]:
     if isinstance(node, list):
         return set().union(*(_targets(value) for value in node))
     return set()
+
+
+def _strings(node: Any) -> set[str]:
+    """Every string value in a nested configuration."""
+    values = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return {node} if isinstance(node, str) else set().union(*map(_strings, values))
 
 
 def _source_of(target: str) -> set[Path]:

@@ -58,7 +58,7 @@ def _scheme_facts(job: Job, name: str) -> dict[str, Any]:
         "message_bits": scheme.message_bits,
         "target_psnr": scheme.target_psnr,
         "settings": settings,
-        "weights_sha256": getattr(scheme, "weights_sha256", None),
+        "weights_sha256": scheme.weights_sha256,
     }
 
 

@@ -66,6 +66,8 @@ class Scheme(nn.Module, ABC):
     gain_limits: tuple[float, float] = (0.0, math.inf)
     """How far ``target_psnr`` may scale the residual that the scheme proposed; a quantiser sets it close to 1, and a
     scheme that proposes the most that an eye bears sets its upper end to 1."""
+    weights_sha256: str | None = None
+    """SHA-256 of the weights file, as hex, set by a scheme that loads one; it stands in the manifest of every run."""
 
     def __init__(self, message_bits: int, key: int = 0, target_psnr: float | None = None) -> None:
         super().__init__()

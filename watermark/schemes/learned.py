@@ -6,6 +6,7 @@ the energy goes, how much each place may move, how lines are weighed by what the
 objections are answered. No weight knows any key, so one set of weights serves every key.
 """
 
+import hashlib
 import json
 from functools import partial
 from pathlib import Path
@@ -53,7 +54,9 @@ class Learned(LatticeScheme):
         if rounds < 0:
             raise ValueError(f"rounds must be at least 0, got {rounds}")
         self.rounds = rounds
-        self.core = load_core(weights, message_bits)
+        file = weights_file(weights)
+        self.core = load_core(file, message_bits)
+        self.weights_sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
         self.tile = self.core.tile
         self._layout = self.core.layout(key)
         data = self.core.lines[~self._layout.is_pilot].numpy()
@@ -131,16 +134,25 @@ def _opened(path: Path) -> safe_open:
         raise ValueError(f"{path.name} is no safetensors file: {error}") from None
 
 
-def load_core(weights: str, message_bits: int) -> LatticeMark:
-    """The trained mark of a weights file; its architecture is written in the file's header.
+def weights_file(weights: str) -> Path:
+    """Where the weights of a name, or of a path to a ``.safetensors`` file, lie.
 
     Raises:
-        ValueError: if there is no such file, or it is not one of this scheme.
+        ValueError: if there is no such file.
     """
     path = Path(weights) if weights.endswith(".safetensors") else WEIGHTS / f"{weights}.safetensors"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in WEIGHTS.glob("*.safetensors")))
         raise ValueError(f"no weights {weights!r}; expected a path to a .safetensors file or one of: {known}")
+    return path
+
+
+def load_core(path: Path, message_bits: int) -> LatticeMark:
+    """The trained mark of a weights file; its architecture is written in the file's header.
+
+    Raises:
+        ValueError: if the file is not one of this scheme.
+    """
     with _opened(path) as file:
         header = file.metadata() or {}
         if "lattice_mark" not in header:
