@@ -1,8 +1,13 @@
 import numpy as np
+import pytest
 
-from watermark.keys import keyed_permutation, keyed_signs, keyed_uniform, keyed_words
+from watermark import Watermarker
+from watermark.keys import derived_key, key_bytes, keyed_permutation, keyed_signs, keyed_uniform, keyed_words
+from watermark.schemes.dwt_dct import DwtDct
+from watermark.watermarker import scheme_key
 
 GOLDEN = [468981720403722230, 73865164780201816]
+SCHEME_KEY = "b65906d98dff6fd77f206c807ad9499d854c6c9cf957dc8dae86db6536ab2808"
 ORDER = [6, 4, 5, 3, 1, 2, 0, 7]
 
 
@@ -15,6 +20,56 @@ def test_streams_are_fixed_for_ever():
 def test_keys_of_different_kind_or_purpose_have_nothing_in_common():
     streams = [keyed_words(key, purpose, 4).tolist() for key in (7, "7", b"7") for purpose in ("a", "b")]
     assert len({tuple(stream) for stream in streams}) == 6
+
+
+@pytest.mark.parametrize(
+    "key", [True, False, np.True_, 1.0, 1.9, np.float64(1.2), None, bytearray(b"12"), memoryview(b"1"), [1], object()]
+)
+def test_what_is_no_key_is_refused_and_never_converted_to_one(key):
+    for use in (key_bytes, scheme_key, lambda key: Watermarker.load("dwt_dct", key), lambda key: DwtDct(key=key)):
+        with pytest.raises(TypeError, match="a key must be a str, bytes or int, got"):
+            use(key)
+
+
+@pytest.mark.parametrize("key", ["", b"", np.str_("")])
+def test_an_empty_key_is_refused(key):
+    for use in (key_bytes, scheme_key, lambda key: Watermarker.load("dwt_dct", key), lambda key: DwtDct(key=key)):
+        with pytest.raises(ValueError, match="a key must not be empty"):
+            use(key)
+
+
+def test_distinct_keys_have_distinct_bytes():
+    keys = [
+        0,
+        1,
+        -1,
+        12,
+        "0",
+        "1",
+        "-1",
+        "12",
+        "i1",
+        "b1",
+        b"0",
+        b"1",
+        b"i1",
+        b"s1",
+        b"\0",
+        b"\0\0",
+        "\0",
+        "\ud800",
+        "é",
+    ]
+    assert len({key_bytes(key) for key in keys}) == len(keys)
+    assert key_bytes(np.int64(12)) == key_bytes(12)
+
+
+def test_the_schemes_key_has_all_the_bits_of_the_secret_and_no_other_purposes():
+    key = scheme_key(b"a secret")
+    assert len(key) == 32
+    assert key.hex() == SCHEME_KEY
+    others = [scheme_key("a secret"), derived_key(b"a secret", "something else"), b"a secret"]
+    assert len({key, *others}) == 4
 
 
 def test_signs_and_uniforms_are_balanced():

@@ -12,12 +12,29 @@ Key = int | str | bytes
 
 
 def key_bytes(key: Key) -> bytes:
-    """The bytes of a key, with its type in front so that ``7`` and ``"7"`` are different secrets."""
-    if isinstance(key, bytes):
-        return b"b" + key
-    if isinstance(key, str):
-        return b"s" + key.encode()
-    return b"i" + str(int(key)).encode()
+    """What a key is, and its bytes: distinct keys never have the same ones.
+
+    A key is a non-empty ``bytes`` or ``str``, or an ``int`` (NumPy's count as such). Its kind goes in front, so ``7``,
+    ``"7"`` and ``b"7"`` are three secrets. Nothing is rounded or converted: ``True``, ``1.0``, ``None`` and a
+    ``bytearray`` are no keys. A key is as secret as it is hard to guess; `watermark key new` draws 256 bits, and the
+    small integers of tests and examples protect nothing.
+
+    Raises:
+        TypeError: it is of another kind.
+        ValueError: it is empty.
+    """
+    if isinstance(key, int | np.integer) and not isinstance(key, bool):
+        return b"i" + str(int(key)).encode()
+    if not isinstance(key, bytes | str):
+        raise TypeError(f"a key must be a str, bytes or int, got {type(key).__name__}")
+    if not key:
+        raise ValueError(f"a key must not be empty, got an empty {type(key).__name__}")
+    return b"b" + key if isinstance(key, bytes) else b"s" + key.encode("utf-8", "surrogatepass")
+
+
+def derived_key(key: Key, purpose: str) -> bytes:
+    """A key of 256 bits for one purpose; it tells nothing about ``key`` or the keys of other purposes."""
+    return hashlib.shake_256(purpose.encode() + b"\0" + key_bytes(key)).digest(32)
 
 
 def keyed_words(key: Key, purpose: str, count: int) -> np.ndarray:

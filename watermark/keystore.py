@@ -12,11 +12,15 @@ import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from watermark.errors import UserError
 
 FORMAT = "robust-watermark key 1"
 _SECRET_BYTES = 32
+_MAX_BYTES = 4096
+"""A key file has some 300; more is none, and is not parsed."""
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class KeyFile:
     def new(cls, rotate: "KeyFile | None" = None) -> "KeyFile":
         """Fresh secrets; with ``rotate``, a fresh mark's key beside the same registry's key."""
         registry_key = rotate.registry_key if rotate else secrets.token_bytes(_SECRET_BYTES)
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = datetime.now(UTC).strftime(_TIME)
         return cls(secrets.token_bytes(_SECRET_BYTES), registry_key, now)
 
     @property
@@ -80,20 +84,35 @@ class KeyFile:
             UserError: it is missing, readable by others, somebody else's, or no key file; never with its content.
         """
         try:
-            with path.open() as file:
+            with path.open("rb") as file:
                 _refuse_loose(path, os.fstat(file.fileno()))
-                content = json.load(file)
-            secret_of = {name: bytes.fromhex(content[name]) for name in ("mark_key", "registry_key")}
-            key = cls(secret_of["mark_key"], secret_of["registry_key"], str(content["created_at"]))
-            if content["format"] != FORMAT or {len(secret) for secret in secret_of.values()} != {_SECRET_BYTES}:
-                raise ValueError
+                text = file.read(_MAX_BYTES + 1)
+            content = _parse(text)
+            key = cls(_secret(content["mark_key"]), _secret(content["registry_key"]), content["created_at"])
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise UserError(f"{path}: not a key file; make one with: watermark key new {path}") from None
         if content.get("key_id") != key.key_id:
             raise UserError(f"{path}: damaged, its key does not fit its key ID")
         return key
+
+
+def _parse(text: bytes) -> dict[str, Any]:
+    """The fields of a key file; the time is one, so that whatever is shown of a key is harmless to a terminal."""
+    content = json.loads(text) if len(text) <= _MAX_BYTES else None
+    if not isinstance(content, dict) or content["format"] != FORMAT:
+        raise ValueError
+    if datetime.strptime(content["created_at"], _TIME).strftime(_TIME) != content["created_at"]:
+        raise ValueError
+    return content
+
+
+def _secret(field: str) -> bytes:
+    secret = bytes.fromhex(field)
+    if len(secret) != _SECRET_BYTES:
+        raise ValueError
+    return secret
 
 
 def load_key(path: Path) -> bytes:

@@ -14,7 +14,7 @@ from watermark.codec import Codec, Layout, Payload
 from watermark.config import build_named
 from watermark.detection import Detection, Detector
 from watermark.images import to_8bit
-from watermark.keys import Key, keyed_words
+from watermark.keys import Key, derived_key
 from watermark.metrics.psnr import psnr
 from watermark.pixels import Picture, is_grey, unpack
 from watermark.schemes.base import Scheme, scale_for_psnr
@@ -57,7 +57,7 @@ class Watermarker:
 
         Args:
             name: any file name under ``configs/scheme``.
-            key: the secret.
+            key: the secret: a non-empty ``str`` or ``bytes``, or an ``int``; see ``watermark.keys.key_bytes``.
             layout: any file name under ``configs/codec``.
             false_positive_rate: see the class.
             device: where pictures that are not tensors are worked on; ``auto`` is a GPU where there is one.
@@ -65,6 +65,7 @@ class Watermarker:
 
         Raises:
             ValueError: for an unknown name or setting, or a value out of range.
+            TypeError: if the key is none.
         """
         scheme: Scheme = build_named("scheme", name, key=scheme_key(key), **settings)
         marker = cls(scheme, key, layout=build_named("codec", layout), false_positive_rate=false_positive_rate)
@@ -136,9 +137,9 @@ def in_grey(images: Tensor, marked: Tensor) -> Tensor:
     return (images + scale_for_psnr(images, change, reached)[:, None, None, None] * change).clamp(0, 1)
 
 
-def scheme_key(key: Key) -> int:
+def scheme_key(key: Key) -> bytes:
     """The scheme's own key: independent of the codec's, so that what a scheme reads knows nothing of the signs."""
-    return int(keyed_words(key, "watermark scheme", 1)[0])
+    return derived_key(key, "watermark scheme")
 
 
 def pick_device(device: str | torch.device) -> torch.device:

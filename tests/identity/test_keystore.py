@@ -56,15 +56,44 @@ def test_the_secret_is_in_no_text_that_a_key_turns_into(tmp_path, capsys, caplog
     assert key.key_id in seen
 
 
-@pytest.mark.parametrize("damage", ["", "{}", "[]", '{"format": "robust-watermark key 1"}', "SECRET"])
+NO_KEYS = {
+    "nothing": "",
+    "no fields": "{}",
+    "a list": "[]",
+    "too few fields": '{"format": "robust-watermark key 1"}',
+    "no JSON": "SECRET",
+    "no text": "\udcff",
+    "nested": "[" * 100_000 + "]" * 100_000,
+    "nested a little": "[" * 2000 + "]" * 2000,
+    "very long": '{"format": "' + "x" * 1_000_000,
+    "a number of 4000 digits": '{"format": ' + "9" * 4000 + "}",
+}
+
+
+@pytest.mark.parametrize("damage", NO_KEYS.values(), ids=NO_KEYS)
 def test_a_file_that_is_no_key_is_refused_without_its_content(tmp_path, damage):
     path = tmp_path / "key.json"
     path.touch(0o600)
-    path.write_text(damage)
+    path.write_bytes(damage.encode(errors="surrogateescape"))
     with pytest.raises(UserError, match="not a key file") as refusal:
         KeyFile.load(path)
     assert "SECRET" not in str(refusal.value)
     assert refusal.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "created_at", ["2026-01-01T00:00:00Z\nkey 0", "\x1b[2Jx", "2026-1-1T00:00:00Z", "", 5, None, ["x"], {"x": 1}]
+)
+def test_a_time_that_is_none_is_refused_so_that_nothing_strange_reaches_the_terminal(tmp_path, created_at, capsys):
+    path = tmp_path / "key.json"
+    KeyFile.new().save(path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "created_at": created_at}))
+    assert main(["key", "show", str(path)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "not a key file" in said.err
+    assert said.err.count("\n") == 1
+    assert "\x1b" not in said.err
 
 
 def test_a_damaged_secret_is_noticed(tmp_path):

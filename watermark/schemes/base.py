@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from watermark.images import check_images
+from watermark.keys import Key, key_bytes
 
 PSNR_ROUNDS = 4
 SAMPLE = 500_000
@@ -53,8 +54,9 @@ class Scheme(nn.Module, ABC):
 
     Args:
         message_bits: K, the channel bits that one image carries (an error-correcting code fills them).
-        key: secret integer of the scheme's own keyed choices (positions, dithers, pilots). A scheme never sees the
-            key of the codec, which is what makes the false-positive rate provable.
+        key: secret of the scheme's own keyed choices (positions, dithers, pilots), of any kind that
+            ``watermark.keys.key_bytes`` takes. A scheme never sees the key of the codec, which is what makes the
+            false-positive rate provable.
         target_psnr: dB after rounding to 8 bits; every image is embedded at this quality. None: the scheme's own
             ``strength`` alone decides.
     """
@@ -69,8 +71,9 @@ class Scheme(nn.Module, ABC):
     weights_sha256: str | None = None
     """SHA-256 of the weights file, as hex, set by a scheme that loads one; it stands in the manifest of every run."""
 
-    def __init__(self, message_bits: int, key: int = 0, target_psnr: float | None = None) -> None:
+    def __init__(self, message_bits: int, key: Key = 0, target_psnr: float | None = None) -> None:
         super().__init__()
+        key_bytes(key)  # refuses what is no key
         if message_bits < 1:
             raise ValueError(f"message_bits must be at least 1, got {message_bits}")
         if target_psnr is not None and not (isinstance(target_psnr, int | float) and 20 <= target_psnr <= 60):

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from watermark.keys import keyed_uniform
+from watermark.keys import Key, keyed_uniform
 from watermark.schemes.base import Scheme
 from watermark.synchronization import (
     Alignment,
@@ -56,7 +56,7 @@ class LatticeScheme(Scheme):
     """Side of the tile, lattice px."""
     synchronizer: Synchronizer
 
-    def __init__(self, message_bits: int, key: int, target_psnr: float | None, flat_share: float) -> None:
+    def __init__(self, message_bits: int, key: Key, target_psnr: float | None, flat_share: float) -> None:
         super().__init__(message_bits, key, target_psnr)
         if not 0 < flat_share <= 1:
             raise ValueError(f"flat_share must be above 0 and at most 1, got {flat_share}")

@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from watermark.keys import Key
 from watermark.schemes.base import Readout
 from watermark.schemes.lattice_mark import LatticeMark, Layout, working_copy
 from watermark.schemes.lattice_scheme import CANONICAL, LatticeScheme
@@ -44,7 +45,7 @@ class Learned(LatticeScheme):
     def __init__(
         self,
         message_bits: int = 1024,
-        key: int = 0,
+        key: Key = 0,
         target_psnr: float | None = 45.0,
         weights: str = "learned",
         rounds: int = 1,

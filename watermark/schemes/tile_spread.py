@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from watermark.images import to_8bit
+from watermark.keys import Key
 from watermark.schemes.base import Readout, scale_for_psnr
 from watermark.schemes.lattice_scheme import BENDABLE, CANONICAL, ENOUGH, LatticeScheme, reduced
 from watermark.schemes.line_code import LineCode
@@ -67,7 +68,7 @@ class TileSpread(LatticeScheme):
     def __init__(
         self,
         message_bits: int = 1024,
-        key: int = 0,
+        key: Key = 0,
         target_psnr: float | None = 45.0,
         tile: int = 128,
         band: tuple[float, float] = (0.02, 0.2),
