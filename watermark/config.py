@@ -73,7 +73,7 @@ class EvaluateConfig:
     seed: int = 0
     """Decides payloads, keys and attack draws."""
     batch_size: int = 1
-    """Images of one size that go through together; more pays on a GPU."""
+    """Images of one size that go through a GPU together; on a CPU they go one by one."""
     device: str = "auto"
     """``cpu``, ``cuda``, ``cuda:1`` or ``auto``: a GPU where there is one."""
     workers: int | None = None

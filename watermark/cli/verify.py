@@ -24,5 +24,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"note: {line}")
     for line in result.differences:
         print(f"differs: {line}")
-    print(f"{result.rows - result.differing_rows} of {result.rows} rows in {result.cells} cells came out the same")
+    how = "to the byte" if result.exact else "within the tolerance for another machine (decisions equal)"
+    same = result.rows - result.differing_rows
+    print(f"{same} of {result.rows} rows in {result.cells} cells came out the same, {how}")
     return int(bool(result.differences))

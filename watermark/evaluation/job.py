@@ -93,12 +93,17 @@ class Job:
 
     @cached_property
     def units(self) -> list[Unit]:
-        """Scheme by scheme; images of one size that follow each other share a batch."""
+        """Scheme by scheme; on a GPU images of one size that follow each other share a batch.
+
+        On a CPU a batch gains nothing, and a matrix product rounds differently with its size. So pictures go one by
+        one, and a row depends on its own picture alone, whatever ``batch_size`` and ``unmarked`` are.
+        """
+        together = 1 if self.device.type == "cpu" else self.config["batch_size"]
         groups: list[list[int]] = []
         infos = self.images.infos
         for index, info in enumerate(infos):
             same = groups and (infos[groups[-1][0]].width, infos[groups[-1][0]].height) == (info.width, info.height)
-            if same and len(groups[-1]) < self.config["batch_size"]:
+            if same and len(groups[-1]) < together:
                 groups[-1].append(index)
             else:
                 groups.append([index])

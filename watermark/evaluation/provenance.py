@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from PIL import features
 
+from watermark.evaluation.agreement import rounding
 from watermark.evaluation.job import Job
 from watermark.metrics.perceptual import fingerprints
 
@@ -32,6 +33,7 @@ def manifest(job: Job) -> dict[str, Any]:
         "git": git_state(),
         "versions": versions(),
         "device": device_name(job.device),
+        "rounding": rounding(job.device),
         "threads": torch.get_num_threads(),
         "seeds": {"run": job.seed},
         "data": {

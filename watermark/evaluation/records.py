@@ -9,7 +9,7 @@ import pyarrow as pa
 class Record:
     """What was measured in one cell for one image; flat, so that any table tool can group it.
 
-    Rows hold only what a second run reproduces byte for byte; times are kept apart (``costs``).
+    Rows hold only what a second run on the same machine reproduces byte for byte; times are kept apart (``costs``).
     """
 
     image: str

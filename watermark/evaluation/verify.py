@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import torch
 
 from watermark.errors import UserError
+from watermark.evaluation.agreement import differences, rounding
 from watermark.evaluation.cells import UnitRun
 from watermark.evaluation.job import Cell, Job, Unit
-from watermark.evaluation.provenance import versions
-from watermark.evaluation.records import Record
+from watermark.evaluation.provenance import device_name, versions
 
 
 @dataclass
@@ -26,6 +26,7 @@ class Verification:
         rows: rows compared.
         differing_rows: rows of which at least one field differs.
         differences: one line per differing field.
+        exact: whether bytes were compared, as on the machine of the run, or numbers within the stated tolerance.
         notes: what is not as it was when the run was made (code, library versions).
     """
 
@@ -33,6 +34,7 @@ class Verification:
     rows: int = 0
     differing_rows: int = 0
     differences: list[str] = field(default_factory=list)
+    exact: bool = True
     notes: list[str] = field(default_factory=list)
 
 
@@ -51,15 +53,30 @@ def verify(run_dir: Path, cells: int = 5, seed: int | None = None) -> Verificati
     job = Job(manifest["config"])
     if job.images.manifest_hash() != manifest["data"]["manifest_hash"]:
         raise UserError(f"{run_dir}: the pictures are not those of the run any more")
-    result = Verification(notes=_changes(manifest, job))
+    result = Verification(exact=_same_machine(manifest, job), notes=_changes(manifest, job))
     rng = np.random.default_rng(secrets.randbits(64) if seed is None else seed)
-    done = [unit for unit in job.units if (run_dir / "parts" / f"{unit.name}.rows.parquet").exists()]
+    done = [unit for path in sorted((run_dir / "parts").glob("*.rows.parquet")) if (unit := _unit(path, job))]
     if not done:
         raise UserError(f"{run_dir}: expected finished parts, found none")
     for _ in range(cells):
         unit, cell = done[rng.integers(len(done))], job.cells[rng.integers(len(job.cells))]
         _compare(run_dir, job, unit, cell, result)
     return result
+
+
+def _unit(path: Path, job: Job) -> Unit | None:
+    """What a part holds, from its name: batches of the device that the run was made on, not of this one."""
+    scheme, place, count = path.name.removesuffix(".rows.parquet").rsplit("-", 2)
+    if scheme not in job.config["schemes"] or not (place.isdecimal() and count.isdecimal()):
+        return None
+    indices = tuple(range(int(place), int(place) + int(count)))
+    return Unit(scheme, indices) if indices and indices[-1] < len(job.images.infos) else None
+
+
+def _same_machine(manifest: dict[str, Any], job: Job) -> bool:
+    """Whether bytes can be expected: the same code and libraries on a processor of the same name and rounding."""
+    here = {"job_key": job.key_hash, "device": device_name(job.device), "rounding": rounding(job.device)}
+    return all(manifest.get(name) == value for name, value in here.items())
 
 
 def _changes(manifest: dict[str, Any], job: Job) -> list[str]:
@@ -82,11 +99,8 @@ def _compare(run_dir: Path, job: Job, unit: Unit, cell: Cell, result: Verificati
         result.rows += 1
         was = kept.get(_name(row), {})
         where = f"{unit.scheme}, {row['image']}, {cell.name} {cell.strength}, marked={row['marked']}"
-        lines = [
-            f"{where}: {name} was {was.get(name)}, is {row[name]}"
-            for name in Record.__dataclass_fields__
-            if was.get(name) != row[name]
-        ]
+        found = differences(was, row, result.exact, job.config["false_positive_rate"])
+        lines = [f"{where}: {line}" for line in found]
         result.differing_rows += bool(lines)
         result.differences += lines
 
