@@ -11,6 +11,8 @@ from attacks.compose import Chain, Combined
 from attacks.compression import Avif, Jpeg, Jpeg2000, WebP
 from attacks.crop import Crop, CropResize
 from attacks.denoise import DctShrinkage, DenoiseResample, NonLocalMeans, TotalVariation, WaveletShrinkage
+from attacks.diffusion.latent import DiffusionRegeneration
+from attacks.diffusion.pixel import PixelDiffusion
 from attacks.erase import Erase
 from attacks.filters import GaussianBlur, Median, Sharpen, SmallMedian
 from attacks.geometry import Bending, Linear, Pad, Perspective, RemoveLines, Shear, Translate
@@ -19,7 +21,7 @@ from attacks.noise import GaussianNoise, SaltPepper, SpeckleNoise
 from attacks.palette import Palette
 from attacks.partial import Collage, Inpaint, OverlayText, Paste, Splice, Stickers
 from attacks.photometric import Brightness, Contrast, Equalize, Gamma, Grayscale, Hue, Saturation, Sharpness
-from attacks.regeneration import DiffusionRegeneration, Regeneration
+from attacks.regeneration import Regeneration
 from attacks.reshare import Reshare
 from attacks.resize import Aspect, Resize, ResizeBack
 from attacks.rotation import Flip, Rotation
@@ -61,6 +63,7 @@ __all__ = [
     "Palette",
     "Paste",
     "Perspective",
+    "PixelDiffusion",
     "PrintScan",
     "Regeneration",
     "RemoveLines",

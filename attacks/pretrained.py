@@ -86,7 +86,7 @@ def load_taesd(folder: str, name: str = "taesd") -> TinyAutoencoder:
 class DiffusersVae(nn.Module):
     """A diffusers auto-encoder (``AutoencoderKL`` of SD, SDXL, FLUX; ``AutoencoderTiny``) as an image coder.
 
-    Codes are the posterior's mode, shifted and scaled as the model's own configuration says (about unit variance).
+    Codes are shifted and scaled as the model's own configuration says (about unit variance).
     """
 
     def __init__(self, vae: nn.Module) -> None:
@@ -98,10 +98,15 @@ class DiffusersVae(nn.Module):
         self.multiple = 2 ** (len(facts.block_out_channels) - 1)  # type: ignore[union-attr,arg-type]
 
     def encode(self, images: Tensor) -> Tensor:
-        """``(N, 3, H, W)`` in [0, 1] to a code."""
+        """``(N, 3, H, W)`` in [0, 1] to the mode of the code's posterior."""
+        return self.posterior(images)[0]
+
+    def posterior(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """``(N, 3, H, W)`` in [0, 1] to mean and standard deviation of the code; None where the coder is certain."""
         found = self.vae.encode(_pad(images, self.multiple) * 2 - 1)  # type: ignore[operator]
-        latents = found.latent_dist.mode() if hasattr(found, "latent_dist") else found.latents
-        return (latents - self.shift) * self.scale
+        if not hasattr(found, "latent_dist"):
+            return (found.latents - self.shift) * self.scale, None
+        return (found.latent_dist.mean - self.shift) * self.scale, found.latent_dist.std * self.scale
 
     def decode(self, latents: Tensor) -> Tensor:
         """A code to pictures; not clamped."""
@@ -120,54 +125,8 @@ def load_vae(model: str, subfolder: str | None = None, kind: str = "AutoencoderK
         ImportError: without diffusers, saying what to install.
         FileNotFoundError: if the model is neither here nor to be had.
     """
-    vae = _fetch(getattr(_library("diffusers"), kind), model, subfolder=subfolder)
+    vae = fetch(getattr(library("diffusers"), kind), model, subfolder=subfolder)
     return DiffusersVae(vae.eval().requires_grad_(False))
-
-
-class LatentDiffusion(DiffusersVae):
-    """A diffusers auto-encoder, U-Net and noise schedule for ``DiffusionRegeneration``; no text guides it.
-
-    Args:
-        vae: auto-encoder.
-        unet: ``UNet2DConditionModel``.
-        schedule: any diffusers scheduler with ``add_noise``; DDIM is what the published attacks use.
-        prompt: embedding of the empty prompt ``(1, tokens, features)``.
-        spacing: training steps per denoising step; 20 makes 50 steps of 1000.
-    """
-
-    def __init__(self, vae: nn.Module, unet: nn.Module, schedule: object, prompt: Tensor, spacing: int = 20) -> None:
-        super().__init__(vae)
-        self.unet, self.schedule, self.spacing = unet, schedule, spacing
-        self.register_buffer("prompt", prompt)
-
-    @torch.no_grad()
-    def diffuse(self, latents: Tensor, noise: Tensor, step: int) -> Tensor:
-        """Noise to training step ``step``, then denoise every ``spacing`` steps down to 0."""
-        schedule = self.schedule
-        schedule.set_timesteps(1000 // self.spacing)  # type: ignore[attr-defined]
-        steps = [int(t) for t in schedule.timesteps if int(t) <= step] or [int(schedule.timesteps[-1])]  # type: ignore[attr-defined]
-        at = torch.tensor([step] * len(latents), device=latents.device)
-        noisy = schedule.add_noise(latents, noise, at)  # type: ignore[attr-defined]
-        prompt = self.prompt.expand(len(latents), -1, -1)  # type: ignore[operator]
-        for t in steps:
-            guess = self.unet(noisy, t, encoder_hidden_states=prompt).sample
-            noisy = schedule.step(guess, t, noisy).prev_sample  # type: ignore[attr-defined]
-        return noisy
-
-
-def load_latent_diffusion(model: str) -> LatentDiffusion:
-    """Stable Diffusion 1.x or 2.x from a local folder, or from the hub by name; needs transformers for the text.
-
-    Raises:
-        ImportError: without diffusers or transformers, saying what to install.
-        FileNotFoundError: if the model is neither here nor to be had.
-    """
-    _library("transformers")
-    pipeline = _fetch(_library("diffusers").StableDiffusionPipeline, model, safety_checker=None)
-    prompt = pipeline.encode_prompt("", "cpu", 1, False)[0]
-    schedule = _library("diffusers").DDIMScheduler.from_config(pipeline.scheduler.config)
-    vae, unet = pipeline.vae.eval().requires_grad_(False), pipeline.unet.eval().requires_grad_(False)
-    return LatentDiffusion(vae, unet, schedule, prompt.detach())
 
 
 class LearnedCodec(nn.Module):
@@ -202,7 +161,7 @@ def load_learned_codec(
     """
     if weights is not None and not Path(weights).is_file():
         raise FileNotFoundError(f"expected a state dict of CompressAI's {name} at {weights}, found no file")
-    build = getattr(_library("compressai.zoo", "learned-codec"), name)
+    build = getattr(library("compressai.zoo", "learned-codec"), name)
     try:
         model = build(quality=quality, pretrained=weights is None)
     except OSError as error:
@@ -212,7 +171,7 @@ def load_learned_codec(
     return LearnedCodec(model.eval().requires_grad_(False))
 
 
-def _fetch(kind: Any, model: str, **settings: object) -> Any:
+def fetch(kind: Any, model: str, **settings: object) -> Any:
     """``from_pretrained`` whose failure says in one line what to do."""
     try:
         return kind.from_pretrained(model, **settings)
@@ -221,7 +180,8 @@ def _fetch(kind: Any, model: str, **settings: object) -> Any:
         raise FileNotFoundError(f"{what}; got {model!r}") from error
 
 
-def _library(name: str, extra: str = "regeneration") -> ModuleType:
+def library(name: str, extra: str = "regeneration") -> ModuleType:
+    """A library that is imported only where it is needed; ``ImportError`` says what to install."""
     try:
         return importlib.import_module(name)
     except ImportError as error:

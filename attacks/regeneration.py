@@ -4,8 +4,6 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attacks.autoencoder import load_autoencoder
@@ -74,51 +72,3 @@ def own_coder(model: str) -> ImageCoder:
 @cache
 def _load(path: Path) -> ImageCoder:
     return load_autoencoder(path)
-
-
-class Diffuser(Protocol):
-    """A latent diffusion model; ``attacks.pretrained.LatentDiffusion`` wraps those of diffusers."""
-
-    def encode(self, images: Tensor) -> Tensor:
-        """Pictures in [0, 1] to latents."""
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """Latents to pictures."""
-
-    def diffuse(self, latents: Tensor, noise: Tensor, step: int) -> Tensor:
-        """Noise the latents to training step ``step``, then denoise them back to 0."""
-
-
-class DiffusionRegeneration(Attack):
-    """Noise the picture's latents up to a training step of a diffusion model and let it denoise them.
-
-    Args:
-        step: how far, in training steps of 1000.
-        model: a ``Diffuser``; there is none in this package.
-        passes: times in a row; WAVES rinses 2 and 4 times with fewer steps.
-    """
-
-    differentiable, geometric, harder = False, False, "higher"
-    unit = "training steps of 1000"
-    reproduces = "WAVES Regen-Diff and Rinse-2xDiff, -4xDiff; W-Bench stochastic regeneration"
-
-    def __init__(self, step: int, model: Diffuser, passes: int = 1) -> None:
-        if not 1 <= step <= 999:
-            raise ValueError(f"step must be in 1..999, got {step}")
-        if passes < 1:
-            raise ValueError(f"passes must be at least 1, got {passes}")
-        super().__init__(step)
-        self.model, self.passes = model, passes
-
-    @torch.no_grad()
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        """Encode, diffuse, decode."""
-        height, width = images.shape[-2:]
-        padded = F.pad(images, (0, -width % 8, 0, -height % 8), mode="replicate")
-        if isinstance(self.model, nn.Module):
-            self.model.to(images.device)
-        for _ in range(self.passes):
-            latents = self.model.encode(padded)
-            restored = self.model.diffuse(latents, draw.normal(generators, latents), int(self.strength))
-            padded = self.model.decode(restored).clamp(0, 1).to(images.dtype)
-        return padded[..., :height, :width]

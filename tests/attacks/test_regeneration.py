@@ -9,12 +9,11 @@ from conftest import CONFIGS
 from hydra import compose, initialize_config_dir
 from PIL import Image
 
-import attacks
 from attacks import pretrained
 from attacks.autoencoder import Autoencoder, load_autoencoder
 from attacks.functional.codec import from_pillow
-from attacks.pretrained import DiffusersVae, LatentDiffusion, LearnedCodec, load_taesd
-from attacks.regeneration import DiffusionRegeneration, Regeneration, own_coder
+from attacks.pretrained import DiffusersVae, LearnedCodec, load_taesd
+from attacks.regeneration import Regeneration, own_coder
 from attacks.training.autoencoder import load_recipe, main, save_weights
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -116,49 +115,9 @@ def test_diffusers_autoencoder_serves_as_a_coder(photos, tiny_vae):
     assert attack(photos[..., :61, :90]).shape == (3, 3, 61, 90)
 
 
-@pytest.mark.slow
-def test_diffusion_regeneration_denoises_from_the_asked_step(photos, tiny_vae):
-    diffusers = pytest.importorskip("diffusers")
-    kinds = {"down_block_types": ["CrossAttnDownBlock2D"], "up_block_types": ["CrossAttnUpBlock2D"]}
-    sizes = {"block_out_channels": [8], "norm_num_groups": 4, "cross_attention_dim": 8, "attention_head_dim": 4}
-    unet = diffusers.UNet2DConditionModel(sample_size=16, layers_per_block=1, **kinds, **sizes).eval()
-    calls = []
-    unet.register_forward_pre_hook(lambda module, inputs: calls.append(int(inputs[1])))
-    model = LatentDiffusion(tiny_vae, unet, diffusers.DDIMScheduler(), torch.zeros(1, 2, 8))
-    attack = DiffusionRegeneration(100, model)
-    images = photos[:1, :, :32, :40]
-    attacked = attack(images)
-    assert attacked.shape == images.shape
-    assert calls
-    assert max(calls) <= 100
-    assert calls == sorted(calls, reverse=True)
-    assert torch.equal(attacked, attack(images))
-
-
-def test_rinse_runs_through_a_diffuser_as_often_as_asked(photos):
-    class Counting(torch.nn.Module):
-        steps: list[int]
-
-        def encode(self, images):
-            return images[..., ::8, ::8]
-
-        def decode(self, latents):
-            return latents.repeat_interleave(8, -1).repeat_interleave(8, -2)
-
-        def diffuse(self, latents, noise, step):
-            self.steps.append(step)
-            return latents
-
-    model = Counting()
-    model.steps = []
-    assert DiffusionRegeneration(40, model, passes=4)(photos[:1]).shape == photos[:1].shape
-    assert model.steps == [40] * 4
-
-
 def test_a_missing_library_is_named(monkeypatch):
     with pytest.raises(ImportError, match="pip install"):
-        pretrained._library("no_such_library_anywhere")
-    assert attacks.DiffusionRegeneration is DiffusionRegeneration
+        pretrained.library("no_such_library_anywhere")
 
 
 def test_a_missing_model_says_what_was_expected(tmp_path):
@@ -171,7 +130,7 @@ def test_a_missing_model_says_what_was_expected(tmp_path):
             raise OSError("six lines about a hub")
 
     with pytest.raises(FileNotFoundError, match="expected a folder with a diffusers Absent"):
-        pretrained._fetch(Absent, str(tmp_path))
+        pretrained.fetch(Absent, str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["taesd", "vae", "diffusion", "learned_codec", "surrogate"])

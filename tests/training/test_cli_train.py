@@ -1,13 +1,16 @@
 import logging
 import math
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from PIL import Image
 
+from attacks.diffusion.unet import load_unet
 from tests.training.tiny import tiny_trainer
-from watermark.cli.train import make_trainer, take_over
+from watermark.cli.train import main, make_trainer, take_over
 from watermark.config import CONFIG_DIR, config_names
 from watermark.errors import UserError
 from watermark.training.config import TrainConfig
@@ -40,6 +43,24 @@ def test_every_experiment_builds_and_takes_a_step(name, tmp_path):
     assert trainer.step == 1
     assert trainer.skipped == 0
     assert (tmp_path / config.name / "config.yaml").read_text().startswith("name:")
+
+
+@pytest.mark.parametrize(("name", "channels"), [("diffusion_latent", 8), ("diffusion_pixel", 3)])
+def test_the_verb_trains_denoisers_too(name, channels, tmp_path):
+    rng = np.random.default_rng(0)
+    for i in range(2):
+        Image.fromarray(rng.integers(0, 255, (64, 72, 3), dtype=np.uint8)).save(tmp_path / f"{i}.png")
+    words = [f"experiment={name}", f"output={tmp_path}", f"photos.train={tmp_path}", f"photos.val={tmp_path}"]
+    small = ["examples.count=2", "examples.held=2", "examples.side=64", "steps=1", "batch=2", "crop=8", "width=8"]
+    assert main([*words, *(f"denoiser.{setting}" for setting in small)]) == 0
+    assert load_unet(tmp_path / name / "weights.safetensors").sizes["channels"] == channels
+
+
+def test_a_denoiser_without_photographs_is_refused_in_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["experiment=diffusion_pixel", f"output={tmp_path}"])
+    assert stopped.value.code == 2
+    assert "photos.train=FOLDER" in capsys.readouterr().err
 
 
 def test_photos_without_validation_photos_are_refused(tmp_path):

@@ -29,6 +29,9 @@ def main(argv: Sequence[str]) -> int:
 def _train(config: DictConfig) -> None:
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, datefmt="%H:%M:%S")
     logging.getLogger("watermark").setLevel(logging.INFO)
+    if config.denoiser is not None:
+        _train_denoiser(config)
+        return
     processes = Processes.start(config.device)
     if processes.rank:
         logging.getLogger("watermark").setLevel(logging.WARNING)
@@ -39,6 +42,22 @@ def _train(config: DictConfig) -> None:
         sys.exit(2)
     finally:
         processes.stop()
+
+
+def _train_denoiser(config: DictConfig) -> None:
+    """Hand over to ``attacks``: a denoiser is part of an attack and knows nothing of marks."""
+    logging.getLogger("attacks").setLevel(logging.INFO)
+    target = Path(config.output) / config.name
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "config.yaml").write_text(OmegaConf.to_yaml(config))
+    try:
+        if None in (config.photos.train, config.photos.val):
+            raise UserError("a denoiser needs photographs: give photos.train=FOLDER photos.val=FOLDER")
+        device = Processes.start(config.device).device
+        build(config.denoiser).run(config.photos.train, config.photos.val, target, config.seed, device)
+    except (UserError, ValueError, OSError) as error:
+        sys.stderr.write(f"watermark: {str(error).splitlines()[0]}\n")
+        sys.exit(2)
 
 
 def make_trainer(config: DictConfig, processes: Processes | None = None) -> Trainer:

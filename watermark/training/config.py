@@ -32,4 +32,6 @@ class TrainConfig:
     loss: Any = MISSING
     quality: Any = MISSING
     schedule: Any = MISSING
+    denoiser: Any = None
+    """An ``attacks.training.denoiser.DenoiserTraining``: then a denoiser is trained, and no mark."""
     experiment: Any = None

@@ -1,0 +1,42 @@
+"""Denoisers that are no networks, for plug-and-play diffusion: held out from every mark that trains against ours."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from attacks.base import Attack
+from attacks.denoise import DctShrinkage, NonLocalMeans, TotalVariation
+
+PRIORS: dict[str, Callable[[float], Attack]] = {
+    "dct": lambda sigma: DctShrinkage(min(sigma, 1.0)),
+    "nonlocal": lambda sigma: NonLocalMeans(min(sigma, 1.0)),
+    "variation": lambda sigma: TotalVariation(min(1.1 * sigma, 1.0)),  # about the best weight on noisy photographs
+}
+"""By name, from the standard deviation of the noise on [0, 1]."""
+
+
+class Prior:
+    """A classical denoiser where a diffusion's network would be (plug-and-play; Venkatakrishnan et al., 2013).
+
+    BM3D would be the natural one; its package may not be used commercially, so its plain relatives stand here.
+
+    Args:
+        kind: ``dct`` (shrinkage of sliding cosine blocks, 2.5 dB behind a network), ``nonlocal`` (means) or
+            ``variation`` (total).
+    """
+
+    def __init__(self, kind: str = "dct") -> None:
+        if kind not in PRIORS:
+            raise ValueError(f"kind must be one of {', '.join(PRIORS)}, got {kind!r}")
+        self.kind = kind
+
+    @torch.no_grad()
+    def denoise(self, noisy: Tensor, sigma: Tensor) -> Tensor:
+        """Pictures on [-1, 1] plus noise of standard deviation ``sigma (N,)``, image by image."""
+        pictures = zip(noisy.split(1), sigma.tolist(), strict=True)
+        return torch.cat([self._one(picture / 2 + 0.5, level / 2) for picture, level in pictures]) * 2 - 1
+
+    def _one(self, picture: Tensor, level: float) -> Tensor:
+        """What lies outside of [0, 1] is noise too, so nothing is clamped."""
+        return PRIORS[self.kind](level).transform(picture, [])

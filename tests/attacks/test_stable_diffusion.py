@@ -1,0 +1,101 @@
+"""What a user with a Stable Diffusion folder gets: tiny networks of random weights, but real diffusers classes."""
+
+import numpy as np
+import pytest
+import torch
+
+from attacks.diffusion.latent import DiffusionRegeneration
+from attacks.diffusion.schedule import noise_levels, stable_diffusion
+from attacks.diffusion.stable_diffusion import LatentDiffusion
+
+diffusers = pytest.importorskip("diffusers")
+PUBLISHED = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+
+
+@pytest.fixture(scope="module")
+def vae():
+    torch.manual_seed(0)
+    blocks = {"down_block_types": ["DownEncoderBlock2D"] * 2, "up_block_types": ["UpDecoderBlock2D"] * 2}
+    return diffusers.AutoencoderKL(block_out_channels=[8, 8], norm_num_groups=4, latent_channels=4, **blocks).eval()
+
+
+@pytest.fixture(scope="module")
+def unet():
+    torch.manual_seed(1)
+    kinds = {"down_block_types": ["CrossAttnDownBlock2D"], "up_block_types": ["CrossAttnUpBlock2D"]}
+    sizes = {"block_out_channels": [8], "norm_num_groups": 4, "cross_attention_dim": 8, "attention_head_dim": 4}
+    return diffusers.UNet2DConditionModel(sample_size=16, layers_per_block=1, **kinds, **sizes).eval()
+
+
+@pytest.fixture
+def model(vae, unet):
+    """SD 1.4's own scheduler class and settings."""
+    scheduler = diffusers.PNDMScheduler(**PUBLISHED, skip_prk_steps=True, steps_offset=1)
+    return LatentDiffusion(vae, unet, scheduler, torch.zeros(1, 2, 8))
+
+
+def calls_of(model, step, images):
+    told = []
+    handle = model.unet.register_forward_pre_hook(lambda module, inputs: told.append(int(inputs[1])))
+    attacked = DiffusionRegeneration(step, model, posterior="sample")(images)
+    handle.remove()
+    return told, attacked
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"), [(10, [1]), (20, [1]), (30, [1]), (50, [21, 1]), (60, [41, 21, 1]), (99, [61, 41, 21, 1])]
+)
+def test_the_network_is_told_the_published_steps_and_no_other(step, expected, model, photos):
+    images = photos[:1, :, :32, :40]
+    told, attacked = calls_of(model, step, images)
+    assert told == expected
+    assert attacked.shape == images.shape
+
+
+@pytest.mark.parametrize("predicts", ["epsilon", "v_prediction"])
+def test_latents_come_out_as_diffusers_ddim_makes_them(predicts, vae, unet):
+    scheduler = diffusers.DDIMScheduler(
+        **PUBLISHED, steps_offset=1, set_alpha_to_one=False, clip_sample=False, prediction_type=predicts
+    )
+    model = LatentDiffusion(vae, unet, scheduler, torch.zeros(1, 2, 8))
+    data = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(2))
+    found = DiffusionRegeneration(90, model)._regenerate(data, [torch.Generator().manual_seed(5)])
+    scheduler.set_timesteps(50)
+    noise = torch.randn(4, 16, 16, generator=torch.Generator().manual_seed(5))[None]
+    noisy = scheduler.add_noise(data, noise, torch.tensor([90]))
+    with torch.no_grad():
+        for told in scheduler.timesteps[-(90 // 20) :]:
+            guess = unet(noisy, told, encoder_hidden_states=torch.zeros(1, 2, 8)).sample
+            noisy = scheduler.step(guess, told, noisy).prev_sample
+    torch.testing.assert_close(found, noisy, rtol=1e-3, atol=1e-4)
+
+
+def test_the_schedule_is_the_folders_own(vae, unet):
+    scheduler = diffusers.DDIMScheduler(beta_schedule="linear", steps_offset=0)
+    model = LatentDiffusion(vae, unet, scheduler, torch.zeros(1, 2, 8))
+    levels = noise_levels(scheduler.alphas_cumprod.double().numpy())
+    np.testing.assert_allclose(model.chain(60).told, levels[[40, 20, 0]])
+    assert model.chain(60).end == 0  # set_alpha_to_one is this scheduler's default
+    assert not np.allclose(levels, noise_levels(stable_diffusion()))
+
+
+def test_the_posterior_is_the_encoders_scaled_to_unit_variance(model, photos):
+    mean, deviation = model.posterior(photos)
+    found = model.vae.encode(photos * 2 - 1).latent_dist
+    torch.testing.assert_close(mean, found.mode() * 0.18215)
+    torch.testing.assert_close(deviation, found.std * 0.18215)
+
+
+def test_one_seed_one_result_and_the_batch_does_not_matter(model, photos):
+    attack = DiffusionRegeneration(60, model, posterior="sample")
+    images = photos[..., :32, :40]
+    once, again = (attack(images, [torch.Generator().manual_seed(i) for i in range(3)]) for _ in range(2))
+    assert torch.equal(once, again)
+    alone = attack(images[1:2], [torch.Generator().manual_seed(1)])
+    torch.testing.assert_close(once[1:2], alone, atol=1e-5, rtol=0)
+
+
+def test_a_model_that_predicts_something_else_is_refused(vae, unet):
+    scheduler = diffusers.DDIMScheduler(prediction_type="sample")
+    with pytest.raises(ValueError, match="'sample'"):
+        LatentDiffusion(vae, unet, scheduler, torch.zeros(1, 2, 8))
