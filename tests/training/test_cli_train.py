@@ -72,12 +72,12 @@ def test_a_run_can_begin_with_parts_of_another(tmp_path):
     first = tiny_trainer(tmp_path, steps=2)
     first.run()
     first._examine(None)
-    torch.save({"values": first.average.values}, tmp_path / "best.pt")
+    torch.save({"values": first.average.module.state_dict()}, tmp_path / "best.pt")
     second = tiny_trainer(tmp_path / "second", steps=2)
     fresh = {name: value.clone() for name, value in second.model.state_dict().items()}
     take_over(second.model, tmp_path / "best.pt", ["whiten"])
     for name, value in second.model.state_dict().items():
-        assert torch.equal(value, first.average.values[name] if "whiten" in name else fresh[name])
+        assert torch.equal(value, first.average.module.state_dict()[name] if "whiten" in name else fresh[name])
     with pytest.raises(UserError, match="does not fit"):
         take_over(second.model, tmp_path / "best.pt", ["no such part"])
 
@@ -104,7 +104,6 @@ def test_a_short_training_on_bundled_photographs_beats_its_untrained_start(tmp_p
     _, before, _ = trainer.validation(trainer.model, device)
     trainer._examine = lambda journal: None
     trainer.run()
-    trainer.model.load_state_dict(trainer.average.values)
-    _, after, _ = trainer.validation(trainer.model, device)
+    _, after, _ = trainer.validation(trainer.average.module, device)
     gains = [math.log(after[name]["z_median"] / before[name]["z_median"]) for name in before if "jpeg_10" not in name]
     assert math.exp(sum(gains) / len(gains)) > 1.05

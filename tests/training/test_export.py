@@ -10,7 +10,7 @@ from watermark.training.export import export
 def test_what_is_exported_is_what_was_trained(tmp_path):
     trainer = tiny_trainer(tmp_path, steps=1)
     trainer.run()
-    save_atomically({"step": 1, "score": 0.5, "values": trainer.average.values}, tmp_path / "best.pt")
+    save_atomically({"step": 1, "score": 0.5, "values": trainer.average.module.state_dict()}, tmp_path / "best.pt")
     settings = {
         "message_bits": 32,
         "tile": 32,
@@ -27,5 +27,5 @@ def test_what_is_exported_is_what_was_trained(tmp_path):
     assert len(digest) == 64
     assert core.message_bits == 40
     for name, value in core.state_dict().items():
-        wanted = trainer.average.values[f"core.{name}"] + (0.5 if name == "mask.exponent" else 0)
+        wanted = trainer.average.module.state_dict()[f"core.{name}"] + (0.5 if name == "mask.exponent" else 0)
         torch.testing.assert_close(value, wanted)

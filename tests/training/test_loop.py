@@ -7,6 +7,7 @@ from torch import nn
 from tests.training.tiny import tiny_trainer
 from watermark.errors import UserError
 from watermark.training.checkpoint import load, save_atomically
+from watermark.training.loop import Schedule
 from watermark.training.processes import Processes
 
 
@@ -40,8 +41,30 @@ def test_a_step_changes_weights_average_and_curriculum(tmp_path):
     moved = [name for name, value in trainer.model.state_dict().items() if not torch.equal(value, before[name])]
     assert any("whiten" in name for name in moved)
     assert any("amplitude" in name for name in moved)
-    assert trainer.average.updates == 1
+    assert int(trainer.average.n_averaged) == 2  # the start, and one update
     assert trainer.curriculum.skill != 0.5
+
+
+def test_the_learning_rate_warms_up_and_falls_on_a_cosine_to_its_floor():
+    schedule = Schedule(steps=1000, warmup=10, floor=0.02)
+    assert schedule.rate(0) == pytest.approx(0.1, rel=1e-3)
+    assert schedule.rate(4) == pytest.approx(0.5, rel=1e-3)
+    assert schedule.rate(9) == pytest.approx(1, rel=1e-3)
+    assert schedule.rate(500) == pytest.approx(0.02 + 0.98 / 2)
+    assert schedule.rate(1000) == pytest.approx(0.02)
+    assert Schedule(warmup=0).rate(0) == 1
+
+
+def test_every_update_is_made_at_the_rate_of_its_step(tmp_path):
+    trainer = tiny_trainer(tmp_path, steps=6, warmup=3)
+    groups, used = trainer.optimiser.param_groups, []
+    trainer.optimiser.register_step_pre_hook(lambda *_: used.append([group["lr"] for group in groups]))
+    trainer.run(until=4)
+    resumed = tiny_trainer(tmp_path, steps=6, warmup=3)
+    resumed.resume()
+    assert [rates[0] for rates in used] == pytest.approx([1e-3 * trainer.schedule.rate(step) for step in range(4)])
+    assert [rates[1] for rates in used] == pytest.approx([5e-3 * trainer.schedule.rate(step) for step in range(4)])
+    assert resumed.optimiser.param_groups[0]["lr"] == pytest.approx(1e-3 * trainer.schedule.rate(4))
 
 
 class Poison(nn.Module):
@@ -63,7 +86,7 @@ def test_nan_leaves_the_last_good_weights(tmp_path):
         trainer.run()
     state = load(tmp_path / "last.pt")
     assert all(bool(value.isfinite().all()) for value in state["model"].values())
-    assert state["average"]["updates"] == 3
+    assert int(state["average"]["n_averaged"]) == 4  # the start, and three updates
 
 
 class OutOfMemory(nn.Module):

@@ -1,3 +1,5 @@
+import numpy as np
+import pytest
 import torch
 
 from watermark.metrics.psnr import psnr
@@ -52,3 +54,32 @@ def test_quality_gate_sees_movement_in_flat_areas():
     flat_too[..., :64] = 0.01
     gate = QualityGate(worst_tile=99, similarity=0)
     assert float(gate(images, images + flat_too)) > float(gate(images, images + busy_only))
+
+
+def test_quality_gate_weighs_structural_similarity():
+    """Against SSIM in NumPy: 8 px windows every 4 px, population moments, on the mean of the channels."""
+    rng = torch.Generator().manual_seed(2)
+    images = torch.rand(1, 3, 64, 72, generator=rng)
+    marked = (images + 0.1 * torch.randn(1, 3, 64, 72, generator=rng)).clamp(0, 1)
+    first, second = (batch.double().mean(1)[0].numpy() for batch in (images, marked))
+    values = []
+    for top in range(0, 57, 4):
+        for left in range(0, 65, 4):
+            x, y = (plane[top : top + 8, left : left + 8].ravel() for plane in (first, second))
+            (xx, xy), (_, yy) = np.cov(x, y, bias=True)
+            values.append(
+                (2 * x.mean() * y.mean() + 1e-4)
+                * (2 * xy + 9e-4)
+                / ((x.mean() ** 2 + y.mean() ** 2 + 1e-4) * (xx + yy + 9e-4))
+            )
+    only = QualityGate(worst_tile=99, flat=99, similarity=20, weight=0.3)
+    assert float(only(images, marked)) == pytest.approx(0.3 * 20 * (1 - np.mean(values)), rel=1e-4)
+    assert float(only(images, images)) == pytest.approx(0, abs=1e-4)
+
+
+def test_quality_gate_weighs_the_strongest_tile_in_decibels():
+    images = torch.full((1, 3, 128, 128), 0.5)
+    marked = images.clone()
+    marked[..., :64, :64] += 0.01  # one tile of four holds all the energy: 6.02 dB above the mean
+    only = QualityGate(worst_tile=1.0, flat=99, similarity=0, weight=0.5)
+    assert float(only(images, marked)) == pytest.approx(0.5 * (10 * np.log10(4) - 1.0), rel=1e-3)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 
 def save_atomically(state: dict[str, Any], path: Path) -> None:
@@ -25,35 +26,19 @@ def load(path: Path) -> dict[str, Any]:
     return state
 
 
-class Average:
-    """Exponential moving average of a model's parameters and buffers, warmed up.
+def moving_average(model: nn.Module, decay: float) -> AveragedModel:
+    """A copy of the model whose parameters and buffers follow it as a warmed-up exponential moving average.
+
+    Update n keeps the share ``min(decay, n / (10 + n))`` of the old average; integers are copied.
 
     Args:
-        model: whose weights to follow.
+        model: whose weights to follow, with ``update_parameters(model)``.
         decay: share of the old average that is kept at each step, once warm.
     """
 
-    def __init__(self, model: nn.Module, decay: float = 0.99) -> None:
-        self.decay, self.updates = decay, 0
-        self.values: dict[str, Tensor] = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    def blend(old: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
+        return old.lerp(new, 1 - min(decay, float(count / (10 + count)))) if old.is_floating_point() else new
 
-    @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
-        """Move towards the current weights."""
-        self.updates += 1
-        decay = min(self.decay, self.updates / (10 + self.updates))
-        for name, value in model.state_dict().items():
-            if value.is_floating_point():
-                self.values[name].lerp_(value, 1 - decay)
-            else:
-                self.values[name].copy_(value)
-
-    def state(self) -> dict[str, Any]:
-        """For a checkpoint."""
-        return {"updates": self.updates, "values": self.values}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """From a checkpoint."""
-        self.updates = int(state["updates"])
-        for name, value in state["values"].items():
-            self.values[name].copy_(value)
+    average = AveragedModel(model, avg_fn=blend, use_buffers=True)
+    average.update_parameters(model)  # the first call copies: the average begins as the model, and n counts from 1
+    return average

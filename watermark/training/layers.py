@@ -8,15 +8,8 @@ from torch import Tensor, nn
 
 from attacks.base import Attack
 from attacks.compression import Jpeg
-
-LUMA_TABLE = (
-    "16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 62 "
-    "18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101 72 92 95 98 112 100 103 99"
-)  # ITU-T T.81, table K.1
-CHROMA_TABLE = (
-    "17 18 24 47 99 99 99 99 18 21 26 66 99 99 99 99 24 26 56 99 99 99 99 99 47 66 99 99 99 99 99 99 " + "99 " * 32
-)  # ITU-T T.81, table K.2
-TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+from attacks.functional import color
+from attacks.soft_jpeg import CHROMA_TABLE, LUMA_TABLE, quantisation_table
 
 
 class StraightThrough(nn.Module):
@@ -54,10 +47,8 @@ class JpegLayer(nn.Module):
     def __init__(self, quality: float) -> None:
         super().__init__()
         self.codec = Jpeg(int(quality))
-        tables = np.array([[int(word) for word in table.split()] for table in (LUMA_TABLE, CHROMA_TABLE)])
-        percent = 5000 / int(quality) if quality < 50 else 200 - 2 * int(quality)  # the IJG scale
-        steps = np.clip((tables * percent + 50) // 100, 1, 255).astype(np.float32)
-        self.register_buffer("tables", torch.from_numpy(steps).view(2, 64, 1, 1), persistent=False)
+        steps = torch.stack([quantisation_table(table, int(quality)) for table in (LUMA_TABLE, CHROMA_TABLE)])
+        self.register_buffer("tables", steps.view(2, 64, 1, 1), persistent=False)
         rows = dct(np.eye(8), axis=0, norm="ortho")
         basis = torch.tensor(np.einsum("uy,vx->uvyx", rows, rows).reshape(64, 1, 8, 8), dtype=torch.float32)
         self.register_buffer("basis", basis, persistent=False)
@@ -67,13 +58,12 @@ class JpegLayer(nn.Module):
         real = self.codec(images.detach(), generators)
         if not images.requires_grad:
             return real
-        planes = torch.einsum("nchw,dc->ndhw", images * 255, images.new_tensor(TO_YCC))
+        planes = color.rgb_to_ycc(images) * 255
         luma = self._blocks(planes[:, :1] - 128, self.tables[0])
         small = F.avg_pool2d(planes[:, 1:], 2)
         chroma = self._blocks(small.flatten(0, 1)[:, None], self.tables[1]).view_as(small)
         chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear", align_corners=False)
-        to_rgb = torch.linalg.inv(images.new_tensor(TO_YCC))
-        proxy = torch.einsum("ndhw,cd->nchw", torch.cat([luma, chroma], 1), to_rgb) / 255
+        proxy = color.ycc_to_rgb(torch.cat([luma, chroma], 1) / 255)
         return real + (proxy - proxy.detach())
 
     def _blocks(self, plane: Tensor, steps: Tensor) -> Tensor:

@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from watermark.errors import UserError
 from watermark.images import to_8bit
-from watermark.training.checkpoint import Average, load, save_atomically
+from watermark.training.checkpoint import load, moving_average, save_atomically
 from watermark.training.curriculum import Curriculum
 from watermark.training.journal import Journal
 from watermark.training.model import TrainableMark
@@ -59,6 +60,12 @@ class Schedule:
     compile: bool = False
     patience: int = 25
 
+    def rate(self, step: int) -> float:
+        """Share of the peak learning rate for update ``step``, counted from 0."""
+        warm = min(1.0, (step + 1) / max(1, self.warmup))
+        cosine = 0.5 * (1 + math.cos(math.pi * step / self.steps))
+        return warm * (self.floor + (1 - self.floor) * cosine)
+
 
 class Trainer:
     """Everything that a step needs, built from configuration.
@@ -97,9 +104,9 @@ class Trainer:
         device = self.processes.device
         layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
         self.model = model.to(device=device, memory_format=layout)  # type: ignore[call-overload]
-        self.average = Average(self.model, schedule.decay)
+        self.average = moving_average(self.model, schedule.decay)
         self.optimiser = optimiser(self.model)
-        self.peaks = [group["lr"] for group in self.optimiser.param_groups]
+        self.rates = LambdaLR(self.optimiser, schedule.rate)
         self.crops, self.noise, self.curriculum, self.validation = crops, noise, curriculum, validation
         self.loss, self.quality, self.schedule, self.folder, self.seed = loss, quality, schedule, folder, seed
         self.step, self.best, self.skipped, self.seconds = 0, -math.inf, 0, 0.0
@@ -148,7 +155,6 @@ class Trainer:
         began = time.monotonic()
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + self.step) * 4096 + self.processes.rank)
         total, figures, names, losses = self._forward(generator)
-        self._set_rates()
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
         self.processes.average_gradients(self.model)
@@ -156,13 +162,14 @@ class Trainer:
         self.step += 1
         if torch.isfinite(norm):
             self.optimiser.step()
-            self.average.update(self.model)
+            self.average.update_parameters(self.model)
             self.skipped = 0
         else:
             self.skipped += 1
             log.warning("step %d skipped: the gradient is not finite (%d in a row)", self.step, self.skipped)
             if self.skipped > self.schedule.patience:
                 raise UserError(f"{self.skipped} updates in a row without a finite gradient; lower the learning rate")
+        self.rates.step()
         for other_names, other_losses, accuracy in self.processes.gather((names, losses, figures["accuracy"])):
             self.noise.learn(other_names, other_losses)
             if math.isfinite(accuracy):
@@ -189,28 +196,19 @@ class Trainer:
         parts = {"loss": total, "lost": lost.mean(), "extra": extra.mean(), "quality": ugly.mean(), "accuracy": right}
         return total, {name: float(value.detach()) for name, value in parts.items()}, names, lost.detach().tolist()
 
-    def _set_rates(self) -> None:
-        schedule = self.schedule
-        warm = min(1.0, (self.step + 1) / max(1, schedule.warmup))
-        cosine = 0.5 * (1 + math.cos(math.pi * self.step / schedule.steps))
-        for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
-            group["lr"] = peak * warm * (schedule.floor + (1 - schedule.floor) * cosine)
-
     def _examine(self, journal: Journal | None) -> None:
         """Rank 0 examines the averaged weights and keeps the best."""
         if journal is None:
             return
-        current = {name: value.clone() for name, value in self.model.state_dict().items()}
-        self.model.load_state_dict(self.average.values)
-        score, figures, shown = self.validation(self.model, self.processes.device)
-        self.model.load_state_dict(current)
+        score, figures, shown = self.validation(cast(TrainableMark, self.average.module), self.processes.device)
         journal.write(self.step, "validation", {"score": score, "attacks": figures})
         journal.pictures(self.step, shown)
         medians = " ".join(f"{name} {z['z_median']:.1f}/{z['z_tenth']:.1f}" for name, z in figures.items())
         log.info("step %d examined: score %.4f; z median/tenth: %s", self.step, score, medians)
-        if score > self.best and all(bool(v.isfinite().all()) for v in self.average.values.values()):
+        values = self.average.module.state_dict()
+        if score > self.best and all(bool(value.isfinite().all()) for value in values.values()):
             self.best = score
-            save_atomically({"step": self.step, "score": score, "values": self.average.values}, self.folder / BEST)
+            save_atomically({"step": self.step, "score": score, "values": values}, self.folder / BEST)
 
     # ---- checkpoints -----------------------------------------------------------------------------------------------
 
@@ -220,7 +218,8 @@ class Trainer:
             "step": self.step,
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "average": self.average.state(),
+            "rates": self.rates.state_dict(),
+            "average": self.average.state_dict(),
             "curriculum": {"skill": self.curriculum.skill, "progress": self.curriculum.progress},
             "noise": dict(self.noise.running),
             "random": torch.get_rng_state(),
@@ -247,7 +246,8 @@ class Trainer:
             raise UserError(f"{path} was begun with seed {state['seed']}, got seed {self.seed}; give another folder")
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.average.restore(state["average"])
+        self.rates.load_state_dict(state["rates"])
+        self.average.load_state_dict(state["average"])
         self.curriculum.skill, self.curriculum.progress = state["curriculum"]["skill"], state["curriculum"]["progress"]
         self.noise.running = dict(state["noise"])
         torch.set_rng_state(state["random"])
