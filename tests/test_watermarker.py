@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -5,8 +7,13 @@ from PIL import Image
 from skimage import data
 
 from watermark import Watermarker
+from watermark.codec import Payload
+from watermark.images import to_8bit
 from watermark.metrics.psnr import psnr
 from watermark.pixels import to_tensor
+from watermark.schemes.dwt_dct import DwtDct
+from watermark.schemes.learned import Learned
+from watermark.schemes.tile_spread import TileSpread
 
 ASTRONAUT = Image.fromarray(data.astronaut())
 
@@ -134,3 +141,33 @@ def test_a_grey_picture_ends_at_the_target_in_its_one_plane(scheme):
     marked = Watermarker.load(scheme, key=0, target_psnr=42).embed(grey, provider_id=1, content_id=2)
     error = np.square(np.asarray(marked, float) - np.asarray(grey, float)).mean()
     assert abs(10 * np.log10(255**2 / error) - 42) < 0.1
+
+
+@pytest.mark.parametrize("scheme", [TileSpread, DwtDct, Learned])
+def test_no_scheme_can_be_used_under_a_key_that_everybody_knows(scheme):
+    with pytest.raises(TypeError, match="key"):
+        scheme()
+    with pytest.raises(
+        TypeError, match=f"expected what builds a scheme from key=..., got a finished {scheme.__name__}"
+    ):
+        Watermarker(scheme(key="somebody's"), "a secret")
+
+
+def test_a_scheme_gets_a_key_of_its_own_from_the_one_secret():
+    one, other = (Watermarker(partial(DwtDct, target_psnr=40), key) for key in ("one", "other"))
+    assert one.scheme.target_psnr == 40
+    assert len({one.scheme.key, other.scheme.key, "one", "other"}) == 4
+    assert one.scheme.key == Watermarker.load("dwt_dct", "one").scheme.key
+
+
+def test_a_batch_of_grey_and_coloured_pictures_is_marked_as_each_of_them_alone(marker):
+    """What ``evaluate`` measures is what ``embed`` does."""
+    colour, grey = (picture.resize((320, 256)) for picture in (ASTRONAUT, ASTRONAUT.convert("L")))
+    batch = torch.cat([to_tensor(colour), to_tensor(grey)])
+    marked = to_8bit(marker.embed_batch(batch, [Payload(1, 2), Payload(3, 4)]))
+    alone = [to_tensor(marker.embed(colour, 1, 2)), to_tensor(marker.embed(grey, 3, 4))]
+    differs = (marked - torch.cat(alone)).abs()
+    assert differs.max() < 1.5 / 255  # a batch adds in another order: a level here and there
+    assert (differs > 0.5 / 255).double().mean() < 1e-3
+    assert (marked[1] == marked[1, :1]).all()
+    assert abs(float(psnr(marked, batch)[1]) - 42) < 0.1

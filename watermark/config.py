@@ -1,29 +1,84 @@
-"""Where the configuration lies and how an object is built from it: the only ``instantiate``.
+"""Where the configuration lies, how it is composed and how an object is built from it: the only door to all three.
 
 A file under ``configs/scheme`` IS the registration of a scheme, and its name is the scheme's name; the same holds for
-attacks, suites, data sets and payload layouts.
+attacks, suites, data sets and payload layouts. Files are looked for in our own folder, then in those that
+``WATERMARK_CONFIGS`` names, then in those of installed packages (entry-point group ``watermark.configs``), so that what
+a package brings works in every command and in ``Watermarker.load``.
 """
 
+import importlib
+import importlib.util
 import inspect
-from dataclasses import dataclass, field
+import logging
+import os
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from hydra.errors import InstantiationException
-from hydra.utils import get_object, instantiate
-from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from watermark.errors import UserError
+
+log = logging.getLogger(__name__)
 
 _PACKAGE = Path(__file__).resolve().parent
 CONFIG_DIR = next(folder for folder in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if folder.is_dir())
 """Inside an installed wheel the configuration is package data; in a clone it is the folder at the root."""
+ENTRY_POINTS = "watermark.configs"
+"""``[project.entry-points."watermark.configs"]`` of a package: any name = the package that holds the YAML folders."""
+VARIABLE = "WATERMARK_CONFIGS"
+"""Folders of one's own, separated as in ``PATH``."""
+
+Config = Mapping[str, Any]
 
 
-def config_names(group: str) -> list[str]:
+def config_folders(more: Iterable[Path] = ()) -> list[Path]:
+    """Where files are looked for, in this order; the first that has a name decides, so nobody replaces ours.
+
+    Args:
+        more: further folders, for example those on Hydra's search path.
+    """
+    own = [Path(text).expanduser() for text in os.environ.get(VARIABLE, "").split(os.pathsep) if text]
+    packages = [folder for point in entry_points(group=ENTRY_POINTS) for folder in _folders_of(point)]
+    return list(dict.fromkeys([CONFIG_DIR, *own, *more, *packages]))
+
+
+def config_names(group: str, more: Iterable[Path] = ()) -> list[str]:
     """The names that a group offers, for example ``config_names("scheme")``."""
-    return sorted(path.stem for path in (CONFIG_DIR / group).glob("*.yaml"))
+    return sorted({path.stem for folder in config_folders(more) for path in (folder / group).glob("*.yaml")})
+
+
+def compose(group: str, name: str, settings: Config | None = None, *, more: Iterable[Path] = ()) -> dict[str, Any]:
+    """The configuration of one name in a group, as plain values.
+
+    Args:
+        group: a folder of the configuration, for example ``scheme``.
+        name: a file in it.
+        settings: take the place of what the file says.
+        more: see ``config_folders``.
+
+    Raises:
+        ValueError: for an unknown name or a file that does not compose; one line.
+    """
+    more = list(more)
+    files = (folder / group / f"{name}.yaml" for folder in config_folders(more))
+    file = next((file for file in files if file.is_file()), None)
+    if file is None:
+        raise ValueError(f"no {group} named {name!r}; expected one of {', '.join(config_names(group, more))}")
+    try:
+        loaded = OmegaConf.load(file)
+        if "defaults" in loaded:  # files made of files, as suites are, are Hydra's
+            from watermark.hydra_search import composed
+
+            return composed(group, name, more) | dict(settings or {})
+        plain = OmegaConf.to_container(loaded, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ValueError(f"{file}: {str(error).splitlines()[0]}") from None
+    return {str(key): value for key, value in dict(plain).items()} | dict(settings or {})  # type: ignore[arg-type]
 
 
 def build_named(group: str, name: str, **settings: Any) -> Any:
@@ -32,75 +87,87 @@ def build_named(group: str, name: str, **settings: Any) -> Any:
     Raises:
         ValueError: for an unknown name, an unknown setting or a value that the class refuses; one line.
     """
-    if name not in config_names(group):
-        raise ValueError(f"no {group} named {name!r}; expected one of {', '.join(config_names(group))}")
-    config = OmegaConf.load(CONFIG_DIR / group / f"{name}.yaml")
-    accepted = inspect.signature(get_object(config._target_)).parameters
-    for setting in settings:
-        if setting not in accepted:
-            raise ValueError(f"{name} has no setting {setting!r}; expected one of {', '.join(accepted)}")
+    config = compose(group, name)
+    check_settings(name, config, settings)
     return build(config, **settings)
 
 
-def build(config: Any, **settings: Any) -> Any:
-    """Build what a composed configuration describes; errors of the class come through as one-line ``ValueError``.
+def check_settings(name: str, config: Config, settings: Iterable[str]) -> None:
+    """Refuse a setting that the class of a configuration does not know.
 
-    Only what Hydra composed or what lies in the configuration folder goes in here, never a ``_target_`` that came
-    with a checkpoint or a download.
+    Raises:
+        ValueError: naming it and what there is.
     """
+    accepted = inspect.signature(locate(config["_target_"])).parameters
+    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in accepted.values()):
+        return
+    for setting in settings:
+        if setting not in accepted:
+            known = ", ".join(one for one in accepted if one != "key")
+            raise ValueError(f"{name} has no setting {setting!r}; expected one of {known}")
+
+
+def build(config: Config | DictConfig, **settings: Any) -> Any:
+    """Build what a composed configuration describes.
+
+    ``_target_`` names a class or function, ``_partial_: true`` leaves the call to whoever gets it, and what is nested
+    is built first. Only what was composed here goes in, never a ``_target_`` that came with a checkpoint or a download.
+
+    Raises:
+        UserError: as the class raised it.
+        ValueError: for everything else that the class refuses; one line.
+    """
+    if isinstance(config, DictConfig):
+        config = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    kind = locate(config["_target_"])
+    arguments = {str(key): _built(value) for key, value in config.items() if not str(key).startswith("_")} | settings
+    if config.get("_partial_"):
+        return partial(kind, **arguments)
     try:
-        return instantiate(config, **settings)
-    except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, UserError):
-            raise cause from None
-        said = " ".join(str(cause or error).split())
-        if isinstance(cause, ValueError) or not settings:
+        return kind(**arguments)
+    except UserError:
+        raise
+    except Exception as error:  # the class may be anybody's
+        said = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, ValueError) or not settings:
             raise ValueError(said) from error
         given = ", ".join(f"{name}={value!r}" for name, value in settings.items() if name != "key")
-        raise ValueError(f"{config._target_.split('.')[-1]} cannot be built with {given}: {said}") from error
+        raise ValueError(f"{kind.__name__} cannot be built{given and ' with '}{given}: {said}") from error
 
 
-@dataclass
-class EvaluateConfig:
-    """The scalars of ``watermark evaluate``; groups (scheme, suite, data, codec) are composed beside them."""
+def locate(target: str) -> Callable[..., Any]:
+    """The class or function of a dotted name.
 
-    schemes: list[str] | None = None
-    """Names under configs/scheme; None: ``scheme`` if one was chosen, else all there are."""
-    target_psnr: float | None = None
-    """Embed every scheme at this quality, dB; None: as each scheme is configured."""
-    false_positive_rate: float = 1e-6
-    seed: int = 0
-    """Decides payloads, keys and attack draws."""
-    batch_size: int = 1
-    """Images of one size that go through a GPU together; on a CPU they go one by one."""
-    device: str = "auto"
-    """``cpu``, ``cuda``, ``cuda:1`` or ``auto``: a GPU where there is one."""
-    workers: int | None = None
-    """Processes; None: one per core on CPU, one on a GPU."""
-    shard: str = "1/1"
-    """``i/n``: do only the i-th of n equal parts; all parts write into the same run folder."""
-    unmarked: int | None = None
-    """Pictures that are measured unmarked too, spread evenly; None: all. Proving that there is no mark costs a detector
-    more than finding one."""
-    samples: int = 4
-    """Images whose pictures are kept for the report."""
-    perceptual: list[str] = field(default_factory=list)
-    """``lpips``, ``dists``, or both: needs the extra ``perceptual`` and torchvision's backbones on this machine."""
-    keep_logits: bool = True
-    """Keep soft decisions in the rows (the null diagnostics need them)."""
-    output: str = "results/runs"
-    name: str | None = None
-    """Run folder under ``output``; None: from suite, data and the hash of everything that decides the rows."""
-    scheme: Any = None
-    suite: Any = MISSING
-    data: Any = MISSING
-    codec: Any = MISSING
-
-
-def plain(config: DictConfig) -> dict[str, Any]:
-    """The resolved configuration as plain dicts and lists."""
+    Raises:
+        ValueError: if there is none.
+    """
     try:
-        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
-    except MissingMandatoryValue as error:
-        raise UserError(f"{error.full_key}: expected a value; say {error.full_key}=...") from None
+        return pkgutil.resolve_name(target)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"{target}: expected a class or function that can be imported ({error})") from None
+
+
+def package_folders(package: str) -> list[Path]:
+    """The folders of a package, without running more than its parents.
+
+    Raises:
+        ModuleNotFoundError: if it is not installed.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(f"no package named {package}")
+    return [Path(place) for place in spec.submodule_search_locations]
+
+
+def _folders_of(point: EntryPoint) -> list[Path]:
+    try:
+        return package_folders(point.value)
+    except ImportError as error:  # somebody else's package must not stop us
+        log.warning("entry point %s of %s: %s", point.name, ENTRY_POINTS, error)
+        return []
+
+
+def _built(value: Any) -> Any:
+    if isinstance(value, dict):
+        return build(value) if "_target_" in value else {key: _built(one) for key, one in value.items()}
+    return [_built(one) for one in value] if isinstance(value, list | ListConfig) else value

@@ -46,11 +46,6 @@ def unpack(image: Picture) -> tuple[Tensor, Callable[[Tensor], Picture]]:
     )
 
 
-def is_grey(image: Image.Image) -> bool:
-    """Whether a picture has one plane for colour, as its marked copy then has too."""
-    return image.mode in {"1", "L", "LA"}
-
-
 def _like(original: Image.Image, marked: Image.Image) -> Image.Image:
     if original.mode in {"1", "L"}:
         result = marked.convert("L")

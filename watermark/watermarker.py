@@ -1,7 +1,7 @@
 """The one door for users: a scheme, a code, a detector and a secret key behind two verbs."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from operator import index
 from typing import Any, Self, SupportsIndex, overload
 
@@ -11,13 +11,13 @@ from PIL import Image
 from torch import Tensor
 
 from watermark.codec import Codec, Layout, Payload
-from watermark.config import build_named
+from watermark.config import build, build_named, check_settings, compose
 from watermark.detection import Detection, Detector
 from watermark.images import to_8bit
 from watermark.keys import Key, derived_key
 from watermark.metrics.psnr import psnr
-from watermark.pixels import Picture, is_grey, unpack
-from watermark.schemes.base import Scheme, scale_for_psnr
+from watermark.pixels import Picture, unpack
+from watermark.schemes.base import Readout, Scheme, scale_for_psnr
 from watermark.transforms.color import luma
 
 Ids = int | Sequence[int]
@@ -27,19 +27,30 @@ class Watermarker:
     """Embed a provider ID and a content ID into pictures, and find them again.
 
     Args:
-        scheme: how bits go into pixels.
+        scheme: builds a scheme from ``key=``: a class such as ``TileSpread``, or ``partial(TileSpread, effort=0)``. It
+            is called here, with a key derived from ``key``, so no mark goes out under a key that everybody knows.
         key: the secret; without it nothing is found, and nothing can be forged by writing bits. The scheme and the
             code each get a key of their own derived from it.
         layout: how many bits each ID has.
         false_positive_rate: the promise behind ``is_marked``: an unmarked picture is called marked at most this
             often, over the choice of keys, after paying for everything that the detector tried.
+
+    Raises:
+        TypeError: if the key is none, or the scheme is a finished one, whose key is its own.
     """
 
     def __init__(
-        self, scheme: Scheme, key: Key, *, layout: Layout | None = None, false_positive_rate: float = 1e-6
+        self,
+        scheme: Callable[..., Scheme],
+        key: Key,
+        *,
+        layout: Layout | None = None,
+        false_positive_rate: float = 1e-6,
     ) -> None:
-        self.scheme = scheme.eval()
-        self.codec = Codec(layout or Layout(), scheme.message_bits, key)
+        if isinstance(scheme, Scheme):
+            raise TypeError(f"expected what builds a scheme from key=..., got a finished {type(scheme).__name__}")
+        self.scheme = scheme(key=scheme_key(key)).eval()
+        self.codec = Codec(layout or Layout(), self.scheme.message_bits, key)
         self.detector = Detector(self.codec, false_positive_rate)
 
     @classmethod
@@ -67,8 +78,44 @@ class Watermarker:
             ValueError: for an unknown name or setting, or a value out of range.
             TypeError: if the key is none.
         """
-        scheme: Scheme = build_named("scheme", name, key=scheme_key(key), **settings)
-        marker = cls(scheme, key, layout=build_named("codec", layout), false_positive_rate=false_positive_rate)
+        config = compose("scheme", name)
+        check_settings(name, config, settings)
+        return cls.build(
+            config,
+            key,
+            layout=build_named("codec", layout),
+            false_positive_rate=false_positive_rate,
+            device=device,
+            **settings,
+        )
+
+    @classmethod
+    def build(
+        cls,
+        config: Mapping[str, Any],
+        key: Key,
+        *,
+        layout: Layout | None = None,
+        false_positive_rate: float = 1e-6,
+        device: str | torch.device = "auto",
+        **settings: Any,
+    ) -> Self:
+        """Build the scheme of a composed configuration; see ``load``, which composes one by its name.
+
+        Args:
+            config: ``_target_`` and settings of the scheme, never out of a file that somebody else wrote.
+            key: see the class.
+            layout: see the class.
+            false_positive_rate: see the class.
+            device: see ``load``.
+            **settings: take the place of those in ``config``.
+
+        Raises:
+            ValueError: for a value out of range.
+            TypeError: if the key is none.
+        """
+        scheme = partial(build, config, **settings)
+        marker = cls(scheme, key, layout=layout, false_positive_rate=false_positive_rate)
         marker.scheme.to(pick_device(device))
         return marker
 
@@ -99,9 +146,24 @@ class Watermarker:
             Payload(provider, content)
             for provider, content in zip(_each(provider_id, len(images)), _each(content_id, len(images)), strict=True)
         ]
-        message = torch.as_tensor(self.codec.encode(payloads))
-        marked = self.scheme.embed(self._to_device(images, image), message).to(images.device)
-        return pack(in_grey(images, marked) if isinstance(image, Image.Image) and is_grey(image) else marked)
+        return pack(self.embed_batch(self._to_device(images, image), payloads).to(images.device))
+
+    @torch.no_grad()
+    def embed_batch(self, images: Tensor, payloads: Sequence[Payload]) -> Tensor:
+        """Mark a batch on the scheme's device: what ``embed`` does to every picture.
+
+        Args:
+            images: ``(N, 3, H, W)`` float in ``[0, 1]``. One whose three planes are equal is grey and stays so, at the
+                same PSNR.
+            payloads: one per image.
+
+        Returns:
+            ``(N, 3, H, W)`` in ``[0, 1]``, not yet rounded to 8 bits.
+
+        Raises:
+            ValueError: if an ID does not fit the layout, or a picture is too small or out of range.
+        """
+        return in_grey(images, self.scheme.embed(images, self.codec.encode(payloads)))
 
     @overload
     def detect(self, image: Image.Image | np.ndarray) -> Detection: ...
@@ -117,8 +179,13 @@ class Watermarker:
         if isinstance(image, list | tuple):
             return [self.detect(one) for one in image]
         images, _ = unpack(image)  # type: ignore[arg-type]
-        found = self.detector.detect(self.scheme.decode(self._to_device(images, image)))
+        found = self.detector.detect(self.read(self._to_device(images, image)))
         return found if isinstance(image, Tensor) else found[0]
+
+    @torch.no_grad()
+    def read(self, images: Tensor) -> Readout:
+        """Soft decisions of a batch ``(N, 3, H, W)`` on the scheme's device: what ``detect`` hands to the detector."""
+        return self.scheme.decode(images)
 
     def _to_device(self, images: Tensor, given: object) -> Tensor:
         """Tensors stay where the caller put them; everything else goes where the scheme lives."""
@@ -129,12 +196,19 @@ class Watermarker:
 
 
 def in_grey(images: Tensor, marked: Tensor) -> Tensor:
-    """The mark of a grey picture ``(1, 3, H, W)``, which has one plane for it: the mark's luma, at the same PSNR."""
-    reached = float(psnr(to_8bit(marked), images))
-    if not math.isfinite(reached):
+    """Pictures ``(N, 3, H, W)``, the grey ones marked in their one plane: with the mark's luma, at the same PSNR."""
+    grey = (images == images[:, :1]).flatten(1).all(1)  # (N,)
+    reached = psnr(to_8bit(marked), images)  # (N,), infinite where nothing changed
+    wanted = (grey & reached.isfinite()).nonzero().flatten().tolist()
+    if not wanted:
         return marked
-    change = luma(marked - images).expand_as(images)
-    return (images + scale_for_psnr(images, change, reached)[:, None, None, None] * change).clamp(0, 1)
+    marked = marked.clone()
+    for i in wanted:
+        image = images[i : i + 1]
+        change = luma(marked[i : i + 1] - image).expand_as(image)
+        scale = scale_for_psnr(image, change, float(reached[i]))
+        marked[i : i + 1] = (image + scale[:, None, None, None] * change).clamp(0, 1)
+    return marked
 
 
 def scheme_key(key: Key) -> bytes:

@@ -114,8 +114,8 @@ from watermark.schemes.dwt_dct import DwtDct
 
 
 class Louder(DwtDct):
-    def __init__(self, message_bits=256, key=0):
-        super().__init__(message_bits, key, target_psnr=36.0)
+    def __init__(self, message_bits=256, *, key):
+        super().__init__(message_bits, key=key, target_psnr=36.0)
 
 
 class Invert(Attack):

@@ -104,10 +104,10 @@ def test_flat_black_and_white_pictures_are_marked_without_failing(scheme_class, 
 
 def test_settings_out_of_range_say_what_was_expected_and_given():
     with pytest.raises(ValueError, match=r"at most 4096 .* got 5000"):
-        DwtDct(5000)
+        DwtDct(5000, key=0)
     with pytest.raises(ValueError, match="between 1 and 1000 8-bit levels, got -3"):
-        DwtDctSvd(64, strength=-3)
+        DwtDctSvd(64, key=0, strength=-3)
     with pytest.raises(ValueError, match="between 20 and 60 dB, got 90"):
-        DwtDct(64, target_psnr=90)
+        DwtDct(64, key=0, target_psnr=90)
     with pytest.raises(ValueError, match="at least 96 px a side, got 16x120"):
-        DwtDct(64).embed(torch.rand(1, 3, 120, 16), message()[:, :64])
+        DwtDct(64, key=0).embed(torch.rand(1, 3, 120, 16), message()[:, :64])

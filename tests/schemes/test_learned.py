@@ -103,7 +103,7 @@ def test_a_batch_reads_as_its_pictures_do(marked):
 
 def test_unknown_weights_are_told_with_what_there_is():
     with pytest.raises(ValueError, match=r"no weights 'nonsense'.*learned"):
-        Learned(weights="nonsense")
+        Learned(key=0, weights="nonsense")
 
 
 def test_weights_of_something_else_are_refused(tmp_path):
@@ -112,7 +112,7 @@ def test_weights_of_something_else_are_refused(tmp_path):
     path = Path(tmp_path) / "other.safetensors"
     save_file({"weight": torch.zeros(1)}, str(path))
     with pytest.raises(ValueError, match="no weights of the learned scheme"):
-        Learned(weights=str(path))
+        Learned(key=0, weights=str(path))
 
 
 def test_a_flat_graphic_ends_above_the_target_rather_than_showing_grain(picture):

@@ -188,7 +188,7 @@ def test_waves_are_drawn_as_defined():
 
 def test_more_bits_than_symbols_are_refused():
     with pytest.raises(ValueError, match="at most"):
-        TileSpread(message_bits=100_000)
+        TileSpread(message_bits=100_000, key=0)
 
 
 @pytest.mark.gpu

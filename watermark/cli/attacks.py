@@ -50,20 +50,13 @@ def _bench(args: argparse.Namespace) -> int:
 
 def _cells(suite: str) -> "list[Tile]":
     """The cells of a suite as the evaluation would run them."""
-    from hydra import compose, initialize_config_dir
-    from hydra.errors import MissingConfigException
-    from omegaconf import OmegaConf
-
     from attacks.contact_sheet import Cell as Tile
-    from watermark.config import CONFIG_DIR, config_names
+    from watermark.config import compose
     from watermark.evaluation.job import suite_cells
 
-    if suite not in config_names("suite"):
-        raise UserError(f"--suite: no suite named {suite!r}; expected one of {', '.join(config_names('suite'))}")
     try:
-        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-            composed = OmegaConf.to_container(compose(f"suite/{suite}").suite, resolve=True)
-    except MissingConfigException as error:
+        composed = compose("suite", suite)
+    except ValueError as error:
         raise UserError(f"--suite: {error}") from None
-    cells = suite_cells(composed)  # type: ignore[arg-type]
+    cells = suite_cells(composed)
     return [Tile(c.name, c.parameter, c.strength, c.attack) for c in cells if c.attack is not None]

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from watermark.cli.hydra_verb import run_hydra
-from watermark.config import EvaluateConfig, plain
+from watermark.config import compose, config_names
 from watermark.errors import UserError
+from watermark.evaluation.config import EvaluateConfig, plain
+from watermark.hydra_search import running_folders
 
 if TYPE_CHECKING:
     from watermark.evaluation.job import Job
@@ -57,30 +57,20 @@ def resolve(config: DictConfig) -> dict[str, Any]:
     if config.scheme is not None:
         schemes = {str(chosen): resolved["scheme"]}
     else:
-        names = config.schemes or _available("scheme")
-        schemes = {name: _compose_scheme(name) for name in names}
+        more = running_folders()
+        names = config.schemes or config_names("scheme", more)
+        schemes = {name: _scheme(name, more) for name in names}
     if config.target_psnr is not None:
         for settings in schemes.values():
             settings |= {"target_psnr": config.target_psnr} | ({"strength": None} if "strength" in settings else {})
     return {**resolved, "schemes": schemes, "scheme": None, "suite_name": str(choices.get("suite"))}
 
 
-def _available(group: str) -> list[str]:
-    """Names in a group, those of folders on ``hydra.searchpath`` too."""
-    names = set(GlobalHydra.instance().config_loader().get_group_options(group))
-    for source in HydraConfig.get().runtime.config_sources:
-        if source.schema == "file":
-            names |= {path.stem for path in (Path(source.path) / group).glob("*.yaml")}
-    return sorted(names)
-
-
-def _compose_scheme(name: str) -> dict[str, Any]:
-    if name not in _available("scheme"):
-        raise UserError(f"schemes: no scheme named {name!r}; expected one of {', '.join(_available('scheme'))}")
-    loader = GlobalHydra.instance().config_loader()
-    search = [word for word in HydraConfig.get().overrides.hydra if word.startswith("hydra.searchpath=")]
-    composed = loader.load_configuration("evaluate", overrides=[*search, f"scheme={name}"], run_mode=RunMode.RUN)
-    return OmegaConf.to_container(composed.scheme, resolve=True)  # type: ignore[return-value]
+def _scheme(name: str, more: list[Path]) -> dict[str, Any]:
+    try:
+        return compose("scheme", name, more=more)
+    except ValueError as error:
+        raise UserError(f"schemes: {error}") from None
 
 
 def _run_with_progress(job: "Job") -> Path:

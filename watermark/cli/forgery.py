@@ -88,8 +88,6 @@ def run_config(run_dir: Path) -> dict[str, Any]:
 
 
 def _pictures(args: argparse.Namespace, config: dict[str, Any] | None) -> "ImageSet":
-    from omegaconf import OmegaConf
-
     from watermark.config import build
     from watermark.data.folder import FolderImages
 
@@ -97,17 +95,15 @@ def _pictures(args: argparse.Namespace, config: dict[str, Any] | None) -> "Image
         return FolderImages(str(args.folder), limit=args.images)
     if config is None:
         raise UserError("expected a folder of photographs, or --run RUN_DIR to take those of a run")
-    return build(OmegaConf.create(config["data"]))
+    return build(config["data"])
 
 
 def _markers(
     args: argparse.Namespace, config: dict[str, Any] | None
 ) -> "Iterator[tuple[str, Watermarker, Watermarker]]":
     """Each scheme twice: with the owner's key and with another provider's."""
-    from omegaconf import OmegaConf
-
     from watermark.config import build
-    from watermark.watermarker import Watermarker, scheme_key
+    from watermark.watermarker import Watermarker
 
     if config is None:
         psnr = 42.0 if args.target_psnr is None else args.target_psnr
@@ -118,7 +114,7 @@ def _markers(
                 raise UserError(str(error)) from None
             yield name, owner, rival
         return
-    layout, rate = build(OmegaConf.create(config["codec"])), config["false_positive_rate"]
+    layout, rate = build(config["codec"]), config["false_positive_rate"]
     for name in args.schemes or config["schemes"]:
         if name not in config["schemes"]:
             raise UserError(f"--schemes: the run has {', '.join(config['schemes'])}, not {name}")
@@ -126,10 +122,7 @@ def _markers(
         if args.target_psnr is not None:
             settings |= {"target_psnr": args.target_psnr} | ({"strength": None} if "strength" in settings else {})
         owner, rival = (
-            Watermarker(
-                build(OmegaConf.create(settings), key=scheme_key(key)), key, layout=layout, false_positive_rate=rate
-            )
-            for key in ("owner", "rival")
+            Watermarker.build(settings, key, layout=layout, false_positive_rate=rate) for key in ("owner", "rival")
         )
         yield name, owner, rival
 

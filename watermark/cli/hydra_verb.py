@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from watermark.config import CONFIG_DIR
+from watermark.hydra_search import register
 
 FULL = "HYDRA_FULL_ERROR"
 """Environment variable with which Hydra passes errors on instead of printing a page and ending the process."""
@@ -23,6 +24,7 @@ def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[Dict
     Returns:
         0, or 2 where the words do not compose: then one line has said why.
     """
+    register()
     ConfigStore.instance().store(name=f"{verb}_schema", node=schema)
     before, sys.argv = sys.argv, [f"watermark {verb}", *argv]
     asked = os.environ.get(FULL)

@@ -62,7 +62,7 @@ class UnitRun:
         try:
             original = torch.cat([self.job.images.load(i) for i in self.unit.indices]).to(self.job.device)
             with self._timed("embed", None, original):
-                marked = to_8bit(self.marker.scheme.embed(original, self.message))
+                marked = to_8bit(self.marker.embed_batch(original, self.payloads))
         except Exception as error:  # a broken file or a too small picture must not end the run
             log.warning("%s: %s", ", ".join(info.id for info in self.infos), _reason(error))
             for cell in cells:
@@ -91,7 +91,7 @@ class UnitRun:
         attack_psnr = None if moved else psnr(attacked, images).tolist()
         attack_ssim = None if moved else ssim(attacked, images).tolist()
         with self._timed("decode", cell.name, attacked):
-            readout = self.marker.scheme.decode(attacked)
+            readout = self.marker.read(attacked)
             found = self.marker.detector.detect(readout, expected=[self.payloads[i] for i in members])
         for place, i in enumerate(members):
             cost = (attack_psnr[place] if attack_psnr else None, attack_ssim[place] if attack_ssim else None)

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 
 from attacks.base import Attack
 from watermark.codec import Layout, Payload
-from watermark.config import build
+from watermark.config import build, locate
 from watermark.data.images import ImageInfo, ImageSet, spread
 from watermark.errors import UserError
 from watermark.keys import keyed_words
@@ -23,7 +22,7 @@ from watermark.metrics.perceptual import Measure, perceptual
 from watermark.metrics.psnr import psnr
 from watermark.metrics.ssim import ssim
 from watermark.metrics.worst_tile import worst_tile_psnr
-from watermark.watermarker import Watermarker, pick_device, scheme_key
+from watermark.watermarker import Watermarker, pick_device
 
 NOT_IN_KEY = {"output", "name", "workers", "shard", "device"}
 """Settings that decide where and how fast, but not what."""
@@ -79,8 +78,8 @@ class Job:
         self.config = config
         self.seed: int = config["seed"]
         self.device = pick_device(config["device"])
-        self.images: ImageSet = build(OmegaConf.create(config["data"]))
-        self.layout: Layout = build(OmegaConf.create(config["codec"]))
+        self.images: ImageSet = build(config["data"])
+        self.layout: Layout = build(config["codec"])
         self.unmarked_limit: int | None = config.get("unmarked")  # runs of earlier versions do not say
         if self.unmarked_limit is not None and self.unmarked_limit < 1:
             raise UserError(f"unmarked: expected at least 1 picture, got {self.unmarked_limit}")
@@ -116,10 +115,13 @@ class Job:
 
     def marker(self, scheme: str) -> Watermarker:
         """A scheme ready to embed and detect, on the job's device."""
-        built = build(OmegaConf.create(self.config["schemes"][scheme]), key=scheme_key(self.key))
-        built.to(self.device)
-        rate = self.config["false_positive_rate"]
-        return Watermarker(built, self.key, layout=self.layout, false_positive_rate=rate)
+        return Watermarker.build(
+            self.config["schemes"][scheme],
+            self.key,
+            layout=self.layout,
+            false_positive_rate=self.config["false_positive_rate"],
+            device=self.device,
+        )
 
     @cached_property
     def quality(self) -> dict[str, Measure]:
@@ -161,7 +163,7 @@ def suite_cells(suite: dict[str, Any]) -> list[Cell]:
 
 
 def _cells_of(name: str, entry: dict[str, Any]) -> list[Cell]:
-    partial = build(OmegaConf.create(entry["build"]))
+    partial = build(entry["build"])
     sweep = entry.get("sweep") or {}
     if len(sweep) > 1:
         raise UserError(f"suite.{name}.sweep: expected one parameter, got {', '.join(sweep)}")
@@ -212,7 +214,5 @@ def _strings(node: Any) -> set[str]:
 
 
 def _source_of(target: str) -> set[Path]:
-    from hydra.utils import get_object  # the resolver that build() uses
-
-    file = inspect.getsourcefile(inspect.unwrap(get_object(target)))
+    file = inspect.getsourcefile(inspect.unwrap(locate(target)))
     return {Path(file).resolve()} if file else set()

@@ -71,7 +71,7 @@ class Scheme(nn.Module, ABC):
     weights_sha256: str | None = None
     """SHA-256 of the weights file, as hex, set by a scheme that loads one; it stands in the manifest of every run."""
 
-    def __init__(self, message_bits: int, key: Key = 0, target_psnr: float | None = None) -> None:
+    def __init__(self, message_bits: int, key: Key, target_psnr: float | None = None) -> None:
         super().__init__()
         key_bytes(key)  # refuses what is no key
         if message_bits < 1:

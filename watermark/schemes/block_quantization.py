@@ -46,7 +46,7 @@ class BlockQuantization(Scheme):
     gain_limits = (0.8, 1.1)  # beyond these a scaled residual would miss its lattice points
 
     def __init__(
-        self, message_bits: int = 256, key: Key = 0, strength: float | None = None, target_psnr: float | None = 42.0
+        self, message_bits: int = 256, *, key: Key, strength: float | None = None, target_psnr: float | None = 42.0
     ) -> None:
         super().__init__(message_bits, key, target_psnr if strength is None else None)
         if message_bits > BLOCKS:

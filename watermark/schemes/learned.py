@@ -45,7 +45,8 @@ class Learned(LatticeScheme):
     def __init__(
         self,
         message_bits: int = 1024,
-        key: Key = 0,
+        *,
+        key: Key,
         target_psnr: float | None = 45.0,
         weights: str = "learned",
         rounds: int = 1,

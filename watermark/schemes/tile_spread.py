@@ -68,7 +68,8 @@ class TileSpread(LatticeScheme):
     def __init__(
         self,
         message_bits: int = 1024,
-        key: Key = 0,
+        *,
+        key: Key,
         target_psnr: float | None = 45.0,
         tile: int = 128,
         band: tuple[float, float] = (0.02, 0.2),

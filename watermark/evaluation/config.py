@@ -1,0 +1,54 @@
+"""The scalars of ``watermark evaluate``, typed."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue
+
+from watermark.errors import UserError
+
+
+@dataclass
+class EvaluateConfig:
+    """The scalars of ``watermark evaluate``; groups (scheme, suite, data, codec) are composed beside them."""
+
+    schemes: list[str] | None = None
+    """Names under configs/scheme; None: ``scheme`` if one was chosen, else all there are."""
+    target_psnr: float | None = None
+    """Embed every scheme at this quality, dB; None: as each scheme is configured."""
+    false_positive_rate: float = 1e-6
+    seed: int = 0
+    """Decides payloads, keys and attack draws."""
+    batch_size: int = 1
+    """Images of one size that go through a GPU together; on a CPU they go one by one."""
+    device: str = "auto"
+    """``cpu``, ``cuda``, ``cuda:1`` or ``auto``: a GPU where there is one."""
+    workers: int | None = None
+    """Processes; None: one per core on CPU, one on a GPU."""
+    shard: str = "1/1"
+    """``i/n``: do only the i-th of n equal parts; all parts write into the same run folder."""
+    unmarked: int | None = None
+    """Pictures that are measured unmarked too, spread evenly; None: all. Proving that there is no mark costs a detector
+    more than finding one."""
+    samples: int = 4
+    """Images whose pictures are kept for the report."""
+    perceptual: list[str] = field(default_factory=list)
+    """``lpips``, ``dists``, or both: needs the extra ``perceptual`` and torchvision's backbones on this machine."""
+    keep_logits: bool = True
+    """Keep soft decisions in the rows (the null diagnostics need them)."""
+    output: str = "results/runs"
+    name: str | None = None
+    """Run folder under ``output``; None: from suite, data and the hash of everything that decides the rows."""
+    scheme: Any = None
+    suite: Any = MISSING
+    data: Any = MISSING
+    codec: Any = MISSING
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The resolved configuration as plain dicts and lists."""
+    try:
+        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    except MissingMandatoryValue as error:
+        raise UserError(f"{error.full_key}: expected a value; say {error.full_key}=...") from None
