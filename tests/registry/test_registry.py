@@ -130,7 +130,7 @@ def test_a_retention_under_six_months_is_refused(registry):
 @pytest.mark.parametrize("content", [b"", b"not a database at all, but long enough to look like something" * 20])
 def test_a_file_that_is_no_registry_is_said_in_one_line(tmp_path, content):
     (tmp_path / "other.db").write_bytes(content)
-    with pytest.raises(UserError, match=r"no such table|not a database"):
+    with pytest.raises(UserError, match=r"no registry at|not a database"):
         Registry(tmp_path / "other.db")
 
 

@@ -26,11 +26,11 @@ def add_registry_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def open_registry(args: argparse.Namespace, key: "KeyFile | None") -> "Registry":
-    """The registry, writable if a key is given."""
+def open_registry(args: argparse.Namespace, key: "KeyFile | None", *, create: bool = False) -> "Registry":
+    """The registry, writable if a key is given; made only where the verb says so."""
     from watermark.registry import Registry
 
-    return Registry(args.registry, key.registry_key if key else None)
+    return Registry(args.registry, key.registry_key if key else None, create=create)
 
 
 def marker_for(slot: "Slot", key: "KeyFile", rate: float, target_psnr: float | None = None) -> "Watermarker":

@@ -32,6 +32,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     verify.add_argument(
         "--anchor", action="append", default=[], metavar="COUNT:HASH", help="printed by an earlier verification"
     )
+    verify.add_argument("--full", action="store_true", help="walk all records, also those before the last checkpoint")
     _finish(verify, _verify, key="optional")
 
     purge = actions.add_parser("purge", help="empty records whose retention is over")
@@ -78,7 +79,7 @@ def _add_slot(args: argparse.Namespace) -> int:
         raise UserError(f"expected a slot from 0 to {(1 << layout.provider_bits) - 1} in layout {args.layout}")
     (key,) = load_keys([args.key_file])
     slot = Slot(args.slot, args.code, key.key_id, args.scheme, args.scheme_version, args.layout, layout.content_bits)
-    open_registry(args, key).add_slot(slot)
+    open_registry(args, key, create=True).add_slot(slot)
     print(f"slot {slot.slot}: {slot.content_producer}, {slot.algorithm} {slot.layout}, key {slot.key_id}")
     return 0
 
@@ -101,13 +102,19 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
+    from watermark.registry.checkpoint import DRAWN
+
     keys = load_keys([args.key_file] if args.key_file else [])
-    result = open_registry(args, keys[0] if keys else None).verify([_anchor(text) for text in args.anchor])
+    anchors = [_anchor(text) for text in args.anchor]
+    result = open_registry(args, keys[0] if keys else None).verify(anchors, full=args.full)
     for problem in result.problems:
         print(problem)
     head = "head checked with the key" if result.head_checked else "head not checked: no key given"
     answer = "whole" if result.ok else f"{len(result.problems)} problems"
     print(f"{result.count} records, {result.purged} purged: {answer} ({head})")
+    if result.spared:
+        spared = f"1 to {result.spared} lie before the checkpoint: counted, {DRAWN} of them drawn and checked"
+        print(f"{spared}; --full walks all")
     print(f"anchor {result.count}:{result.hash}  (keep it elsewhere, give it to the next verify)")
     return 0 if result.ok else 1
 

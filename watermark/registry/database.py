@@ -1,8 +1,10 @@
 """Open the registry's database: SQLite in a file by default, any SQLAlchemy URL otherwise."""
 
 import logging
+import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +13,25 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from watermark.errors import UserError
+from watermark.registry.turns import turn
 
 log = logging.getLogger(__name__)
 BUSY_SECONDS = 120  # how long a writer waits for the others before it gives up
 
 
-def open_engine(location: str | Path) -> Engine:
+def open_engine(location: str | Path, *, create: bool) -> Engine:
     """An engine for a file path or a database URL (``postgresql+pg8000://...``).
 
     SQLite runs in write-ahead mode, flushes every commit to the disk (an ID that was handed out must not come again
-    after a power cut) and takes the write lock at the start of a writing transaction.
+    after a power cut) and takes the write lock at the start of a writing transaction. A file that it makes can be read
+    by its owner only.
+
+    Args:
+        location: where.
+        create: make the SQLite file if there is none.
+
+    Raises:
+        UserError: the location is none, or there is no such file.
     """
     try:
         url = make_url(str(location)) if "://" in str(location) else URL.create("sqlite", database=str(location))
@@ -33,20 +44,25 @@ def open_engine(location: str | Path) -> Engine:
         ) from None
     if not is_sqlite:
         return engine
+    file = _sqlite_file(engine)
+    if file and not (file.is_file() and file.stat().st_size):
+        if not create:
+            raise no_registry(location)
+        with turn(_queue_of(file), BUSY_SECONDS):
+            _make(file)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # BEGIN is ours to say
-    for pragma in ("journal_mode = WAL", "synchronous = FULL"):
-        connection.execute(f"PRAGMA {pragma}").fetchall()
+def no_registry(location: str | Path) -> UserError:
+    """The error that says so."""
+    return UserError(f"no registry at {shown(location)}; `watermark registry add-slot` makes one")
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def shown(location: str | Path) -> str:
+    """A location for an error text: a database URL may hold a password."""
+    return str(location).split("@")[-1].split("?")[0]
 
 
 @contextmanager
@@ -56,10 +72,50 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
     Raises:
         UserError: the database refused (disk full, locked too long, no such file, not a registry).
     """
+    file = _sqlite_file(engine) if writes else None
+    queue = turn(_queue_of(file), BUSY_SECONDS) if file else nullcontext()
     try:
-        with engine.connect().execution_options(writes=writes) as connection, connection.begin():
+        with queue, engine.connect().execution_options(writes=writes) as connection, connection.begin():
             yield connection
     except DBAPIError as error:
-        reason = str(error.orig).splitlines()[0]
         done = "nothing was changed" if writes else "nothing was read"
-        raise UserError(f"the registry's database refused: {reason}; {done}") from error
+        raise UserError(f"the registry's database refused: {_reason(error)}; {done}") from error
+
+
+def _reason(error: DBAPIError) -> str:
+    """The server's message alone, on one line: pg8000 hands over all fields of PostgreSQL's answer."""
+    said = error.orig.args[0] if error.orig is not None and error.orig.args else error.orig
+    lines = str(said.get("M", "no reason given") if isinstance(said, dict) else said).splitlines()
+    return "".join(letter for letter in (lines or ["no reason given"])[0] if letter.isprintable())
+
+
+def _sqlite_file(engine: Engine) -> Path | None:
+    name = engine.url.database
+    is_file = engine.dialect.name == "sqlite" and name and name != ":memory:" and not name.startswith("file:")
+    return Path(name) if is_file and name else None
+
+
+def _queue_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}-queue")
+
+
+def _make(file: Path) -> None:
+    """An empty database that only its owner may read; SQLite gives the files beside it the same permissions."""
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+    except OSError as error:
+        raise UserError(f"{file}: no registry can be made here ({error.strerror})") from None
+    except sqlite3.Error as error:
+        raise UserError(f"{file}: no registry can be made here ({error})") from None
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # BEGIN is ours to say
+    connection.execute("PRAGMA synchronous = FULL").fetchall()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

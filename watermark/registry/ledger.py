@@ -8,10 +8,9 @@ guess of what was erased.
 
 import hashlib
 import hmac
-import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -34,30 +33,6 @@ class Entry:
     slot: int | None = None
     content_id: int | None = None
     retain_until: str | None = None
-
-
-@dataclass
-class Verification:
-    """What a walk along the chain found.
-
-    Attributes:
-        count: records walked.
-        purged: of those, emptied after their retention.
-        hash: of the last record. Keep ``count`` and ``hash`` elsewhere: they are the anchor of the next verification.
-        problems: one line each; empty means that nothing was found.
-        head_checked: whether the keyed tag of the head could be checked (the key was given).
-    """
-
-    count: int = 0
-    purged: int = 0
-    hash: str = GENESIS
-    problems: list[str] = field(default_factory=list)
-    head_checked: bool = False
-
-    @property
-    def ok(self) -> bool:
-        """Whether no problem was found."""
-        return not self.problems
 
 
 def chain_hash(row: dict[str, Any]) -> str:
@@ -108,36 +83,6 @@ def append(connection: Connection, key: bytes, entries: Sequence[Entry]) -> int:
     return sequence
 
 
-def verify(connection: Connection, key: bytes | None, anchors: Sequence[tuple[int, str]] = ()) -> Verification:
-    """Walk the whole chain and name every record that was altered, removed, reordered, emptied early or cut off.
-
-    Args:
-        connection: a reading transaction.
-        key: the registry's key; without it a cut tail is only found against an anchor.
-        anchors: ``(count, hash)`` pairs kept elsewhere from earlier verifications. They also find a whole database
-            set back to an older copy, which no content of that database can show.
-    """
-    result = Verification()
-    emptied: dict[int, tuple[str, str]] = {}  # sequence -> retain_until, body_sha256
-    allowed: dict[int, tuple[str, str]] = {}
-    expected_anchors = dict(anchors)
-    for row in connection.execute(select(records).order_by(records.c.sequence)).yield_per(1000):
-        whole = _check_row(row, result, emptied)
-        if row.kind == "purge" and row.body is not None and whole:
-            allowed |= {int(n): (row.created_at, digest) for n, digest in json.loads(row.body)["purged"].items()}
-        if expected_anchors.pop(row.sequence, row.hash) != row.hash:
-            result.problems.append(f"record {row.sequence}: its hash is not the one of the anchor")
-    for number, (retain_until, digest) in emptied.items():
-        if number not in allowed:
-            result.problems.append(f"record {number}: its body is missing and no purge record names it")
-        elif allowed[number][0] < retain_until or allowed[number][1] != digest:
-            result.problems.append(f"record {number}: its purge record came early or is about another body")
-    result.purged = len(emptied)
-    result.problems += [f"record {n}: missing, but an anchor was kept of it" for n in expected_anchors if n > 0]
-    _check_head(connection, key, result)
-    return result
-
-
 def alterations(row: Row[Any]) -> list[str]:
     """What in a record does not fit its own hashes; look-ups ask this of every record that they return."""
     problems = []
@@ -146,29 +91,3 @@ def alterations(row: Row[Any]) -> list[str]:
     if row.body is not None and row.body_sha256 != hashlib.sha256(row.body.encode()).hexdigest():
         problems.append("was altered: its body does not fit the body's hash")
     return problems
-
-
-def _check_row(row: Row[Any], result: Verification, emptied: dict[int, tuple[str, str]]) -> bool:
-    problems = alterations(row)
-    if row.sequence != result.count + 1:
-        problems.append(f"follows record {result.count}: records are missing or reordered")
-    if row.previous != result.hash:
-        problems.append("does not hold the hash of the record before it")
-    if row.body is None:
-        emptied[row.sequence] = (row.retain_until or "9999", row.body_sha256)
-    result.problems += [f"record {row.sequence}: {text}" for text in problems]
-    result.count, result.hash = row.sequence, row.hash
-    return not problems
-
-
-def _check_head(connection: Connection, key: bytes | None, result: Verification) -> None:
-    at = connection.execute(select(head)).one_or_none()
-    if at is None:
-        result.problems.append("head: missing")
-        return
-    if (at.record_count, at.hash) != (result.count, result.hash):
-        result.problems.append(f"head: says {at.record_count} records, the chain ends at record {result.count}")
-    if key is not None:
-        result.head_checked = True
-        if not hmac.compare_digest(at.tag, head_tag(key, at.registry_id, at.record_count, at.hash)):
-            result.problems.append("head: its tag was not made with the registry's key")

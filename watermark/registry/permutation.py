@@ -25,7 +25,8 @@ class KeyedPermutation:
             raise ValueError(f"bits must be between 1 and 128, got {bits}")
         self.bits, self.size = bits, 1 << bits
         self._low_bits = bits // 2
-        self._secret = hashlib.shake_256(purpose.encode() + b"\0" + key_bytes(key)).digest(64)
+        secret = hashlib.shake_256(purpose.encode() + b"\0" + key_bytes(key)).digest(64)
+        self._keyed = [hashlib.blake2b(digest_size=size, key=secret) for size in (8, 16)]
 
     def forward(self, index: int) -> int:
         """The content ID of a counter value in ``range(2**bits)``."""
@@ -52,6 +53,6 @@ class KeyedPermutation:
         return high ^ self._hash(number, low, self.bits - self._low_bits), low
 
     def _hash(self, number: int, value: int, bits: int) -> int:
-        block = bytes([number, self.bits]) + value.to_bytes(9, "little")
-        digest = hashlib.blake2b(block, digest_size=8 + 8 * (bits > 56), key=self._secret).digest()
-        return int.from_bytes(digest, "little") & (1 << bits) - 1
+        state = self._keyed[bits > 56].copy()  # the key is hashed in already
+        state.update(bytes((number, self.bits)) + value.to_bytes(9, "little"))
+        return int.from_bytes(state.digest(), "little") & (1 << bits) - 1

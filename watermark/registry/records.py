@@ -19,9 +19,12 @@ def time_text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime(TIME_FORMAT)
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
 def canonical_json(value: dict[str, Any]) -> str:
     """One spelling for one meaning: sorted keys, no spaces, so that a hash over it can be recomputed by anybody."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _ENCODER.encode(value)
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,24 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, inspect, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from watermark.errors import UserError
+from watermark.keys import key_bytes
 from watermark.labels.provider_code import ProviderCode
-from watermark.registry import ledger, retention
-from watermark.registry.database import open_engine, transaction
-from watermark.registry.ledger import Entry, Verification
+from watermark.registry import checkpoint, ledger, retention, schema
+from watermark.registry.database import no_registry, open_engine, shown, transaction
+from watermark.registry.ledger import Entry
 from watermark.registry.lookup import found_in, slot_of
 from watermark.registry.permutation import KeyedPermutation
 from watermark.registry.records import RETENTION, Found, IssueRecord, Slot, time_text, utc_now
-from watermark.registry.tables import counters, head, metadata, records
+from watermark.registry.tables import IS_SLOT, counters, head, records
+from watermark.registry.verification import CounterOf, Verification, verify
 
 
 @dataclass(frozen=True)
@@ -40,27 +43,47 @@ class Registry:
         key: the registry's secret (``KeyFile.registry_key``): shuffles the IDs and signs the head. Without it the
             registry can be read, verified as a chain and searched, but not written.
         clock: the present moment; tests set it.
+        create: make the registry if there is none; needs the key.
 
     Raises:
-        UserError: there is no registry there and no key to make one, or it was made with another key.
+        UserError: there is no registry there and none was to be made, or it was made with another key.
+        TypeError: the key is no key.
+        ValueError: the key is empty.
     """
 
-    def __init__(self, location: str | Path, key: bytes | None = None, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        location: str | Path,
+        key: bytes | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        *,
+        create: bool = True,
+    ) -> None:
         self._key, self._clock = key, clock
-        if key is None and "://" not in str(location) and not Path(location).is_file():
-            raise UserError(f"no registry at {location}; issuing with a key makes one")
-        self._engine = open_engine(location)
+        self._id = None if key is None else hmac.new(key, b"registry id", hashlib.sha256).hexdigest()[:16]
+        if key is not None:
+            key_bytes(key)  # refuses an empty one
+        create = create and key is not None
+        self._engine = open_engine(location, create=create)
         self._shuffles: dict[int, KeyedPermutation] = {}
-        registry_id = None if key is None else hmac.new(key, b"registry id", hashlib.sha256).hexdigest()[:16]
-        with transaction(self._engine, writes=key is not None) as connection:
-            if key is not None and registry_id is not None and not inspect(connection).has_table("head"):
-                metadata.create_all(connection)
-                ledger.create_head(connection, key, registry_id)
-            stored = connection.execute(select(head.c.registry_id)).scalar_one_or_none()
-        if stored is None:
-            raise UserError(f"the registry at {_shown(location)} has lost its head: somebody tampered with it")
-        if registry_id is not None and stored != registry_id:
-            raise UserError(f"the registry at {_shown(location)} was made with another key")
+        version = self._stored_version(location)
+        if version == 0 and not create:
+            raise no_registry(location)
+        if version < schema.VERSION and key is not None and self._id is not None:
+            with transaction(self._engine, writes=True) as connection:
+                schema.bring_up_to_date(connection, key, self._id)
+            self._stored_version(location)
+
+    def _stored_version(self, location: str | Path) -> int:
+        """Of the tables, 0 if there are none; refuses a registry without head or of another key."""
+        with transaction(self._engine, writes=False) as connection:
+            version = schema.stored_version(connection)
+            stored = connection.execute(select(head.c.registry_id)).scalar_one_or_none() if version else None
+        if version and stored is None:
+            raise UserError(f"the registry at {shown(location)} has lost its head: somebody tampered with it")
+        if version and self._id is not None and stored != self._id:
+            raise UserError(f"the registry at {shown(location)} was made with another key")
+        return version
 
     def close(self) -> None:
         """Give the database connections back."""
@@ -94,7 +117,7 @@ class Registry:
     def slots(self) -> list[Slot]:
         """Every slot, in the order of definition."""
         with transaction(self._engine, writes=False) as connection:
-            return [slot_of(row.body) for row in _whole_rows(connection, records.c.kind == "slot")]
+            return [slot_of(row.body) for row in _whole_rows(connection, IS_SLOT)]
 
     # ---- content IDs
 
@@ -173,12 +196,21 @@ class Registry:
 
     # ---- keeping
 
-    def verify(self, anchors: Sequence[tuple[int, str]] = ()) -> Verification:
-        """Walk the chain; with the key, also the head's tag and, on a whole chain, every ID against its counter."""
+    def verify(self, anchors: Sequence[tuple[int, str]] = (), *, full: bool = False) -> Verification:
+        """Walk the chain; with the key, also the head's tag and every ID against its slot's counter.
+
+        A verification with the key that finds nothing leaves a signed checkpoint, and the next one starts there: see
+        ``watermark.registry.checkpoint`` for what is still asked of the records before it.
+
+        Args:
+            anchors: ``(count, hash)`` pairs of earlier verifications, kept elsewhere.
+            full: walk all records.
+        """
         with transaction(self._engine, writes=False) as connection:
-            result = ledger.verify(connection, self._key, anchors)
-            if self._key is not None and result.ok:
-                result.problems += self._beyond_counter(connection)
+            result = verify(connection, self._key, anchors, full=full, counter_of=self._counter_of())
+        if self._key is not None and self._id is not None and result.ok and result.count > result.spared:
+            with transaction(self._engine, writes=True) as connection:
+                checkpoint.save(connection, self._key, self._id, result.reached)
         return result
 
     def purge(self, sequences: Iterable[int] | None = None) -> int:
@@ -224,7 +256,7 @@ class Registry:
         self._append([Entry(kind, {**body, "created_at": now}, now, slot, content_id, found.retain_until)], kind)
 
     def _slot(self, connection: Connection, number: int) -> Slot | None:
-        rows = _whole_rows(connection, (records.c.kind == "slot") & (records.c.slot == number))
+        rows = _whole_rows(connection, IS_SLOT & (records.c.slot == number))
         return slot_of(rows[0].body) if rows else None
 
     def _shuffle(self, number: int) -> KeyedPermutation:
@@ -237,15 +269,23 @@ class Registry:
             )
         return self._shuffles[number]
 
-    def _beyond_counter(self, connection: Connection) -> list[str]:
-        ends = {row.slot: row.next_index for row in connection.execute(select(counters))}
-        query = select(records.c.sequence, records.c.slot, records.c.content_id).where(records.c.kind == "issue")
-        rows = connection.execute(query).all()
-        late = [row for row in rows if self._shuffle(row.slot).inverse(int(row.content_id)) >= ends.get(row.slot, 0)]
-        return [
-            f"record {row.sequence}: its ID lies beyond the counter of slot {row.slot}, which was set back"
-            for row in late
-        ]
+    def _counter_of(self) -> CounterOf | None:
+        """From a slot and an ID to the counter value that it was made from, None where that cannot be said."""
+        if self._key is None:
+            return None
+
+        @cache
+        def shuffle_of(slot: int) -> KeyedPermutation | None:
+            try:
+                return self._shuffle(slot)
+            except UserError:  # undefined or altered, which the walk itself finds
+                return None
+
+        def counter_of(slot: int, content_id: int) -> int | None:
+            shuffle = shuffle_of(slot)
+            return shuffle.inverse(content_id) if shuffle and 0 <= content_id < shuffle.size else None
+
+        return counter_of
 
 
 class Allocator:
@@ -272,8 +312,3 @@ def _whole_rows(connection: Connection, wanted: ColumnElement[bool]) -> Sequence
         if ledger.alterations(row):
             raise UserError(f"record {row.sequence} was altered after it was written; see: watermark registry verify")
     return rows
-
-
-def _shown(location: str | Path) -> str:
-    """A location for an error text: a database URL may hold a password."""
-    return str(location).split("@")[-1]

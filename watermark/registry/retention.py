@@ -19,7 +19,8 @@ def purge(connection: Connection, key: bytes, now: str, sequences: Iterable[int]
         UserError: a named record must still be kept, is purged already or does not exist.
     """
     due = (records.c.retain_until <= now) & records.c.body.is_not(None)
-    ready = {row.sequence: row.body_sha256 for row in connection.execute(select(records).where(due))}
+    query = select(records.c.sequence, records.c.body_sha256).where(due)  # unordered: the index of bodies
+    ready = {row.sequence: row.body_sha256 for row in sorted(connection.execute(query))}
     if sequences is not None:
         chosen = list(sequences)
         for number in chosen:

@@ -1,6 +1,22 @@
 """The tables of a registry, and the SQL triggers that keep its records append-only whoever writes to the database."""
 
-from sqlalchemy import DDL, BigInteger, CheckConstraint, Column, Index, Integer, MetaData, String, Table, Text, event
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    event,
+    literal_column,
+)
 
 metadata = MetaData()
 
@@ -35,6 +51,19 @@ Index(
     postgresql_where=records.c.kind == "slot",
 )
 
+
+def _some(name: str, column: Column[Any], condition: ColumnElement[bool]) -> Index:
+    """An index of some of the records. A query has to repeat the condition as it stands here, or it is not used."""
+    return Index(name, column, sqlite_where=condition, postgresql_where=condition)
+
+
+IS_SLOT = records.c.kind == literal_column("'slot'")  # a bound parameter would hide the index below from SQLite
+ADDED_IN_2 = (
+    _some("slot_definitions", records.c.sequence, IS_SLOT),
+    _some("bodies_by_retention", records.c.retain_until, records.c.body.is_not(None)),
+    _some("bodies_purged", records.c.sequence, records.c.body.is_(None)),
+)
+
 head = Table(
     "head",
     metadata,
@@ -50,6 +79,24 @@ counters = Table(
     metadata,
     Column("slot", BigInteger, primary_key=True, autoincrement=False),
     Column("next_index", BigInteger, nullable=False),
+)
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1"), primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("purged", BigInteger, nullable=False),
+    Column("used", Text, nullable=False),  # JSON: slot -> [highest counter value issued, its record]
+    Column("tag", String(64), nullable=False),  # HMAC over the rest
+)
+
+schema_version = Table(
+    "registry_schema",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1"), primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
 )
 
 _KEPT = ("sequence", "kind", "slot", "content_id", "created_at", "retain_until", "body_sha256", "previous", "hash")
