@@ -111,7 +111,8 @@ def build(config: Config | DictConfig, **settings: Any) -> Any:
     """Build what a composed configuration describes.
 
     ``_target_`` names a class or function, ``_partial_: true`` leaves the call to whoever gets it, and what is nested
-    is built first. Only what was composed here goes in, never a ``_target_`` that came with a checkpoint or a download.
+    is built first. Only what was composed here goes in, never a ``_target_`` that came with a checkpoint or a download;
+    what a run folder says goes through ``evaluation.rebuild.trusted`` first.
 
     Raises:
         UserError: as the class raised it.

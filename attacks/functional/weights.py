@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
+
+LARGEST = 4096
+"""Of a size in a file: what it claims must not decide how much memory is taken."""
 
 
 def read(path: str | Path, what: str) -> tuple[dict[str, int], dict[str, Tensor]]:
@@ -15,9 +18,16 @@ def read(path: str | Path, what: str) -> tuple[dict[str, int], dict[str, Tensor]
 
     Raises:
         FileNotFoundError: if ``path`` is not a file.
+        ValueError: if it holds no weights, or sizes that no network of ours has; the file may be a stranger's.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"expected {what} weights (.safetensors) at {path}, found no file")
-    with safe_open(str(path), framework="pt") as file:
-        sizes = {name: int(value) for name, value in (file.metadata() or {}).items()}
-        return sizes, {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            sizes = {name: int(value) for name, value in (file.metadata() or {}).items()}
+            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, ValueError) as error:
+        raise ValueError(f"{path} holds no {what} weights: {str(error).splitlines()[0]}") from None
+    if any(not 0 < size <= LARGEST for size in sizes.values()):
+        raise ValueError(f"{path} holds no {what} weights: expected sizes from 1 to {LARGEST}, got {sizes}")
+    return sizes, state

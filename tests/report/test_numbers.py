@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from watermark.errors import UserError
 from watermark.evaluation.aggregate import load_run
 from watermark.report.data import report_data
 
@@ -188,12 +189,16 @@ def test_published_twins_match_strengths_and_rate(data, rows):
 
 
 def test_what_is_no_run_is_refused_in_one_line(sim, tmp_path):
-    with pytest.raises(FileNotFoundError, match="expected a run directory"):
+    with pytest.raises(UserError, match="expected a run directory"):
         load_run(tmp_path)
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(UserError, match="job_key is missing"):
+        load_run(tmp_path)
+    simulated = sim.simulate(tmp_path / "whole", sim.Simulation(photos=1, hard=0, samples=False))
+    (simulated / "manifest.json").replace(tmp_path / "manifest.json")
     pq.write_table(pa.table({"image": ["a"]}), tmp_path / "rows.parquet")
     with pytest.raises(ValueError, match="lacks attack"):
         load_run(tmp_path)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from watermark.cli.verify import OWN_CONFIG
 from watermark.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--device", default="auto", help="cpu, cuda, or auto (default)")
     parser.add_argument("--output", type=Path, help="folder for bench.json, bench.md and bench.svg")
+    parser.add_argument("--config-dir", type=Path, action="append", default=[], metavar="DIR", help=OWN_CONFIG)
     parser.set_defaults(run=run)
 
 
@@ -89,21 +91,22 @@ def _facts(args: argparse.Namespace, device: Any) -> dict[str, Any]:
 
 def _write(folder: Path, content: dict[str, Any]) -> None:
     """Numbers, table and plot."""
+    from watermark.evaluation.parts import write_text
     from watermark.report.scaling import figure, markdown
     from watermark.report.sections.bench import read
 
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "bench.json").write_text(json.dumps(content, indent=1) + "\n")
+    write_text(folder / "bench.json", json.dumps(content, indent=1) + "\n")
     cases = read(folder / "bench.json")["cases"]
-    (folder / "bench.md").write_text(markdown(cases))
-    (folder / "bench.svg").write_text(figure(cases, list(dict.fromkeys(case["scheme"] for case in cases))))
+    write_text(folder / "bench.md", markdown(cases))
+    write_text(folder / "bench.svg", figure(cases, list(dict.fromkeys(case["scheme"] for case in cases))))
 
 
 def _markers(args: argparse.Namespace, device: Any) -> Any:
     """Name and watermarker of every scheme asked for, on the device."""
-    from watermark.cli.forgery import run_config
     from watermark.config import config_names
-    from watermark.evaluation.job import Job
+    from watermark.evaluation.manifest import read_manifest
+    from watermark.evaluation.rebuild import marker, trusted
     from watermark.watermarker import Watermarker
 
     if args.run_dir is None:
@@ -113,11 +116,9 @@ def _markers(args: argparse.Namespace, device: Any) -> Any:
             except ValueError as error:
                 raise UserError(str(error)) from None
         return
-    job = Job({**run_config(args.run_dir), "device": str(device)})
-    for name in args.schemes or job.config["schemes"]:
-        if name not in job.config["schemes"]:
-            raise UserError(f"--schemes: the run has {', '.join(job.config['schemes'])}, not {name}")
-        yield name, job.marker(name)
+    config = trusted(read_manifest(args.run_dir)["config"], args.config_dir, pictures=Path())  # none is opened
+    for name in args.schemes or config["schemes"]:
+        yield name, marker(config, name, "bench", device)
 
 
 def _words(args: argparse.Namespace) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from watermark.cli.verify import OWN_CONFIG
 from watermark.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="that a black-box attacker's own detector is trained for; 0 leaves him out (default: %(default)s)",
     )
     parser.add_argument("--output", type=Path, help="folder for forgery.json and forgery.md")
+    parser.add_argument("--config-dir", type=Path, action="append", default=[], metavar="DIR", help=OWN_CONFIG)
     parser.set_defaults(run=run)
 
 
@@ -54,8 +56,9 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from watermark.evaluation.forgery import ForgeryTests
+    from watermark.evaluation.parts import write_text
 
-    config = run_config(args.run_dir) if args.run_dir else None
+    config = _run_config(args) if args.run_dir else None
     images = _squares(_pictures(args, config), args.images, args.side)
     targets = min(TARGETS, len(images) // 2) if args.targets is None else args.targets
     console, answers = Console(), []
@@ -70,8 +73,8 @@ def run(args: argparse.Namespace) -> int:
     content = _facts(args, images, targets) | {"answers": [asdict(a) for a in answers]}
     for folder in filter(None, (args.output, args.run_dir)):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "forgery.json").write_text(json.dumps(content, indent=1) + "\n")
-        (folder / "forgery.md").write_text(_table(answers))
+        write_text(folder / "forgery.json", json.dumps(content, indent=1) + "\n")
+        write_text(folder / "forgery.md", _table(answers))
     if args.run_dir:
         from watermark.report import build_report
 
@@ -79,12 +82,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_config(run_dir: Path) -> dict[str, Any]:
-    """What a run was configured as, from its manifest."""
-    manifest = run_dir / "manifest.json"
-    if not manifest.is_file():
-        raise UserError(f"--run: expected a run folder with a manifest.json, got {run_dir}")
-    return json.loads(manifest.read_text())["config"]
+def _run_config(args: argparse.Namespace) -> dict[str, Any]:
+    """What a run was configured as, if this machine's configuration names it."""
+    from watermark.evaluation.manifest import read_manifest
+    from watermark.evaluation.rebuild import trusted
+
+    return trusted(read_manifest(args.run_dir)["config"], args.config_dir, args.folder)
 
 
 def _pictures(args: argparse.Namespace, config: dict[str, Any] | None) -> "ImageSet":
@@ -102,7 +105,7 @@ def _markers(
     args: argparse.Namespace, config: dict[str, Any] | None
 ) -> "Iterator[tuple[str, Watermarker, Watermarker]]":
     """Each scheme twice: with the owner's key and with another provider's."""
-    from watermark.config import build
+    from watermark.evaluation.rebuild import marker
     from watermark.watermarker import Watermarker
 
     if config is None:
@@ -114,16 +117,12 @@ def _markers(
                 raise UserError(str(error)) from None
             yield name, owner, rival
         return
-    layout, rate = build(config["codec"]), config["false_positive_rate"]
     for name in args.schemes or config["schemes"]:
-        if name not in config["schemes"]:
-            raise UserError(f"--schemes: the run has {', '.join(config['schemes'])}, not {name}")
-        settings = dict(config["schemes"][name])
+        changes: dict[str, Any] = {}
         if args.target_psnr is not None:
-            settings |= {"target_psnr": args.target_psnr} | ({"strength": None} if "strength" in settings else {})
-        owner, rival = (
-            Watermarker.build(settings, key, layout=layout, false_positive_rate=rate) for key in ("owner", "rival")
-        )
+            changes = {"target_psnr": args.target_psnr}
+            changes |= {"strength": None} if "strength" in config["schemes"].get(name, {}) else {}
+        owner, rival = (marker(config, name, key, **changes) for key in ("owner", "rival"))
         yield name, owner, rival
 
 

@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _adopt(given: Path, run_dir: Path, name: str) -> None:
     """Copy a file of answers into the run folder, so that the report can be built again from the folder alone."""
+    from watermark.evaluation.parts import whole
     from watermark.report.sections import bench, security
 
     source = given / name if given.is_dir() else given
@@ -51,4 +52,5 @@ def _adopt(given: Path, run_dir: Path, name: str) -> None:
         raise FileNotFoundError(f"expected a run directory with manifest.json, got {run_dir}")
     {"forgery.json": security.read, "bench.json": bench.read}[name](source)
     if source.resolve() != (run_dir / name).resolve():
-        shutil.copyfile(source, run_dir / name)
+        with whole(run_dir / name) as temporary:
+            shutil.copyfile(source, temporary)

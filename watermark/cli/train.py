@@ -101,7 +101,11 @@ def take_over(model: nn.Module, checkpoint: Path, parts: list[str]) -> None:
     """
     if not checkpoint.is_file():
         raise UserError(f"start: expected a checkpoint, got {checkpoint}")
-    values = {name: value for name, value in load(checkpoint)["values"].items() if any(part in name for part in parts)}
+    values = {
+        name: value
+        for name, value in load(checkpoint, "values")["values"].items()
+        if any(part in name for part in parts)
+    }
     own = model.state_dict()
     if not values or any(name not in own or own[name].shape != value.shape for name, value in values.items()):
         raise UserError(f"start: {checkpoint} does not fit this model (parts {', '.join(parts)})")

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+OWN_CONFIG = "a configuration folder of your own, if the run measured schemes or attacks of yours"
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb."""
@@ -12,6 +14,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("--cells", type=int, default=5, help="how many random cells (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="of the choice; default: another one every time")
+    parser.add_argument(
+        "--pictures", type=Path, metavar="DIR", help="where the photographs are, if it measured a folder"
+    )
+    parser.add_argument("--config-dir", type=Path, action="append", default=[], metavar="DIR", help=OWN_CONFIG)
     parser.set_defaults(run=run)
 
 
@@ -19,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     """Exit status 0 if every row came out the same, 1 if one differs."""
     from watermark.evaluation.verify import verify
 
-    result = verify(args.run_dir, args.cells, args.seed)
+    result = verify(args.run_dir, args.cells, args.seed, pictures=args.pictures, own=args.config_dir)
     for line in result.notes:
         print(f"note: {line}")
     for line in result.differences:

@@ -1,6 +1,5 @@
 """From rows on disk to rates with intervals: everything that a report says is computed from what this file loads."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from watermark.evaluation.manifest import read_manifest
 from watermark.evaluation.records import arrow_schema
 from watermark.metrics.clustered import clustered_rate
 
@@ -104,9 +104,9 @@ def load_run(path: Path) -> Run:
         ValueError: if the rows are none, or not of the schema in ``records``.
     """
     path = Path(path)
-    for name in ("manifest.json", "rows.parquet"):
-        if not (path / name).is_file():
-            raise FileNotFoundError(f"expected a run directory with {name}, got {path}")
+    manifest = read_manifest(path)
+    if not (path / "rows.parquet").is_file():
+        raise FileNotFoundError(f"expected a run directory with rows.parquet, got {path}")
     rows = _read_rows(path)
     if rows.empty:
         raise ValueError(f"expected at least one row, {path} has none")
@@ -116,7 +116,6 @@ def load_run(path: Path) -> Run:
     rows["right_bits"] = 1 - rows["bit_errors"] / rows["message_bits"]
     costs = path / "costs.parquet"
     empty = pd.DataFrame(columns=["unit", "scheme", "stage", "attack", "images", "pixels", "seconds"])
-    manifest = json.loads((path / "manifest.json").read_text())
     return Run(path, rows, pd.read_parquet(costs) if costs.is_file() else empty, manifest)
 
 

@@ -1,13 +1,18 @@
 """Make the finished part of an interrupted run readable: its rows lie in parts until the run ends."""
 
-import json
 from pathlib import Path
+
+from watermark.evaluation.manifest import Json, read_manifest, read_progress
+from watermark.evaluation.parts import merge_parts, write_json
+from watermark.evaluation.plan import Unit, plan
 
 PROGRESS = "progress.json"
 
 
 def gather(run_dir: Path) -> bool:
     """Merge the parts that are done into ``rows.parquet`` and say in ``progress.json`` how many of how many they are.
+
+    Reads rows and manifest, and builds nothing: the folder may be a stranger's.
 
     Args:
         run_dir: the folder of a run, possibly of one that still goes on.
@@ -16,23 +21,28 @@ def gather(run_dir: Path) -> bool:
         Whether there was anything that the rows did not hold yet.
 
     Raises:
-        UserError: if the pictures of the run cannot be found.
+        UserError: if it is not a run folder, or its files are not what a run writes.
     """
-    done = len(list((run_dir / "parts").glob("*.rows.parquet")))
-    said = run_dir / PROGRESS
-    known = json.loads(said.read_text())["units_done"] if said.is_file() else 0
-    if not (run_dir / "manifest.json").is_file() or done <= known:
+    manifest = read_manifest(run_dir)
+    planned = units(manifest)
+    done = finished(run_dir, planned)
+    if len(done) <= read_progress(run_dir).get("units_done", 0):
         return False
-    from watermark.data.images import ImageInfo  # torch takes seconds
-    from watermark.evaluation.job import Job
-    from watermark.evaluation.store import RunStore, write_json
-
-    manifest = json.loads((run_dir / "manifest.json").read_text())
-    job = Job(manifest["config"] | {"device": "cpu"})
-    fields = ("id", "class", "width", "height", "sha256")
-    job.images.adopt([ImageInfo(*(image[name] for name in fields)) for image in manifest["data"]["images"]])
-    store = RunStore(run_dir)
-    rows = store.merge(job)
-    units_done = sum(store.has(unit) for unit in job.units)
-    write_json(said, {"units": len(job.units), "units_done": units_done, "rows": rows})
+    rows = merge_parts(run_dir, done)
+    write_json(run_dir / PROGRESS, {"units": len(planned), "units_done": len(done), "rows": rows})
     return True
+
+
+def units(manifest: Json) -> list[Unit]:
+    """The parts of a run, from its manifest alone."""
+    sizes = [(image["width"], image["height"]) for image in manifest["data"]["images"]]
+    on_cpu = str(manifest.get("device")).startswith("cpu")
+    return plan(manifest["schemes"], sizes, 1 if on_cpu else manifest["config"].get("batch_size", 1))
+
+
+def finished(run_dir: Path, planned: list[Unit]) -> list[Unit]:
+    """The units of a run whose rows are there."""
+    there = {
+        path.name for path in (run_dir / "parts").glob("*.rows.parquet") if path.is_file() and not path.is_symlink()
+    }
+    return [unit for unit in planned if f"{unit.name}.rows.parquet" in there]

@@ -15,6 +15,7 @@ from watermark.codec import Layout, Payload
 from watermark.config import build, locate
 from watermark.data.images import ImageInfo, ImageSet, spread
 from watermark.errors import UserError
+from watermark.evaluation.plan import Unit, plan
 from watermark.keys import keyed_words
 from watermark.metrics.ciede2000 import ciede2000
 from watermark.metrics.ms_ssim import ms_ssim
@@ -29,7 +30,7 @@ NOT_IN_KEY = {"output", "name", "workers", "shard", "device"}
 CODE = (
     *("schemes", "transforms", "synchronization", "codec", "detection", "data"),
     *(f"metrics/{name}.py" for name in ("psnr", "ssim", "worst_tile", "ms_ssim", "ciede2000", "perceptual")),
-    *(f"evaluation/{name}.py" for name in ("cells", "job", "records")),
+    *(f"evaluation/{name}.py" for name in ("cells", "job", "plan", "records")),
     *(f"{name}.py" for name in ("images", "pixels", "files", "keys", "config", "watermarker")),
 )
 """What of the package decides rows; the statistics and the report only read them."""
@@ -52,19 +53,6 @@ class Cell:
     parameter: str | None
     strength: float | None
     attack: Attack | None
-
-
-@dataclass(frozen=True)
-class Unit:
-    """The smallest piece of work that is kept: one scheme on one batch of pictures of one size."""
-
-    scheme: str
-    indices: tuple[int, ...]
-
-    @property
-    def name(self) -> str:
-        """File name of its rows."""
-        return f"{self.scheme}-{self.indices[0]:06d}-{len(self.indices)}"
 
 
 class Job:
@@ -98,15 +86,8 @@ class Job:
         one, and a row depends on its own picture alone, whatever ``batch_size`` and ``unmarked`` are.
         """
         together = 1 if self.device.type == "cpu" else self.config["batch_size"]
-        groups: list[list[int]] = []
-        infos = self.images.infos
-        for index, info in enumerate(infos):
-            same = groups and (infos[groups[-1][0]].width, infos[groups[-1][0]].height) == (info.width, info.height)
-            if same and len(groups[-1]) < together:
-                groups[-1].append(index)
-            else:
-                groups.append([index])
-        return [Unit(scheme, tuple(group)) for scheme in self.config["schemes"] for group in groups]
+        sizes = [(info.width, info.height) for info in self.images.infos]
+        return plan(self.config["schemes"], sizes, together)
 
     @cached_property
     def unmarked(self) -> frozenset[int]:
@@ -144,6 +125,7 @@ class Job:
     def key_hash(self) -> str:
         """Hash of configuration, code and data: the same key means the same rows."""
         facts = {name: value for name, value in self.config.items() if name not in NOT_IN_KEY}
+        facts["data"] = {name: value for name, value in self.config["data"].items() if name != "path"}  # wherever it is
         facts |= {"code": code_hash(self), "data manifest": self.images.manifest_hash()}
         facts |= {"torch": torch.__version__, "device": self.device.type}
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,34 +1,20 @@
 """The folder of one run: parts while it runs, tables when it is done. A part is there whole or not at all."""
 
 import json
-import os
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from torch import Tensor
 
 from watermark.errors import UserError
 from watermark.evaluation.cells import Measured
 from watermark.evaluation.job import Job, Unit
+from watermark.evaluation.parts import COSTS, merge_parts, write_json, write_table
 from watermark.evaluation.records import arrow_schema
 from watermark.pixels import to_image
 
-COSTS = pa.schema(
-    [
-        ("unit", pa.string()),
-        ("scheme", pa.string()),
-        ("stage", pa.string()),
-        ("attack", pa.string()),
-        ("images", pa.int64()),
-        ("pixels", pa.int64()),
-        ("seconds", pa.float64()),
-        ("peak_bytes", pa.int64()),
-    ]
-)
 THUMBNAIL = 512  # px, long side of the pictures that the report shows
 
 
@@ -68,8 +54,8 @@ class RunStore:
         """Write a unit's costs, then its rows; the rows make it count."""
         rows = pa.Table.from_pylist([asdict(row) for row in measured.rows], schema=arrow_schema())
         costs = pa.Table.from_pylist(measured.costs, schema=COSTS)
-        _write_table(costs, self.parts / f"{unit.name}.costs.parquet")
-        _write_table(rows, self._rows_path(unit))
+        write_table(costs, self.parts / f"{unit.name}.costs.parquet")
+        write_table(rows, self._rows_path(unit))
 
     def keep_pictures(self, scheme: str, image: str, pictures: dict[str, Tensor]) -> None:
         """Small pictures for the report: original, marked, ten times the residual, attacked."""
@@ -84,33 +70,8 @@ class RunStore:
             thumbnail.save(path, quality=85)
 
     def merge(self, job: Job) -> int:
-        """Parts to ``rows.parquet`` and ``costs.parquet``, streamed in the order of the units; how many rows."""
-        units = [unit for unit in job.units if self.has(unit)]
-        _stream(self.folder / "rows.parquet", arrow_schema(), (self._rows_path(unit) for unit in units))
-        costs = (self.parts / f"{unit.name}.costs.parquet" for unit in units)
-        _stream(self.folder / "costs.parquet", COSTS, costs)
-        return pq.read_metadata(self.folder / "rows.parquet").num_rows
+        """Parts to ``rows.parquet`` and ``costs.parquet``, in the order of the units; how many rows."""
+        return merge_parts(self.folder, [unit for unit in job.units if self.has(unit)])
 
     def _rows_path(self, unit: Unit) -> Path:
         return self.parts / f"{unit.name}.rows.parquet"
-
-
-def _stream(path: Path, schema: pa.Schema, parts: Iterable[Path]) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.partial")
-    with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
-        for part in parts:
-            writer.write_table(pq.read_table(part, schema=schema))
-    temporary.replace(path)
-
-
-def _write_table(table: pa.Table, path: Path) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.partial")
-    pq.write_table(table, temporary, compression="zstd")
-    temporary.replace(path)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON, whole or not at all."""
-    temporary = path.with_suffix(f".{os.getpid()}.partial")
-    temporary.write_text(json.dumps(content, indent=2, default=str, allow_nan=False) + "\n")
-    temporary.replace(path)

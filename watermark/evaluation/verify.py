@@ -1,20 +1,25 @@
 """Take a finished run at its word: measure random cells again and compare the rows."""
 
-import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 
 from watermark.errors import UserError
 from watermark.evaluation.agreement import differences, rounding
 from watermark.evaluation.cells import UnitRun
-from watermark.evaluation.job import Cell, Job, Unit
+from watermark.evaluation.gather import finished, units
+from watermark.evaluation.job import Cell, Job
+from watermark.evaluation.manifest import read_manifest
+from watermark.evaluation.parts import read_table
+from watermark.evaluation.plan import Unit
 from watermark.evaluation.provenance import device_name, versions
+from watermark.evaluation.rebuild import trusted
+from watermark.evaluation.records import arrow_schema
 
 
 @dataclass
@@ -38,39 +43,45 @@ class Verification:
     notes: list[str] = field(default_factory=list)
 
 
-def verify(run_dir: Path, cells: int = 5, seed: int | None = None) -> Verification:
+def verify(
+    run_dir: Path,
+    cells: int = 5,
+    seed: int | None = None,
+    *,
+    pictures: Path | None = None,
+    own: Sequence[Path] = (),
+) -> Verification:
     """Measure ``cells`` random cells of the run again.
 
+    Args:
+        run_dir: the folder of a run; it may be a stranger's.
+        cells: how many.
+        seed: of the choice; None: another one every time.
+        pictures: where the photographs are, if the run measured a folder.
+        own: further configuration folders of the user.
+
     Raises:
-        UserError: if the folder is no run, or its pictures are not the same any more.
+        UserError: if the folder is no run, its pictures are not the same any more, or it names what the configuration
+            of this machine does not.
     """
-    manifest_path = run_dir / "manifest.json"
-    if not manifest_path.exists():
-        raise UserError(f"{run_dir}: expected a run folder with a manifest.json")
     if cells < 1:
         raise UserError(f"--cells: expected at least 1, got {cells}")
-    manifest = json.loads(manifest_path.read_text())
-    job = Job(manifest["config"])
-    if job.images.manifest_hash() != manifest["data"]["manifest_hash"]:
+    manifest = read_manifest(run_dir)
+    done = finished(run_dir, units(manifest))
+    if not done:
+        raise UserError(f"{run_dir}: expected finished parts, found none")
+    try:
+        job = Job(trusted(manifest["config"], own, pictures))
+    except ValueError as error:
+        raise UserError(f"{run_dir}: {str(error).splitlines()[0]}") from None
+    if job.images.manifest_hash() != manifest["data"].get("manifest_hash"):
         raise UserError(f"{run_dir}: the pictures are not those of the run any more")
     result = Verification(exact=_same_machine(manifest, job), notes=_changes(manifest, job))
     rng = np.random.default_rng(secrets.randbits(64) if seed is None else seed)
-    done = [unit for path in sorted((run_dir / "parts").glob("*.rows.parquet")) if (unit := _unit(path, job))]
-    if not done:
-        raise UserError(f"{run_dir}: expected finished parts, found none")
     for _ in range(cells):
         unit, cell = done[rng.integers(len(done))], job.cells[rng.integers(len(job.cells))]
         _compare(run_dir, job, unit, cell, result)
     return result
-
-
-def _unit(path: Path, job: Job) -> Unit | None:
-    """What a part holds, from its name: batches of the device that the run was made on, not of this one."""
-    scheme, place, count = path.name.removesuffix(".rows.parquet").rsplit("-", 2)
-    if scheme not in job.config["schemes"] or not (place.isdecimal() and count.isdecimal()):
-        return None
-    indices = tuple(range(int(place), int(place) + int(count)))
-    return Unit(scheme, indices) if indices and indices[-1] < len(job.images.infos) else None
 
 
 def _same_machine(manifest: dict[str, Any], job: Job) -> bool:
@@ -81,7 +92,9 @@ def _same_machine(manifest: dict[str, Any], job: Job) -> bool:
 
 def _changes(manifest: dict[str, Any], job: Job) -> list[str]:
     now = versions()
-    changed = [f"{name} {was} -> {now.get(name)}" for name, was in manifest["versions"].items() if now.get(name) != was]
+    changed = [
+        f"{name} {was} -> {now.get(name)}" for name, was in manifest.get("versions", {}).items() if now.get(name) != was
+    ]
     if job.key_hash != manifest["job_key"]:
         changed.insert(0, "the code, a library or the device is not the one that the run was made with")
     return changed
@@ -92,7 +105,7 @@ def _compare(run_dir: Path, job: Job, unit: Unit, cell: Cell, result: Verificati
     torch.set_num_threads(1 if job.device.type == "cpu" else threads)  # as the run's workers do
     again = UnitRun(job, unit, job.marker(unit.scheme)).measure(lambda: None, [cell]).rows
     torch.set_num_threads(threads)
-    table = pq.read_table(run_dir / "parts" / f"{unit.name}.rows.parquet").to_pylist()
+    table = read_table(run_dir / "parts" / f"{unit.name}.rows.parquet", arrow_schema()).to_pylist()
     kept = {_name(row): row for row in table if (row["attack"], row["strength"]) == (cell.name, cell.strength)}
     result.cells += 1
     for row in map(asdict, again):

@@ -6,12 +6,12 @@
 """
 
 import json
-import os
 from pathlib import Path
 
 from rich.table import Table
 
 from watermark.evaluation.aggregate import Json, load_run
+from watermark.evaluation.parts import write_text
 from watermark.report.compare import Comparison, compare_runs
 from watermark.report.data import report_data, schema
 from watermark.report.evidence import robustness_evidence
@@ -46,9 +46,7 @@ def build_report(run_dir: Path) -> Path:
         "report.html": render(data, samples(run)),
     }
     for name, text in outputs.items():
-        temporary = run.path / f".{name}.{os.getpid()}"
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(run.path / name)
+        write_text(run.path / name, text)
     return run.path / "report.html"
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -25,6 +26,8 @@ from watermark.transforms.jnd import texture_mask
 FLAT = 2.5
 """``texture_mask`` (deviation in grey levels, plus two) below which an area is flat."""
 WEIGHTS = Path(__file__).with_name("weights")
+LARGEST_SIZE = 4096
+"""Of a number in the header of a weights file."""
 
 
 class Learned(LatticeScheme):
@@ -149,6 +152,18 @@ def weights_file(weights: str) -> Path:
     return path
 
 
+def _sizes(header: str) -> dict[str, Any]:
+    """The architecture in a weights file, which may be a stranger's: numbers and pairs of them, none large."""
+    told = json.loads(header)
+    if not isinstance(told, dict):
+        raise ValueError("expected an object in the header of the weights")
+    for name, value in told.items():
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= LARGEST_SIZE:
+                raise ValueError(f"{name!a:.40} in the header of the weights: expected a number, got {number!a:.40}")
+    return told
+
+
 def load_core(path: Path, message_bits: int) -> LatticeMark:
     """The trained mark of a weights file; its architecture is written in the file's header.
 
@@ -159,6 +174,10 @@ def load_core(path: Path, message_bits: int) -> LatticeMark:
         header = file.metadata() or {}
         if "lattice_mark" not in header:
             raise ValueError(f"{path.name} holds no weights of the learned scheme")
-        core = LatticeMark(**{**json.loads(header["lattice_mark"]), "message_bits": message_bits})
-        core.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118 - no dict
+        try:
+            core = LatticeMark(**{**_sizes(header["lattice_mark"]), "message_bits": message_bits})
+            core.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118 - no dict
+        except (TypeError, RuntimeError, RecursionError) as error:
+            said = str(error).splitlines()[0]
+            raise ValueError(f"{path.name} holds no weights of the learned scheme: {said}") from None
     return core.requires_grad_(False).eval()

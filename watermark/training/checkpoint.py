@@ -1,12 +1,15 @@
 """Checkpoints that survive a kill at any moment, and a moving average of the weights."""
 
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
+
+from watermark.errors import UserError
 
 
 def save_atomically(state: dict[str, Any], path: Path) -> None:
@@ -20,9 +23,22 @@ def save_atomically(state: dict[str, Any], path: Path) -> None:
     beside.replace(path)
 
 
-def load(path: Path) -> dict[str, Any]:
-    """Read a checkpoint on the CPU; nothing but tensors and plain values is accepted."""
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+def load(path: Path, *needed: str) -> dict[str, Any]:
+    """Read a checkpoint on the CPU; nothing but tensors and plain values is accepted.
+
+    Args:
+        path: of the file; it may be a stranger's.
+        needed: entries that it must have.
+
+    Raises:
+        UserError: if it is no checkpoint, or holds anything else.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, LookupError, pickle.UnpicklingError):
+        raise UserError(f"{path}: expected a checkpoint of tensors and plain values") from None
+    if not isinstance(state, dict) or any(name not in state for name in needed):
+        raise UserError(f"{path}: expected a checkpoint with {', '.join(needed) or 'named entries'}")
     return state
 
 

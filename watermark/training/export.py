@@ -28,16 +28,16 @@ def export(run: Path, out: Path, checkpoint: str = "best.pt", sharpen_mask: floa
         sharpen_mask: added to the mask's exponents: more moves the mark from flat areas into texture, whatever the
             training loss thought of it; the eye has the last word.
     """
-    state = load(run / checkpoint)
-    config = OmegaConf.load(run / "config.yaml")
-    settings: dict[str, Any] = OmegaConf.to_container(config.model.core)  # type: ignore[assignment]
+    state = load(run / checkpoint, "values", "step")
+    config: Any = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))  # interpolations stay text
+    settings: dict[str, Any] = config["model"]["core"]
     settings.pop("_target_")  # the header holds plain settings: nothing in a weights file names code to run
     values = {name.removeprefix("core."): value.float().contiguous() for name, value in state["values"].items()}
     values["mask.exponent"] = values["mask.exponent"] + sharpen_mask
     header = {
         "lattice_mark": json.dumps(settings, sort_keys=True),
         "step": str(state["step"]),
-        "name": config.name,
+        "name": str(config["name"]),
         "sharpen_mask": str(sharpen_mask),
     }
     save_file(values, str(out), metadata=header)

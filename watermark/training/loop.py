@@ -241,7 +241,7 @@ class Trainer:
         path = self.folder / LAST
         if not path.exists():
             return
-        state = load(path)
+        state = load(path, "seed", "model", "optimiser", "average", "curriculum", "noise", "random", "step", "best")
         if state["seed"] != self.seed:
             raise UserError(f"{path} was begun with seed {state['seed']}, got seed {self.seed}; give another folder")
         self.model.load_state_dict(state["model"])

@@ -1,10 +1,9 @@
 """What of the planned work is in the report: units, pictures with and without a mark, cells that lack some."""
 
-import json
-
 import pandas as pd
 
 from watermark.evaluation.aggregate import Json, Run
+from watermark.evaluation.manifest import read_progress
 from watermark.report.wording import count, plural
 
 
@@ -41,8 +40,7 @@ def unfinished(run: Run) -> Json | None:
 
 def progress(run: Run) -> Json:
     """What ``progress.json`` of the run folder says."""
-    path = run.path / "progress.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+    return read_progress(run.path)
 
 
 def missing(run: Run) -> list[Json]:

@@ -1,0 +1,113 @@
+"""Weights, checkpoints and training folders that a stranger wrote: numbers are read, nothing is run."""
+
+import json
+import os
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from attacks.autoencoder import load_autoencoder
+from attacks.surrogate import load_surrogate
+from watermark.errors import UserError
+from watermark.schemes.learned import Learned
+from watermark.training import export
+from watermark.training.checkpoint import load
+
+
+class Touch:
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+HEADERS = {
+    "code": {"_target_": "os.system", "command": "true"},
+    "no such setting": {"weights": 3},
+    "text": {"width": "__import__('os')"},
+    "huge": {"tile": 10**9},
+    "huge in a pair": {"pilot_band": [0.1, 1e99]},
+    "not a number": {"low": float("nan")},
+    "other sizes": {"width": 7},
+}
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+def test_a_header_of_weights_is_numbers_of_a_network_of_ours(tmp_path, kind):
+    file = tmp_path / "mine.safetensors"
+    save_file({"a": torch.zeros(1)}, str(file), metadata={"lattice_mark": json.dumps(HEADERS[kind])})
+    with pytest.raises(ValueError, match="weights") as raised:
+        Learned(key=1, weights=str(file))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("header", ["[1]", "{", "[" * 100_000, "null"], ids=["list", "cut", "deep", "null"])
+def test_a_broken_header_is_one_line(tmp_path, header):
+    file = tmp_path / "mine.safetensors"
+    save_file({"a": torch.zeros(1)}, str(file), metadata={"lattice_mark": header})
+    with pytest.raises(ValueError, match=r"weights|header|Expecting") as raised:
+        Learned(key=1, weights=str(file))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("read", [load_autoencoder, load_surrogate])
+@pytest.mark.parametrize(
+    "sizes", [{"width": "10000000", "latent": "8"}, {"width": "x"}, {"width": "-1", "latent": "1"}]
+)
+def test_a_network_of_an_attack_does_not_take_the_memory_that_a_file_claims(tmp_path, read, sizes):
+    file = tmp_path / "mine.safetensors"
+    save_file({"a": torch.zeros(1)}, str(file), metadata=sizes)
+    with pytest.raises(ValueError, match="weights"):
+        read(file)
+    file.write_bytes(b"no weights")
+    with pytest.raises(ValueError, match="weights"):
+        read(file)
+
+
+def test_a_checkpoint_runs_nothing(tmp_path):
+    torch.save({"values": Touch(tmp_path / "made")}, tmp_path / "last.pt")
+    with pytest.raises(UserError, match="expected a checkpoint of tensors and plain values"):
+        load(tmp_path / "last.pt")
+    assert not (tmp_path / "made").exists()
+    torch.load(tmp_path / "last.pt", weights_only=False)
+    assert (tmp_path / "made").exists()  # so it would have
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"garbage" * 100])
+def test_a_broken_checkpoint_is_one_line(tmp_path, content):
+    (tmp_path / "last.pt").write_bytes(content)
+    with pytest.raises(UserError, match="expected a checkpoint"):
+        load(tmp_path / "last.pt")
+
+
+def test_a_checkpoint_that_lacks_what_is_needed_is_one_line(tmp_path):
+    torch.save({"values": {}}, tmp_path / "last.pt")
+    assert load(tmp_path / "last.pt", "values") == {"values": {}}
+    with pytest.raises(UserError, match="expected a checkpoint with values, step"):
+        load(tmp_path / "last.pt", "values", "step")
+
+
+def test_what_is_exported_holds_no_variable_of_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET_OF_MINE", "hunter2")
+    torch.save({"values": {"core.mask.exponent": torch.zeros(2)}, "step": 1}, tmp_path / "best.pt")
+    (tmp_path / "config.yaml").write_text(
+        "name: ${oc.env:SECRET_OF_MINE}\nmodel: {core: {_target_: x, width: '${oc.env:SECRET_OF_MINE}'}}\n"
+    )
+    export.export(tmp_path, tmp_path / "out.safetensors")
+    written = (tmp_path / "out.safetensors").read_bytes()
+    assert b"SECRET_OF_MINE" in written
+    assert b"hunter2" not in written
+
+
+def test_nothing_of_ours_unpickles():
+    from pathlib import Path
+
+    root = Path(__file__).resolve().parents[2]
+    for path in [*root.glob("watermark/**/*.py"), *root.glob("attacks/**/*.py")]:
+        text = path.read_text()
+        assert "import pickle" not in text or path.name == "checkpoint.py", path  # for the name of its error
+        assert "weights_only=False" not in text, path
+        for call in text.split("torch.load(")[1:]:
+            assert "weights_only=True" in call.split("\n")[0], path

@@ -1,0 +1,160 @@
+"""Read what a run folder says of itself. Somebody may have sent it: every value is checked, and no object is built."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from watermark.errors import UserError
+
+Json = dict[str, Any]
+
+MAX_BYTES = 64 * 2**20
+"""Of a JSON file in a run folder; ten thousand pictures take 2 MiB."""
+NAME = re.compile(r"(?!\.)[^/\\]{1,100}")
+"""Names of schemes and attacks: they become parts of file names."""
+WHOLE, NUMBER, TEXT, FLAG = (int,), (int, float), (str,), (bool,)
+MAYBE = (type(None),)
+
+_PICTURE = {"id": TEXT, "class": TEXT, "width": WHOLE, "height": WHOLE, "sha256": TEXT}
+_CONFIG = {
+    "seed?": WHOLE,
+    "batch_size?": WHOLE,
+    "false_positive_rate?": NUMBER,
+    "device?": TEXT,
+    "unmarked?": WHOLE + MAYBE,
+    "samples?": WHOLE,
+    "perceptual?": [TEXT],
+    "keep_logits?": FLAG,
+    "suite_name?": TEXT,
+    "schemes?": (dict, list, type(None)),
+    "suite?": (dict, str, type(None)),
+    "data?": dict,
+    "codec?": dict,
+}
+_ATTACK = {
+    "class?": TEXT,
+    "parameter?": TEXT + MAYBE,
+    "sweep?": [NUMBER + MAYBE],
+    "unit?": TEXT,
+    "harder?": TEXT + MAYBE,
+    "geometric?": FLAG,
+    "differentiable?": FLAG,
+    "version?": WHOLE,
+    "reproduces?": TEXT,
+    "identity?": NUMBER + MAYBE,
+}
+_SCHEME = {
+    "class?": TEXT,
+    "message_bits?": WHOLE,
+    "target_psnr?": NUMBER + MAYBE,
+    "settings?": dict,
+    "weights_sha256?": TEXT + MAYBE,
+}
+_SHAPE = {
+    "job_key": TEXT,
+    "config": _CONFIG,
+    "command?": TEXT + MAYBE,
+    "git?": {"commit?": TEXT + MAYBE, "dirty?": FLAG + MAYBE},
+    "versions?": {"*": TEXT + MAYBE},
+    "device?": TEXT + MAYBE,
+    "rounding?": TEXT,
+    "threads?": WHOLE + MAYBE,
+    "seeds?": {"*": WHOLE},
+    "wall_seconds?": NUMBER + MAYBE,
+    "data": {"name?": TEXT + MAYBE, "manifest_hash?": TEXT + MAYBE, "images": [_PICTURE]},
+    "schemes": {"*": _SCHEME},
+    "attacks": {"*": _ATTACK},
+    "layout?": {"*": WHOLE + TEXT + MAYBE},
+    "false_positive_rate": NUMBER,
+    "perceptual?": {"*": (str, int, float, type(None), dict)},
+}
+_PROGRESS = {"units": WHOLE, "units_done": WHOLE, "rows?": WHOLE, "wall_seconds_of_last_call?": NUMBER}
+
+
+def read_manifest(run_dir: Path) -> Json:
+    """The manifest of a run folder.
+
+    Raises:
+        UserError: if there is none, or it is not of the shape that a run writes; says where.
+    """
+    path = run_dir / "manifest.json"
+    if not path.is_file():
+        raise UserError(f"expected a run directory with manifest.json, got {run_dir}")
+    found = read_json(path, _SHAPE)
+    names_are_plain(path, (*found["schemes"], *found["attacks"]))
+    if not 0 < found["false_positive_rate"] < 1:
+        raise UserError(f"{path}: false_positive_rate: expected a number between 0 and 1")
+    return found
+
+
+def read_progress(run_dir: Path) -> Json:
+    """What ``progress.json`` says, ``{}`` where there is none."""
+    path = run_dir / "progress.json"
+    return read_json(path, _PROGRESS) if path.is_file() else {}
+
+
+def read_json(path: Path, shape: Any) -> Json:
+    """A JSON file of a known shape.
+
+    Raises:
+        UserError: in one line, for whatever is wrong with it.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UserError(f"{path}: expected at most {MAX_BYTES >> 20} MiB, got {path.stat().st_size >> 20}")
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
+        raise UserError(f"{path}: cannot be read as JSON: {reason}") from None
+    if wrong := _wrong(found, shape, ""):
+        raise UserError(f"{path}: {wrong}")
+    return found
+
+
+def names_are_plain(path: Path, names: Iterable[str]) -> None:
+    """Names of schemes and attacks, which become file names.
+
+    Raises:
+        UserError: if one could lead out of the run folder, or drive a terminal.
+    """
+    for name in names:
+        if not (NAME.fullmatch(name) and name.isprintable()):
+            raise UserError(f"{path}: expected a name that can be part of a file name, got {name!a:.80}")
+
+
+def _wrong(value: Any, shape: Any, where: str) -> str | None:
+    """What is wrong with ``value``, or None."""
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return _expected(where, "a list", value)
+        return next(filter(None, (_wrong(item, shape[0], f"{where}[{i}]") for i, item in enumerate(value))), None)
+    if not isinstance(shape, dict):
+        kinds = shape if isinstance(shape, tuple) else (shape,)
+        fits = isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds)
+        return None if fits else _expected(where, " or ".join(_WORDS[kind] for kind in kinds), value)
+    if not isinstance(value, dict):
+        return _expected(where, "an object", value)
+    if "*" in shape:
+        found = (_wrong(item, shape["*"], f"{where}.{name!a:.80}") for name, item in value.items())
+        return next(filter(None, found), None)
+    for key, kind in shape.items():
+        name = key.removesuffix("?")
+        inside = f"{where}.{name}" if where else name
+        if name in value:
+            if said := _wrong(value[name], kind, inside):
+                return said
+        elif not key.endswith("?"):
+            return f"{inside} is missing"
+    return None
+
+
+_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", dict: "an object"} | {
+    list: "a list",
+    type(None): "null",
+}
+
+
+def _expected(where: str, what: str, value: Any) -> str:
+    return f"{where or 'the file'}: expected {what}, got {json.dumps(value)[:60]}"
