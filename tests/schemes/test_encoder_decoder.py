@@ -2,9 +2,11 @@ import pytest
 import torch
 from torch import nn
 
+from watermark.schemes.block_pair import BlockPair
 from watermark.schemes.encoder_decoder import HiddenPair, StegaStampPair
+from watermark.schemes.lattice_mark import scaled
 
-PAIRS = [HiddenPair(8, 32, 8, 1), StegaStampPair(8, 32, 8)]
+PAIRS = [HiddenPair(8, 32, 8, 1), StegaStampPair(8, 32, 8), BlockPair(8, 32)]
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: type(pair).__name__)
@@ -47,3 +49,22 @@ def test_a_pair_learns_a_loud_mark(build, reached):
 def test_a_frame_that_cannot_be_halved_four_times_is_refused():
     with pytest.raises(ValueError, match="multiple of 16"):
         HiddenPair(8, 40)
+
+
+def test_a_block_pair_reads_before_any_training():
+    """Its start is spread spectrum with a matched filter: 32 bits of a loud mark on rough pictures, averages unset."""
+    torch.manual_seed(0)
+    pair = BlockPair(32, 128)
+    images, message = torch.rand(8, 3, 128, 128) * 0.4 + 0.3, torch.rand(8, 32) < 0.5
+    marked = images + scaled(pair.residual(images, message), torch.full((8,), 24.0))
+    assert float(((pair.read(marked) > 0) == message).float().mean()) > 0.95
+
+
+def test_cosine_blocks_go_there_and_back():
+    pair, images = BlockPair(8, 32), torch.rand(2, 3, 32, 48)
+    torch.testing.assert_close(pair.synthesise(pair.analyse(images)), images * 2 - 1, atol=1e-5, rtol=0)
+
+
+def test_a_block_pair_needs_a_channel_for_each_sign():
+    with pytest.raises(ValueError, match="spread must be at least 2"):
+        BlockPair(8, 32, spread=1)

@@ -13,10 +13,11 @@ from attacks.resize import Resize
 from attacks.rotation import Flip, Rotation
 from watermark.images import to_8bit
 from watermark.metrics.psnr import psnr
-from watermark.schemes.learned import WEIGHTS, Learned
+from watermark.schemes.learned import Learned
+from watermark.schemes.weights_file import WEIGHTS
 from watermark.training.losses import total_correlation
 
-NAMES = sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
+NAMES = sorted(path.stem for path in WEIGHTS.glob("learned*.safetensors"))
 ATTACKS = {
     "nothing": lambda x: x,
     "jpeg 50": Jpeg(50),
@@ -111,7 +112,7 @@ def test_weights_of_something_else_are_refused(tmp_path):
 
     path = Path(tmp_path) / "other.safetensors"
     save_file({"weight": torch.zeros(1)}, str(path))
-    with pytest.raises(ValueError, match="no weights of the learned scheme"):
+    with pytest.raises(ValueError, match="holds no weights of lattice_mark"):
         Learned(key=0, weights=str(path))
 
 

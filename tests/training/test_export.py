@@ -1,10 +1,15 @@
+import pytest
 import torch
 from omegaconf import OmegaConf
 
 from tests.training.tiny import tiny_trainer
-from watermark.schemes.learned import load_core
+from watermark.schemes.block_pair import BlockPair
+from watermark.schemes.lattice_mark import LatticeMark
+from watermark.schemes.pair import PairScheme
+from watermark.schemes.weights_file import read_weights
 from watermark.training.checkpoint import save_atomically
 from watermark.training.export import export
+from watermark.training.pairs import PairTraining
 
 
 def test_what_is_exported_is_what_was_trained(tmp_path):
@@ -23,9 +28,35 @@ def test_what_is_exported_is_what_was_trained(tmp_path):
     config = {"name": "tiny", "model": {"core": {"_target_": "ignored.Name", **settings}}}
     OmegaConf.save(OmegaConf.create(config), tmp_path / "config.yaml")
     digest = export(tmp_path, tmp_path / "tiny.safetensors", sharpen_mask=0.5)
-    core = load_core(tmp_path / "tiny.safetensors", 40)
+    core = read_weights(str(tmp_path / "tiny.safetensors"), ["lattice_mark"]).load(LatticeMark, message_bits=40)
     assert len(digest) == 64
     assert core.message_bits == 40
     for name, value in core.state_dict().items():
         wanted = trainer.average.module.state_dict()[f"core.{name}"] + (0.5 if name == "mask.exponent" else 0)
         torch.testing.assert_close(value, wanted)
+
+
+@pytest.fixture
+def pair_run(tmp_path):
+    """The folder of a training run of a small pair, and its averaged weights."""
+    torch.manual_seed(0)
+    model = PairTraining(BlockPair(8, 32))
+    save_atomically({"step": 1, "score": 0.5, "values": model.state_dict()}, tmp_path / "best.pt")
+    pair = {"_target_": "watermark.schemes.block_pair.BlockPair", "message_bits": 8, "frame": 32}
+    OmegaConf.save(OmegaConf.create({"name": "tiny", "model": {"pair": pair}}), tmp_path / "config.yaml")
+    return tmp_path, model.pair
+
+
+def test_an_exported_pair_is_a_scheme_that_reads_as_the_trained_one_did(pair_run):
+    run, pair = pair_run
+    digest = export(run, run / "tiny.safetensors")
+    scheme = PairScheme(str(run / "tiny.safetensors"), key=0, grid=1)
+    assert scheme.weights_sha256 == digest
+    assert scheme.message_bits == 8
+    images = torch.rand(2, 3, 32, 32)
+    torch.testing.assert_close(scheme.decode(images).logits, pair.eval().read(images))
+
+
+def test_a_pair_has_no_mask_to_sharpen(pair_run):
+    with pytest.raises(ValueError, match="no mask"):
+        export(pair_run[0], pair_run[0] / "tiny.safetensors", sharpen_mask=0.5)

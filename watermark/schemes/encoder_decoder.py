@@ -5,6 +5,7 @@ no pilot and no search: whatever geometry they survive, they have to learn.
 """
 
 from abc import ABC, abstractmethod
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -61,10 +62,10 @@ class HiddenPair(Pair):
 
     def __init__(self, message_bits: int = 30, frame: int = 128, width: int = 64, depth: int = 4) -> None:
         super().__init__(message_bits, frame)
-        self.before = nn.Sequential(*(_block(3 if i == 0 else width, width) for i in range(depth)))
-        self.after = nn.Sequential(_block(width + message_bits + 3, width), nn.Conv2d(width, 3, 1))
-        body = [_block(3 if i == 0 else width, width) for i in range(depth + 2)]
-        self.decoder = nn.Sequential(*body, _block(width, message_bits), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.before = nn.Sequential(*(Block(3 if i == 0 else width, width) for i in range(depth)))
+        self.after = nn.Sequential(Block(width + message_bits + 3, width), nn.Conv2d(width, 3, 1))
+        body = [Block(3 if i == 0 else width, width) for i in range(depth + 2)]
+        self.decoder = nn.Sequential(*body, Block(width, message_bits), nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.last = nn.Linear(message_bits, message_bits)
 
     def encode(self, images: Tensor, signs: Tensor) -> Tensor:
@@ -131,8 +132,22 @@ class StegaStampPair(Pair):
         return self.last(self.decoder(straight * 2 - 1))
 
 
-def _block(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU())
+class Block(nn.Sequential):
+    """Convolution that keeps the size, normalisation, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3) -> None:
+        convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+        super().__init__(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+    @property
+    def weight(self) -> Tensor:
+        """Of the convolution, ``(outputs, inputs, kernel, kernel)``."""
+        return cast(nn.Conv2d, self[0]).weight
+
+    @property
+    def shift(self) -> Tensor:
+        """What the normalisation adds before the ReLU, ``(outputs,)``."""
+        return cast(nn.BatchNorm2d, self[1]).bias
 
 
 def _strided(inputs: int, widths: tuple[int, ...]) -> list[nn.Module]:

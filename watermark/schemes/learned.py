@@ -6,28 +6,21 @@ the energy goes, how much each place may move, how lines are weighed by what the
 objections are answered. No weight knows any key, so one set of weights serves every key.
 """
 
-import hashlib
-import json
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from watermark.keys import Key
 from watermark.schemes.base import Readout
 from watermark.schemes.lattice_mark import LatticeMark, Layout, working_copy
 from watermark.schemes.lattice_scheme import CANONICAL, LatticeScheme
+from watermark.schemes.weights_file import read_weights
 from watermark.synchronization import MARGIN, Alignment, Spectrum, Synchronizer, spectra
 from watermark.transforms.jnd import texture_mask
 
 FLAT = 2.5
 """``texture_mask`` (deviation in grey levels, plus two) below which an area is flat."""
-WEIGHTS = Path(__file__).with_name("weights")
-LARGEST_SIZE = 4096
-"""Of a number in the header of a weights file."""
 
 
 class Learned(LatticeScheme):
@@ -59,9 +52,8 @@ class Learned(LatticeScheme):
         if rounds < 0:
             raise ValueError(f"rounds must be at least 0, got {rounds}")
         self.rounds = rounds
-        file = weights_file(weights)
-        self.core = load_core(file, message_bits)
-        self.weights_sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        file = read_weights(weights, ["lattice_mark"])
+        self.core, self.weights_sha256 = file.load(LatticeMark, message_bits=message_bits), file.sha256
         self.tile = self.core.tile
         self._layout = self.core.layout(key)
         data = self.core.lines[~self._layout.is_pilot].numpy()
@@ -130,54 +122,3 @@ class Learned(LatticeScheme):
         both, turned = luma_plane.plus(planes[1]), luma_plane.plus(planes[1], -1.0)  # colour after a turn of the hue
         fast, search = partial(sync.fast, likely_scales=scales), partial(sync.search_unaided, likely_scales=scales)
         return sync.deepen(first, ((both, fast), (turned, fast), (luma_plane, search), (both, search)))
-
-
-def _opened(path: Path) -> safe_open:
-    try:
-        return safe_open(str(path), framework="pt")
-    except SafetensorError as error:
-        raise ValueError(f"{path.name} is no safetensors file: {error}") from None
-
-
-def weights_file(weights: str) -> Path:
-    """Where the weights of a name, or of a path to a ``.safetensors`` file, lie.
-
-    Raises:
-        ValueError: if there is no such file.
-    """
-    path = Path(weights) if weights.endswith(".safetensors") else WEIGHTS / f"{weights}.safetensors"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in WEIGHTS.glob("*.safetensors")))
-        raise ValueError(f"no weights {weights!r}; expected a path to a .safetensors file or one of: {known}")
-    return path
-
-
-def _sizes(header: str) -> dict[str, Any]:
-    """The architecture in a weights file, which may be a stranger's: numbers and pairs of them, none large."""
-    told = json.loads(header)
-    if not isinstance(told, dict):
-        raise ValueError("expected an object in the header of the weights")
-    for name, value in told.items():
-        for number in value if isinstance(value, list) else [value]:
-            if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= LARGEST_SIZE:
-                raise ValueError(f"{name!a:.40} in the header of the weights: expected a number, got {number!a:.40}")
-    return told
-
-
-def load_core(path: Path, message_bits: int) -> LatticeMark:
-    """The trained mark of a weights file; its architecture is written in the file's header.
-
-    Raises:
-        ValueError: if the file is not one of this scheme.
-    """
-    with _opened(path) as file:
-        header = file.metadata() or {}
-        if "lattice_mark" not in header:
-            raise ValueError(f"{path.name} holds no weights of the learned scheme")
-        try:
-            core = LatticeMark(**{**_sizes(header["lattice_mark"]), "message_bits": message_bits})
-            core.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118 - no dict
-        except (TypeError, RuntimeError, RecursionError) as error:
-            said = str(error).splitlines()[0]
-            raise ValueError(f"{path.name} holds no weights of the learned scheme: {said}") from None
-    return core.requires_grad_(False).eval()

@@ -19,23 +19,31 @@ log = logging.getLogger(__name__)
 
 
 def export(run: Path, out: Path, checkpoint: str = "best.pt", sharpen_mask: float = 0.0) -> str:
-    """Write the averaged weights of a training run of the ``learned`` model; returns the file's sha256.
+    """Write the averaged weights of a training run, of a ``learned`` model or of a pair; returns the file's sha256.
 
     Args:
         run: folder of the training run.
         out: file to write.
         checkpoint: which of its checkpoints.
-        sharpen_mask: added to the mask's exponents: more moves the mark from flat areas into texture, whatever the
-            training loss thought of it; the eye has the last word.
+        sharpen_mask: added to the exponents of a ``learned`` model's mask: more moves the mark from flat areas into
+            texture, whatever the training loss thought of it; the eye has the last word.
+
+    Raises:
+        ValueError: if ``sharpen_mask`` is given for a model without a mask.
     """
     state = load(run / checkpoint, "values", "step")
     config: Any = OmegaConf.to_container(OmegaConf.load(run / "config.yaml"))  # interpolations stay text
-    settings: dict[str, Any] = config["model"]["core"]
-    settings.pop("_target_")  # the header holds plain settings: nothing in a weights file names code to run
-    values = {name.removeprefix("core."): value.float().contiguous() for name, value in state["values"].items()}
-    values["mask.exponent"] = values["mask.exponent"] + sharpen_mask
+    part = "pair" if "pair" in config["model"] else "core"
+    if sharpen_mask and part == "pair":
+        raise ValueError("a pair has no mask to sharpen")
+    settings: dict[str, Any] = config["model"][part]
+    target = settings.pop("_target_")  # the header holds plain settings: nothing in a weights file names code to run
+    values = {name.removeprefix(f"{part}."): value.float().contiguous() for name, value in state["values"].items()}
+    if part == "core":
+        values["mask.exponent"] = values["mask.exponent"] + sharpen_mask
+    kind = "lattice_mark" if part == "core" else str(target).rpartition(".")[2]
     header = {
-        "lattice_mark": json.dumps(settings, sort_keys=True),
+        kind: json.dumps(settings, sort_keys=True),
         "step": str(state["step"]),
         "name": str(config["name"]),
         "sharpen_mask": str(sharpen_mask),
