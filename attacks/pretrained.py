@@ -175,7 +175,7 @@ def fetch(kind: Any, model: str, **settings: object) -> Any:
     """``from_pretrained`` whose failure says in one line what to do."""
     try:
         return kind.from_pretrained(model, **settings)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a folder that is none is a ValueError to its pipelines
         what = f"expected a folder with a diffusers {kind.__name__}, or its name on a hub that can be reached"
         raise FileNotFoundError(f"{what}; got {model!r}") from error
 

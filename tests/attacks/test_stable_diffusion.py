@@ -1,12 +1,17 @@
 """What a user with a Stable Diffusion folder gets: tiny networks of random weights, but real diffusers classes."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from conftest import CONFIGS
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 
 from attacks.diffusion.latent import DiffusionRegeneration
 from attacks.diffusion.schedule import noise_levels, stable_diffusion
-from attacks.diffusion.stable_diffusion import LatentDiffusion
+from attacks.diffusion.stable_diffusion import LatentDiffusion, load_latent_diffusion
 
 diffusers = pytest.importorskip("diffusers")
 PUBLISHED = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
@@ -99,3 +104,43 @@ def test_a_model_that_predicts_something_else_is_refused(vae, unet):
     scheduler = diffusers.DDIMScheduler(prediction_type="sample")
     with pytest.raises(ValueError, match="'sample'"):
         LatentDiffusion(vae, unet, scheduler, torch.zeros(1, 2, 8))
+
+
+@pytest.fixture(scope="module")
+def pipeline_folder(vae, unet, tmp_path_factory):
+    """What a download of Stable Diffusion 1.4 looks like, a millionth of its size."""
+    transformers = pytest.importorskip("transformers")
+    folder = tmp_path_factory.mktemp("stable-diffusion")
+    words = {token: i for i, token in enumerate(["<|startoftext|>", "<|endoftext|>", "a</w>"])}
+    (folder / "vocab.json").write_text(json.dumps(words))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    tokenizer = transformers.CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=6)
+    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = transformers.CLIPTextConfig(vocab_size=3, max_position_embeddings=6, eos_token_id=1, **sizes)
+    scheduler = diffusers.PNDMScheduler(**PUBLISHED, skip_prk_steps=True, steps_offset=1)
+    text = {"text_encoder": transformers.CLIPTextModel(config).eval(), "tokenizer": tokenizer}
+    unchecked = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    pipeline = diffusers.StableDiffusionPipeline(vae=vae, unet=unet, scheduler=scheduler, **text, **unchecked)
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_a_folder_given_as_the_page_says_becomes_an_attack_on_its_own_schedule(pipeline_folder, photos):
+    override = f"suite.stable_diffusion.build.model.model={pipeline_folder}"
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        added = "+attack/needs_model@suite.stable_diffusion=diffusion"
+        entry = compose(overrides=["+suite=smoke", added, override]).suite.stable_diffusion
+    assert (entry.build.size, entry.build.posterior) == (512, "sample")
+    attack = instantiate(entry.build, size=None)(step=60)  # 512 px is too much for a test's attention layers
+    np.testing.assert_allclose(attack.model.abar, stable_diffusion(), rtol=1e-5)
+    assert attack.model.prompt.shape == (1, 6, 8)
+    images = photos[:1, :, :32, :40]
+    assert attack(images).shape == images.shape
+    assert torch.equal(attack(images), attack(images))
+
+
+def test_a_folder_that_is_none_is_named(tmp_path):
+    pytest.importorskip("transformers")
+    with pytest.raises(FileNotFoundError, match="StableDiffusionPipeline"):
+        load_latent_diffusion(str(tmp_path / "nothing"))
