@@ -32,8 +32,8 @@ FAMILIES = [
     "gaussian_blur median",
     "erase overlay_text splice",
     "combined_geometric combined_photometric combined_degradation combined_all chain_videoseal",
-    "denoise_resample regeneration",
-    "regeneration_rinse2 regeneration_rinse4",
+    "denoise_resample regeneration regeneration_rinse2 regeneration_rinse4",
+    "diffusion diffusion_rinse2 diffusion_rinse4",
     "embedding_attack_short",
 ]
 QUARTERS = [0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2]
@@ -78,6 +78,7 @@ PUBLISHED = {
         "combined_geometric": [0.05, 0.15, 0.25, 0.35, 0.45],
         "combined_all": [0.04, 0.08, 0.12, 0.16, 0.2],
         "chain_videoseal": [80, 60, 40],
+        "diffusion": [40, 80, 120, 160, 200],
         "embedding_attack_short": [2, 4, 6, 8, 12],
     },
     "waves": {
@@ -93,6 +94,9 @@ PUBLISHED = {
         "combined_photometric": [0.05, 0.15, 0.25, 0.35, 0.45],
         "combined_degradation": [0.02, 0.05, 0.15, 0.25, 0.35, 0.45],
         "combined_all": [0.04, 0.08, 0.12, 0.16, 0.2],
+        "diffusion": [40, 80, 120, 160, 200],
+        "diffusion_rinse2": [10, 20, 40, 60, 80, 100],
+        "diffusion_rinse4": [1, 2, 5, 10, 20, 30, 40, 50],
         "embedding_attack": [2, 4, 6, 8],
     },
     "wbench": {
@@ -101,6 +105,7 @@ PUBLISHED = {
         "gaussian_blur": [1, 3, 5, 7, 9],
         "gaussian_noise": [0.02, 0.04, 0.06, 0.08, 0.1],
         "jpeg": [70, 55, 40, 25, 10],
+        "diffusion": [60, 80, 100, 120, 140, 160, 180, 200, 220, 240],
     },
     "videoseal": {
         "flip": [1],
@@ -182,6 +187,15 @@ def ladders(suite: str) -> dict[str, list[float]]:
 def test_ladders_are_the_published_ones(suite):
     found = ladders(suite)
     assert {name: found[name] for name in PUBLISHED[suite]} == PUBLISHED[suite]
+
+
+@pytest.mark.parametrize("suite", ["waves", "wbench"])
+def test_diffusion_runs_at_the_published_size_where_it_is_published(suite):
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        entries = compose(overrides=[f"+suite={suite}"]).suite
+    sizes = {name: entry.build.size for name, entry in entries.items() if name.startswith("diffusion")}
+    assert len(sizes) > 1
+    assert set(sizes.values()) == {512}
 
 
 def test_standard_is_the_25_attacks_with_five_rungs_each():
