@@ -217,7 +217,7 @@ def _file(**settings: object) -> Loop:
     def save_and_load(picture: np.ndarray) -> np.ndarray:
         buffer = io.BytesIO()
         Image.fromarray(picture).save(buffer, **settings)  # type: ignore[arg-type]
-        return np.asarray(Image.open(buffer))
+        return np.asarray(Image.open(buffer, formats=(str(settings["format"]),)))
 
     return save_and_load
 

@@ -7,6 +7,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from watermark.files import metadata
+from watermark.files.modes import CONVERTIBLE, plain, upright
 from watermark.images import to_8bit
 
 Picture = Image.Image | np.ndarray | Tensor
@@ -32,11 +34,12 @@ def unpack(image: Picture) -> tuple[Tensor, Callable[[Tensor], Picture]]:
         TypeError: for anything else, with what was expected and what was given.
     """
     if isinstance(image, Image.Image):
-        return to_tensor(image), lambda marked: _like(image, to_image(marked))
+        flat = ready(image)
+        return to_tensor(flat), lambda marked: like(flat, to_image(marked))
     if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
         return _array_to_tensor(image), _tensor_to_array
     if isinstance(image, Tensor) and image.is_floating_point() and image.ndim == 4:
-        return image, lambda marked: marked
+        return image.float(), lambda marked: marked.to(image.dtype)
     if isinstance(image, np.ndarray | Tensor):
         given = f"{type(image).__name__} {image.dtype} {tuple(image.shape)}"
     else:
@@ -46,15 +49,37 @@ def unpack(image: Picture) -> tuple[Tensor, Callable[[Tensor], Picture]]:
     )
 
 
-def _like(original: Image.Image, marked: Image.Image) -> Image.Image:
-    if original.mode in {"1", "L"}:
-        result = marked.convert("L")
-    elif original.mode in {"LA", "PA", "RGBA"} or "transparency" in original.info:
-        result = marked.convert("LA" if original.mode == "LA" else "RGBA")
-        result.putalpha(original.convert("RGBA").getchannel("A"))
-    else:
-        result = marked
-    result.info = {name: value for name, value in original.info.items() if name not in {"transparency", "palette"}}
+def ready(image: Image.Image) -> Image.Image:
+    """A picture that a mark can be drawn on: upright, 8 bits, L, LA, RGB or RGBA.
+
+    A picture that was opened with Pillow alone and lies on its side is turned, and its orientation set right.
+
+    Raises:
+        ValueError: for CMYK, LAB, YCbCr and more than 8 bits a channel.
+    """
+    if image.mode not in CONVERTIBLE:
+        raise ValueError(
+            f"expected a picture of 8 bits a channel in RGB or grey, got mode {image.mode}; convert it first"
+        )
+    if metadata.KEY in image.info:
+        return plain(image)  # it was loaded upright
+    held = metadata.of(image)
+    if held.orientation == 1:
+        return plain(image)
+    turned = upright(plain(image), held.orientation)
+    true = held.corrected(turned.size)
+    turned.info |= {name: value for name, value in (("exif", true.exif), ("xmp", true.xmp)) if value}
+    for stale in ("XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type APP1"):
+        turned.info.pop(stale, None)
+    return turned
+
+
+def like(original: Image.Image, marked: Image.Image) -> Image.Image:
+    """A marked RGB picture as grey, or with the transparency, of a picture that is ``ready``; and its ``info``."""
+    result = marked.convert("L" if original.mode in {"L", "LA"} else "RGB")
+    if original.mode in {"LA", "RGBA"}:
+        result.putalpha(original.getchannel("A"))
+    result.info = dict(original.info)
     return result
 
 

@@ -10,13 +10,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from watermark import strips
 from watermark.codec import Codec, Layout, Payload
 from watermark.config import build, build_named, check_settings, compose
 from watermark.detection import Detection, Detector
 from watermark.images import to_8bit
 from watermark.keys import Key, derived_key
 from watermark.metrics.psnr import psnr
-from watermark.pixels import Picture, unpack
+from watermark.pixels import Picture, ready, unpack
 from watermark.schemes.base import Readout, Scheme, scale_for_psnr
 from watermark.transforms.color import luma
 
@@ -141,11 +142,14 @@ class Watermarker:
             ValueError: if an ID does not fit the layout, or the picture is too small or out of range.
             TypeError: if it is no picture.
         """
-        images, pack = unpack(image)
+        count = len(image) if isinstance(image, Tensor) and image.ndim else 1
         payloads = [
             Payload(provider, content)
-            for provider, content in zip(_each(provider_id, len(images)), _each(content_id, len(images)), strict=True)
+            for provider, content in zip(_each(provider_id, count), _each(content_id, count), strict=True)
         ]
+        if isinstance(image, Image.Image) and strips.is_large(self.scheme, *image.size):
+            return strips.embed(self.scheme, ready(image), self.codec.encode(payloads), self._home())
+        images, pack = unpack(image)
         return pack(self.embed_batch(self._to_device(images, image), payloads).to(images.device))
 
     @torch.no_grad()
@@ -178,7 +182,10 @@ class Watermarker:
         """
         if isinstance(image, list | tuple):
             return [self.detect(one) for one in image]
-        images, _ = unpack(image)  # type: ignore[arg-type]
+        if isinstance(image, Image.Image) and strips.is_large(self.scheme, *image.size):
+            images = strips.reduced(self.scheme, ready(image))
+        else:
+            images, _ = unpack(image)  # type: ignore[arg-type]
         found = self.detector.detect(self.read(self._to_device(images, image)))
         return found if isinstance(image, Tensor) else found[0]
 
@@ -192,7 +199,12 @@ class Watermarker:
         if isinstance(given, Tensor):
             self.scheme.to(images.device)
             return images
-        return images.to(next((t.device for t in (*self.scheme.parameters(), *self.scheme.buffers())), images.device))
+        return images.to(self._home())
+
+    def _home(self) -> torch.device:
+        """Where the scheme lives."""
+        tensors = (*self.scheme.parameters(), *self.scheme.buffers())
+        return next((tensor.device for tensor in tensors), torch.device("cpu"))
 
 
 def in_grey(images: Tensor, marked: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ def save_and_load(picture: Image.Image, **settings: object) -> Image.Image:
     """What one gets back after ``Image.save(**settings)``."""
     buffer = io.BytesIO()
     picture.save(buffer, **settings)  # type: ignore[arg-type]
-    with Image.open(buffer) as loaded:
+    with Image.open(buffer, formats=(str(settings["format"]),)) as loaded:
         loaded.load()
         return loaded if loaded.mode == "RGB" else loaded.convert("RGB")
 

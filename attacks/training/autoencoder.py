@@ -55,7 +55,7 @@ def load_photos(folder: Path) -> list[Tensor]:
 
 
 def _read(path: Path) -> Tensor:
-    with Image.open(path) as picture:
+    with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as picture:
         return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)
 
 

@@ -29,7 +29,7 @@ def test_one_picture_is_marked_and_found(tmp_path, capsys):
     assert (
         main(["embed", str(tmp_path / "in.png"), str(tmp_path / "out.jpg"), "--provider", "7", "--content", "123"]) == 0
     )
-    assert "provider 7, content 123, PSNR 4" in capsys.readouterr().out
+    assert "provider 7, content 123, PSNR 39." in capsys.readouterr().out
     assert main(["detect", str(tmp_path / "out.jpg")]) == 0
     assert "marked, provider 7, content 123" in capsys.readouterr().out
     assert main(["detect", str(tmp_path / "in.png")]) == 1
@@ -119,3 +119,55 @@ def test_a_key_file_makes_marks_that_only_its_holder_finds(tmp_path):
     assert main(["embed", str(tmp_path / "in.png"), marked, "--provider", "1", "--content", "1", *key]) == 0
     assert main(["detect", marked, *key]) == 0
     assert main(["detect", marked]) == 1
+
+
+def test_two_inputs_of_one_output_are_refused_before_anything_is_touched(tmp_path, capsys):
+    for name, picture in (("a.png", PICTURE), ("a.gif", PICTURE.rotate(180)), ("b.png", PICTURE)):
+        picture.save(tmp_path / name)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for target in (tmp_path, tmp_path / "out"):
+        assert main(["embed", str(tmp_path), str(target), "--provider", "1", "--overwrite"]) == 2
+        assert "would" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_files_that_are_not_looked_at_are_counted_and_an_odd_name_is_printed_harmlessly(tmp_path, capsys):
+    (tmp_path / "phone.heic").write_bytes(b"x")
+    (tmp_path / "bad\x1b[31m\n.png").write_bytes(b"no picture")
+    assert main(["detect", str(tmp_path)]) == 2
+    printed = capsys.readouterr()
+    assert "1 files not looked at (1 .heic" in printed.err
+    assert "\x1b[31m" not in printed.err + printed.out
+    assert "bad\\x1b[31m\\x0a.png: not a picture" in printed.err
+
+
+def test_a_crash_is_never_an_answer(tmp_path, monkeypatch, capsys):
+    PICTURE.save(tmp_path / "in.png")
+    monkeypatch.setattr("watermark.watermarker.Watermarker.load", lambda *_, **__: 1 / 0)
+    assert main(["detect", str(tmp_path / "in.png")]) == 2
+    assert "unexpected ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_an_exception_of_any_type_from_one_picture_ends_in_one_line_and_the_folder_goes_on(folder, monkeypatch, capsys):
+    from watermark.watermarker import Watermarker
+
+    embed = Watermarker.embed
+
+    def fails_once(self, image, *ids):
+        if image.size == PICTURE.size and ids[1] == 5:
+            raise RuntimeError("Failed to decode frame 0\nsecond line")
+        return embed(self, image, *ids)
+
+    monkeypatch.setattr(Watermarker, "embed", fails_once)
+    (folder / "broken.png").unlink()
+    assert main(["embed", str(folder), str(folder / "out"), "--provider", "1", "--content", "5"]) == 2
+    printed = capsys.readouterr()
+    assert "1 of 2 pictures marked" in printed.out
+    assert "RuntimeError (Failed to decode frame 0 second line)" in printed.err
+
+
+def test_the_pixel_limit_is_an_option(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("WATERMARK_MAX_PIXELS", "50000000")
+    PICTURE.save(tmp_path / "in.png")
+    assert main(["detect", str(tmp_path / "in.png"), "--max-pixels", "1000"]) == 2
+    assert "the limit is 0.001 (--max-pixels or WATERMARK_MAX_PIXELS raises it)" in capsys.readouterr().err

@@ -1,7 +1,6 @@
 import multiprocessing
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from identity_fakes import FAKE_CODE, KEY_ID, FakeFound, draw, issue_for_ever
 from PIL import Image
 
+from watermark import files
 from watermark.errors import UserError
 from watermark.identity import Request, issue
 from watermark.labels import read_labels
@@ -66,18 +66,10 @@ def test_a_registry_that_refuses_stops_the_release(source, tmp_path, registry, m
 
 
 def test_a_file_that_cannot_take_its_place_is_withdrawn(source, tmp_path, registry, marker, monkeypatch):
-    def fail(*paths):
-        raise OSError(28, "No space left on device")
+    def fail(self):
+        raise UserError(f"{self.path}: cannot be written (No space left on device)")
 
-    module = sys.modules[issue.__module__]
-    saved = module.save_with_label
-
-    def save_then_break(*arguments, **options):
-        digest = saved(*arguments, **options)
-        monkeypatch.setattr(os, "replace", fail)
-        return digest
-
-    monkeypatch.setattr(module, "save_with_label", save_then_break)
+    monkeypatch.setattr(files.Staged, "release", fail)
     with pytest.raises(UserError, match="the record is withdrawn"):
         issue(Request(source, tmp_path / "out.png", 7), registry, marker, KEY_ID)
     assert not (tmp_path / "out.png").exists()
@@ -143,5 +135,5 @@ def test_a_killed_process_never_leaves_a_picture_without_a_record(source, tmp_pa
 
 def assert_nothing_released(tmp_path, registry):
     assert not (tmp_path / "out.png").exists()
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".issue")] == []
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
     assert registry.verify().count == 1  # the slot's definition alone

@@ -2,12 +2,15 @@
 
 import argparse
 import importlib
+import io
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from watermark.errors import UserError
+from watermark.shown import reason, shown
 
 HYDRA_VERBS = {
     "evaluate": "mark, attack and detect many pictures, and report what survives (the main job)",
@@ -27,6 +30,7 @@ VERBS = {
     "forgery": "try to forge, remove and transplant our own marks",
     "bench": "time and weigh marking and reading against picture size and batch",
 }
+TRACEBACK = "WATERMARK_TRACEBACK"
 EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
 
 
@@ -34,13 +38,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the exit status is the verb's, 2 for an error that was told in one line."""
     words = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what a file has wrong is told in our own words, or not at all
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file name may be no text
     try:
         if words and words[0] in HYDRA_VERBS:
             return int(importlib.import_module(f"watermark.cli.{words[0]}").main(words[1:]))
         args = _parser(words).parse_args(words)
         return int(args.run(args))
     except UserError as error:
-        print(f"watermark: {error}", file=sys.stderr)
+        print(f"watermark: {shown(error, 2000)}", file=sys.stderr)
         return EXIT_ERROR
     except KeyboardInterrupt:
         print("watermark: interrupted", file=sys.stderr)
@@ -48,6 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `watermark detect ... | head` is no error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # 1 is an answer ("not marked", "differs"); a crash must not look like one
+        if os.environ.get(TRACEBACK):
+            logging.getLogger(__name__).exception("unexpected error")
+        hint = f"please report it, with what {TRACEBACK}=1 shows"
+        print(f"watermark: unexpected {type(error).__name__}: {reason(error)}; {hint}", file=sys.stderr)
+        return EXIT_ERROR
 
 
 def _parser(words: list[str]) -> argparse.ArgumentParser:

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watermark.cli.marking import add_scheme_options, expand, load_marker, with_progress
+from watermark.cli.marking import add_file_options, add_scheme_options, expand, load_marker, with_progress
 from watermark.errors import UserError
+from watermark.shown import reason, shown
 
 if TYPE_CHECKING:
     from watermark.detection import Detection
@@ -24,6 +25,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=1e-6,
         help="how often an unmarked picture may be called marked (default: %(default)s)",
     )
+    add_file_options(parser)
     add_scheme_options(parser)
     parser.set_defaults(run=run)
 
@@ -32,15 +34,15 @@ def run(args: argparse.Namespace) -> int:
     """Exit status 0 if every readable picture is marked, 1 if one is not, 2 if one could not be read."""
     files = expand(args.inputs)
     marker = load_marker(args, args.false_positive_rate)
-    from watermark.files import load
+    from watermark.files import look
 
     unmarked = failed = 0
     for path in with_progress(files, "Detecting"):
         try:
-            found = marker.detect(load(path))
-        except (UserError, ValueError) as error:
+            found = marker.detect(look(path))
+        except Exception as error:  # whatever is wrong with one picture, the others are looked at
             failed += 1
-            text = str(error) if str(error).startswith(str(path)) else f"{path}: {error}"
+            text = shown(error, 2000) if isinstance(error, UserError) else f"{shown(path)}: {reason(error)}"
             print(f"watermark: {text}", file=sys.stderr)
             if args.json:
                 print(json.dumps({"file": str(path), "error": text}))
@@ -52,8 +54,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _line(path: Path, found: "Detection") -> str:
     if not found.is_marked:
-        return f"{path}: not marked (log10 p {found.log10_p:.1f})"
-    return f"{path}: marked, provider {found.provider_id}, content {found.content_id} (log10 p {found.log10_p:.1f})"
+        return f"{shown(path)}: not marked (log10 p {found.log10_p:.1f})"
+    return (
+        f"{shown(path)}: marked, provider {found.provider_id}, content {found.content_id} (log10 p {found.log10_p:.1f})"
+    )
 
 
 def _json(path: Path, found: "Detection") -> str:

@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watermark.cli.marking import add_scheme_options, expand, load_marker, with_progress
+from watermark.cli.marking import add_file_options, add_scheme_options, expand, load_marker, with_progress
 from watermark.errors import UserError
+from watermark.shown import reason, shown
 
 if TYPE_CHECKING:
+    from watermark.mark_file import Marked
     from watermark.watermarker import Watermarker
 
 
@@ -29,7 +31,21 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--overwrite", action="store_true", help="replace existing files, the input too if OUT names it"
     )
-    parser.add_argument("--quality", type=int, help="of JPEG, WebP or AVIF output, 1 to 100 (default: 95, AVIF 90)")
+    parser.add_argument(
+        "--quality",
+        type=int,
+        help="of JPEG, WebP or AVIF output, 1 to 100 (default: a JPEG keeps its own; else 95, AVIF 90)",
+    )
+    parser.add_argument(
+        "--preflight",
+        choices=["none", "quick", "thorough"],
+        default="quick",
+        help="after which everyday re-savings the mark is read, and warned of (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--ensure", action="store_true", help="mark more strongly where the mark would not survive, down to 30 dB"
+    )
+    add_file_options(parser)
     add_scheme_options(parser)
     parser.set_defaults(run=run)
 
@@ -41,17 +57,21 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--quality: expected 1 to 100, got {args.quality}")
     marker = load_marker(args)
     contents = _contents(marker, args.provider, args.content, len(pairs))
-    failed = 0
+    alone, failed = not args.input.is_dir(), 0
     for content, source in zip(contents, with_progress(list(pairs), "Marking"), strict=True):
         try:
-            line = _embed(marker, source, pairs[source], args, content)
-            print(line)
-        except (UserError, ValueError) as error:
-            if len(pairs) == 1:
-                raise UserError(str(error)) from None
+            _report(pairs[source], args.provider, content, _mark(marker, source, pairs[source], args, content))
+        except UserError as error:
+            if alone:
+                raise
             failed += 1
-            print(f"watermark: {error}", file=sys.stderr)
-    if len(pairs) > 1:
+            print(f"watermark: {shown(error, 2000)}", file=sys.stderr)
+        except Exception as error:  # whatever is wrong with one picture, the others are marked
+            if alone:
+                raise UserError(f"{shown(source)}: {type(error).__name__} ({reason(error)})") from error
+            failed += 1
+            print(f"watermark: {shown(source)}: {type(error).__name__} ({reason(error)})", file=sys.stderr)
+    if not alone:
         ids = "random content IDs" if args.content is None else f"content {contents[0]} to {contents[-1]}"
         print(f"{len(pairs) - failed} of {len(pairs)} pictures marked, provider {args.provider}, {ids}")
     return 2 if failed else 0
@@ -73,37 +93,55 @@ def _contents(marker: "Watermarker", provider: int, first: int | None, count: in
 
 
 def _pairs(source: Path, target: Path) -> dict[Path, Path]:
-    from watermark.files import WRITABLE
+    """Every input and where it goes; what is not looked at is said."""
+    from watermark.files import targets
 
     if not source.exists():
-        raise UserError(f"{source}: no such file or folder")
+        raise UserError(f"{shown(source)}: no such file or folder")
     if not source.is_dir():
         return {source: target / source.name if target.is_dir() else target}
     if target.is_file():
-        raise UserError(f"{target}: expected a folder for the pictures of {source}, got a file")
+        raise UserError(f"{shown(target)}: expected a folder for the pictures of {shown(source)}, got a file")
     files = [
         path
         for path in expand([source])
         if target.resolve() not in path.resolve().parents or target.resolve() == source.resolve()
     ]
-    names = [path.relative_to(source) for path in files]
-    return {
-        path: target / (name if name.suffix.lower() in WRITABLE else name.with_suffix(".png"))
-        for path, name in zip(files, names, strict=True)
-    }
+    return targets(files, source, target)
 
 
-def _embed(marker: "Watermarker", source: Path, target: Path, args: argparse.Namespace, content: int) -> str:
-    from watermark.files import check_target, load, save
-    from watermark.metrics.psnr import psnr
-    from watermark.pixels import to_tensor
+def _mark(marker: "Watermarker", source: Path, target: Path, args: argparse.Namespace, content: int) -> "Marked":
+    from watermark.mark_file import mark_file
 
-    check_target(target, args.overwrite)
-    image = load(source)
-    try:
-        marked = marker.embed(image, provider_id=args.provider, content_id=content)
-    except ValueError as error:
-        raise UserError(f"{source}: {error}") from None
-    save(marked, target, overwrite=args.overwrite, quality=args.quality)
-    quality = float(psnr(to_tensor(marked), to_tensor(image)))
-    return f"{target}: provider {args.provider}, content {content}, PSNR {quality:.1f} dB"
+    def stronger(psnr: float) -> "Watermarker":
+        return load_marker(argparse.Namespace(**{**vars(args), "set": [*args.set, f"target_psnr={psnr}"]}))
+
+    return mark_file(
+        marker,
+        source,
+        target,
+        args.provider,
+        content,
+        overwrite=args.overwrite,
+        quality=args.quality,
+        preflight=args.preflight,
+        stronger=stronger if args.ensure else None,
+    )
+
+
+def _report(target: Path, provider: int, content: int, made: "Marked") -> None:
+    """One line of the picture, and one each of what was not kept and of what it may not survive."""
+    name = shown(target)
+    print(f"{name}: provider {provider}, content {content}, PSNR {made.psnr:.1f} dB")
+    for title, words in (
+        ("not kept, for the format cannot hold it", made.lost),
+        ("left out, as untrue now", made.dropped),
+    ):
+        if words:
+            print(f"note: {name}: {title}: {shown(', '.join(words))}", file=sys.stderr)
+    if made.weak:
+        after = ", ".join(f"{what} (log10 p {log10_p:.1f})" for what, log10_p in made.weak)
+        print(
+            f"warning: {name}: the mark will not be found after {after}; --ensure marks it more strongly",
+            file=sys.stderr,
+        )

@@ -2,11 +2,13 @@
 
 import argparse
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watermark.errors import UserError
+from watermark.shown import shown
 
 if TYPE_CHECKING:
     from watermark.watermarker import Watermarker
@@ -30,6 +32,28 @@ def add_scheme_options(parser: argparse.ArgumentParser) -> None:
         help="a setting of the scheme, for example --set target_psnr=40",
     )
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto: a GPU where there is one")
+
+
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """What every verb that opens pictures can be told."""
+    parser.add_argument(
+        "--max-pixels",
+        type=_pixels,
+        metavar="N",
+        help="refuse larger pictures (default: 50,000,000, or the environment variable WATERMARK_MAX_PIXELS)",
+    )
+
+
+def _pixels(text: str) -> int:
+    """Set where it is parsed, so that every door and every worker process knows it."""
+    from watermark.files.limits import set_max_pixels
+
+    try:
+        number = int(text.replace("_", "").replace(",", ""))
+        set_max_pixels(number)
+    except (ValueError, UserError):
+        raise argparse.ArgumentTypeError(f"expected a positive whole number of pixels, got {text[:40]!r}") from None
+    return number
 
 
 def load_marker(args: argparse.Namespace, false_positive_rate: float = 1e-6) -> "Watermarker":
@@ -77,18 +101,20 @@ def _settings(words: list[str]) -> dict[str, object]:
 
 
 def expand(paths: list[Path]) -> list[Path]:
-    """Files as given, folders as the pictures below them.
+    """Files as given, folders as the pictures below them; what in a folder is not looked at is counted in one line.
 
     Raises:
         UserError: if a path is missing or a folder holds no picture.
     """
-    from watermark.files import find_pictures
+    from watermark.files import find_pictures, passed_over_line
 
     files: list[Path] = []
     for path in paths:
         found = list(find_pictures(path)) if path.is_dir() else [path]
+        if path.is_dir() and (line := passed_over_line(path)):
+            print(f"note: {line}", file=sys.stderr)
         if not found:
-            raise UserError(f"{path}: no pictures in this folder")
+            raise UserError(f"{shown(path)}: no pictures in this folder")
         files += found
     return files
 

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from watermark.cli.identity_options import add_registry_option, candidates_for, load_keys, open_registry
 from watermark.errors import UserError
+from watermark.shown import shown
 
 if TYPE_CHECKING:
     from watermark.identity import Evidence, Verdict
 
+LINE = 2000
+"""Characters of a printed line."""
 DEFAULT_POLICY = "watermark.identity.policy:measures_article_6"
 
 
@@ -36,6 +39,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 only for ``match``."""
+    from watermark.files import write_whole
     from watermark.identity import State, to_json, trace
     from watermark.identity.evidence import classifier_from_json
     from watermark.identity.policy import load_policy
@@ -56,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     verdict = policy(evidence)
     report = to_json(evidence, verdict)
     if args.output:
-        _write(args.output, report)
+        write_whole(args.output, report + "\n")
     print(report if args.json else _lines(args.file, evidence, verdict))
     return 0 if evidence.watermark.state is State.MATCH else 1
 
@@ -73,28 +77,21 @@ def _lines(path: Path, evidence: "Evidence", verdict: "Verdict") -> str:
         lines.append(f"  withdrawn   {mark.found.withdrawn}")
     if mark.comparison:
         lines.append(f"  looks       {mark.comparison.distance} of 64 bits differ ({mark.comparison.found_as})")
-    labels = [f"{one.label.label if one.label else 'unreadable'} in {one.carrier}" for one in evidence.metadata]
+    labels = [
+        f"{shown(one.label.label, 20) if one.label else 'unreadable'} in {one.carrier}" for one in evidence.metadata
+    ]
+    labels = [*labels[:5], f"{len(labels) - 5} more"] if len(labels) > 5 else labels
     agrees = {None: "", True: ", agrees with the record", False: ", CONTRADICTS the record"}[evidence.metadata_agrees]
     lines.append(f"  metadata    {('AIGC label ' + '; '.join(labels) + agrees) if labels else 'no AIGC label'}")
     lines.append(f"  declared    {'not asked' if evidence.declared is None else 'yes' if evidence.declared else 'no'}")
     lines.append(f"  classifier  {evidence.classifier['name'] if evidence.classifier else 'none run'}")
     review = ", a person should look" if verdict.needs_review else ""
     lines.append(f"  class       {verdict.platform_class} by {verdict.policy}{review}")
-    return "\n".join(lines)
+    return "\n".join(shown(line, LINE) for line in lines)
 
 
 def _read(path: Path) -> str:
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError):
-        raise UserError(f"{path}: cannot be read") from None
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text + "\n")
-    except FileExistsError:
-        raise UserError(f"{path}: exists already") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+        raise UserError(f"{shown(path)}: cannot be read") from None

@@ -7,7 +7,7 @@ from PIL import Image
 
 from watermark.data.images import ImageInfo, ImageSet, spread
 from watermark.errors import UserError
-from watermark.files import find_pictures, load
+from watermark.files import find_pictures, load, read_bytes, size_of
 
 
 class FolderImages(ImageSet):
@@ -42,14 +42,13 @@ class FolderImages(ImageSet):
 
     def _info(self, path: Path) -> ImageInfo:
         inside = path.relative_to(self.path)
+        content, width, height = b"", 0, 0
         try:
-            with Image.open(path) as file:
-                width, height = file.size
-                if file.getexif().get(0x0112, 1) >= 5:  # EXIF orientation 5 to 8: lying on its side
-                    width, height = height, width
+            content = read_bytes(path)
+            width, height = size_of(content, path)
             height, width = self.fitted(height, width)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        except (UserError, ValueError):
             width = height = 0
         image_class = inside.parts[0] if len(inside.parts) > 1 else "photo"
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(content).hexdigest()
         return ImageInfo(inside.as_posix(), image_class, width, height, digest)

@@ -148,7 +148,7 @@ def to_json(evidence: Evidence, verdict: Verdict) -> str:
         "classifier": evidence.classifier,
         "verdict": asdict(verdict),
     }
-    return json.dumps(content, indent=2, ensure_ascii=False)
+    return json.dumps(content, indent=2)  # ASCII: nothing in it can drive a terminal, no surrogate stands alone
 
 
 def _looks(comparison: Comparison) -> dict[str, Any]:

@@ -1,22 +1,25 @@
 """Issue a picture: allocate an ID, mark, label, check, record, release; all or nothing.
 
-The order decides what a crash can leave behind. The file is complete under a temporary name and its mark and label are
-read back; then the record is committed; then the file gets its name. So no picture is ever released without a record;
-at worst there is a record of a picture that was never released.
+The order decides what a crash can leave behind. The file is complete in memory, its room on the disk is taken, and its
+mark and label are read back; then the record is committed; only then are its bytes written, and the file gets its name.
+So no marked picture is ever on the disk without a record; at worst there is a record of a picture that was never
+released, and a hidden file that the next run removes.
 """
 
-import os
-import tempfile
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+
+from PIL import Image
 
 from watermark import files
 from watermark.errors import UserError
 from watermark.identity.looks import perceptual_hash, thumbnail
 from watermark.identity.tracing import Found, Marker
-from watermark.labels import AigcLabel, add_visible_label, save_with_label
-from watermark.labels.carriers import SUFFIXES
+from watermark.labels import AigcLabel, add_visible_label
+from watermark.labels.carriers import SUFFIXES, encode_with_label
 from watermark.registry import IssueRecord, Registry, Slot
+from watermark.shown import reason, shown
 
 PAYLOAD_VERSION = 1
 
@@ -73,38 +76,42 @@ def issue(request: Request, registry: Registry, marker: Marker, key_id: str) -> 
     image = files.load(request.source)
     if request.draw_visible:
         image = add_visible_label(image, request.visible_text, font=request.font)
-    content_id = registry.allocate(request.slot)
+    with files.Staged(request.target, overwrite=request.overwrite) as staged:
+        content_id = registry.allocate(request.slot)
+        content, made = _marked(request, slot, image, content_id, registry, marker)
+        staged.reserve(len(content))
+        return _released(registry, made, content, staged)
+
+
+def _marked(
+    request: Request, slot: Slot, image: Image.Image, content_id: int, registry: Registry, marker: Marker
+) -> tuple[bytes, IssueRecord]:
+    """The content of the marked, labelled and checked file, and what will be recorded of it."""
     produce_id = request.produce_id or f"W{PAYLOAD_VERSION}-{request.slot:X}-{content_id:X}"
     label = AigcLabel.first(request.label, slot.content_producer, produce_id)
     try:
         marked = marker.embed(image, request.slot, content_id)
     except (ValueError, TypeError) as error:
-        raise UserError(f"{request.source}: {error}") from error
-    request.target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=request.target.parent, prefix=".issue-") as folder:
-        temporary = Path(folder) / request.target.name
-        sha256 = save_with_label(marked, temporary, label, quality=request.quality)
-        released = files.load(temporary)
-        _check_read_back(request, marker.detect(released), content_id)
-        recipient = registry.recipient_reference(request.recipient) if request.recipient else None
-        made = IssueRecord(
-            version=PAYLOAD_VERSION,
-            slot=request.slot,
-            content_id=content_id,
-            content_producer=slot.content_producer,
-            produce_id=produce_id,
-            label=request.label,
-            algorithm=slot.algorithm,
-            algorithm_version=slot.algorithm_version,
-            key_id=key_id,
-            released_sha256=sha256,
-            perceptual_hash=perceptual_hash(released),
-            thumbnail=thumbnail(released),
-            explicit_label=request.explicit_label,
-            recipient_reference=recipient,
-        )
-        record = _released(registry, made, temporary, request.target)
-    return record
+        raise UserError(f"{shown(request.source)}: {reason(error)}") from error
+    content = encode_with_label(marked, request.target, label, quality=request.quality).content
+    released = files.decode(content, request.target)
+    _check_read_back(request, marker.detect(released), content_id)
+    return content, IssueRecord(
+        version=PAYLOAD_VERSION,
+        slot=request.slot,
+        content_id=content_id,
+        content_producer=slot.content_producer,
+        produce_id=produce_id,
+        label=request.label,
+        algorithm=slot.algorithm,
+        algorithm_version=slot.algorithm_version,
+        key_id=slot.key_id,
+        released_sha256=hashlib.sha256(content).hexdigest(),
+        perceptual_hash=perceptual_hash(released),
+        thumbnail=thumbnail(released),
+        explicit_label=request.explicit_label,
+        recipient_reference=registry.recipient_reference(request.recipient) if request.recipient else None,
+    )
 
 
 def _check_read_back(request: Request, read: Found, content_id: int) -> None:
@@ -115,14 +122,15 @@ def _check_read_back(request: Request, read: Found, content_id: int) -> None:
         )
 
 
-def _released(registry: Registry, made: IssueRecord, temporary: Path, target: Path) -> IssueRecord:
-    """Commit the record, then give the file its name; withdraw the record where that fails."""
+def _released(registry: Registry, made: IssueRecord, content: bytes, staged: files.Staged) -> IssueRecord:
+    """Commit the record, then write the file and give it its name; withdraw the record where that fails."""
     (record,) = registry.record([made])
     try:
-        os.replace(temporary, target)  # noqa: PTH105 - named for what it promises: all or nothing
-    except OSError as error:
+        staged.write(content)
+        staged.release()
+    except UserError as error:
         registry.withdraw(made.slot, made.content_id, "the file could not be put in its place")
-        raise UserError(f"{target}: cannot be written ({error.strerror}); the record is withdrawn") from error
+        raise UserError(f"{error}; the record is withdrawn") from error
     return record
 
 
@@ -135,7 +143,7 @@ def _checked_slot(request: Request, registry: Registry, key_id: str) -> Slot:
             f"slot {slot.slot} belongs to key {slot.key_id}, this is key {key_id}; a new key takes a new slot"
         )
     if request.target.exists() and not request.overwrite:
-        raise UserError(f"{request.target}: exists already; say --overwrite to replace it")
+        raise UserError(f"{shown(request.target)}: exists already; say --overwrite to replace it")
     if request.target.suffix.lower() not in SUFFIXES:
         expected = " ".join(sorted(SUFFIXES))
         raise UserError(f"{request.target}: expected a format with a place for the label: {expected}")

@@ -12,7 +12,7 @@ from PIL import Image
 from watermark import files
 from watermark.identity.evidence import Evidence, State, WatermarkEvidence
 from watermark.identity.looks import compare
-from watermark.labels.carriers import FoundLabel, read_labels
+from watermark.labels.carriers import labels_in
 from watermark.registry import Registry
 from watermark.registry.records import time_text, utc_now
 
@@ -83,8 +83,8 @@ def trace(
     Raises:
         UserError: the file cannot be read.
     """
-    image = files.load(path)
-    content = path.read_bytes()
+    content = files.read_bytes(path)
+    image = files.decode(content, path, strict=False)
     facts = {
         "name": path.name,
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -94,18 +94,12 @@ def trace(
     }
     return Evidence(
         file=facts,
-        metadata=labels_of(path),
+        metadata=tuple(labels_in(files.metadata_of(content, path))),
         declared=declared,
         watermark=look_up(image, registry, list(candidates), false_positive_rate),
         classifier=classifier,
         created_at=time_text(utc_now()),
     )
-
-
-def labels_of(path: Path) -> tuple[FoundLabel, ...]:
-    """The AIGC labels in a file's metadata as it lies on disk."""
-    with Image.open(path) as image:
-        return tuple(read_labels(image))
 
 
 def look_up(

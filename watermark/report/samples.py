@@ -5,9 +5,9 @@ import io
 import logging
 from pathlib import Path
 
-from PIL import Image
-
+from watermark.errors import UserError
 from watermark.evaluation.aggregate import IDENTITY, Json, Run
+from watermark.files import look
 
 log = logging.getLogger(__name__)
 
@@ -91,12 +91,11 @@ def _stems(attack: str, value: float | None) -> list[str]:
 def _uri(path: Path) -> str | None:
     """A small WebP as a data URI; a picture that cannot be read is left out with a warning."""
     try:
-        with Image.open(path) as image:
-            small = image.convert("RGB")
-            small.thumbnail((SIDE, SIDE))
-            buffer = io.BytesIO()
-            small.save(buffer, "WEBP", quality=82, method=4)
-    except OSError as error:
+        small = look(path).convert("RGB")
+        small.thumbnail((SIDE, SIDE))
+        buffer = io.BytesIO()
+        small.save(buffer, "WEBP", quality=82, method=4)
+    except (OSError, UserError) as error:
         log.warning("left out of the report: %s: %s", path, error)
         return None
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

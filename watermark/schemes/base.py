@@ -65,6 +65,9 @@ class Scheme(nn.Module, ABC):
     """Px a side that ``embed`` asks for."""
     min_read_size: ClassVar[int] = 16
     """Px a side below which ``decode`` sees nothing; what an attack left of a picture is never an error."""
+    working_area: ClassVar[int | None] = None
+    """Px to which a larger picture may be reduced before it is marked or read, for the mark grows with the picture;
+    None: every pixel is needed."""
     gain_limits: tuple[float, float] = (0.0, math.inf)
     """How far ``target_psnr`` may scale the residual that the scheme proposed; a quantiser sets it close to 1, and a
     scheme that proposes the most that an eye bears sets its upper end to 1."""

@@ -49,6 +49,7 @@ class LatticeScheme(Scheme):
     """
 
     min_size = 64
+    working_area = 4_000_000
     gain_limits = (0.0, 1.0)  # ``residual`` is the most that flat areas bear
     name: ClassVar[str]
     """Under which keyed choices are drawn."""

@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from watermark.files import look
+
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 
 
@@ -50,8 +52,7 @@ class Crops:
         picture = self.pictures[index]
         if isinstance(picture, Image.Image):
             return picture.convert("RGB")
-        with Image.open(picture) as file:
-            return file.convert("RGB")
+        return look(picture).convert("RGB")
 
     def _crop(self, draw: list[float]) -> Tensor:
         index = int(draw[0] * len(self.pictures))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
+from watermark import files
 from watermark.identity import Comparison, compare, hash_distance, perceptual_hash, thumbnail
 from watermark.identity.looks import ALIGNED_THRESHOLD, THRESHOLD
 from watermark.identity.studies.common import cell, parse, pictures, rate, write
@@ -71,7 +72,7 @@ def _crop(image: Image.Image, area: float, rng: np.random.Generator) -> Image.Im
 def _jpeg(image: Image.Image, quality: int) -> Image.Image:
     buffer = BytesIO()
     image.save(buffer, "JPEG", quality=quality)
-    return Image.open(buffer)
+    return files.decode(buffer.getvalue(), "a re-saved picture")
 
 
 CHANGES: dict[str, Change] = {

@@ -15,9 +15,11 @@ from PIL import Image
 
 from attacks.reshare import Reshare
 from attacks.screenshot import Screenshot
+from watermark import files
 from watermark.identity import State
 from watermark.identity.studies.common import FAKE_CODE, Desk, cell, parse, pictures, rate, write
-from watermark.labels import AigcLabel, read_labels, save_with_label
+from watermark.labels import AigcLabel, save_with_label
+from watermark.labels.carriers import labels_in
 from watermark.pixels import to_image, to_tensor
 
 log = logging.getLogger(__name__)
@@ -31,16 +33,14 @@ def copied(path: Path, folder: Path) -> Path:
 
 def saved_again(path: Path, folder: Path) -> Path:
     """Opened and saved in the same format with Pillow's default options."""
-    with Image.open(path) as image:
-        image.save(folder / f"again{path.suffix}")
+    files.look(path).save(folder / f"again{path.suffix}")
     return folder / f"again{path.suffix}"
 
 
 def converted(path: Path, folder: Path) -> Path:
     """To JPEG quality 85; a JPEG to WebP quality 80."""
     target = folder / ("converted.webp" if path.suffix == ".jpg" else "converted.jpg")
-    with Image.open(path) as image:
-        image.convert("RGB").save(target, quality=80 if path.suffix == ".jpg" else 85)
+    files.look(path).convert("RGB").save(target, quality=80 if path.suffix == ".jpg" else 85)
     return target
 
 
@@ -95,9 +95,9 @@ def _one_picture(
         save_with_label(marked, path, label)
         for name, operation in OPERATIONS.items():
             torch.manual_seed(number)
-            with Image.open(operation(path, folder)) as result:
-                labels = [one.label for one in read_labels(result)]
-                answer = desk.ask(result)
+            made = operation(path, folder)
+            labels = [one.label for one in labels_in(files.metadata_of(files.read_bytes(made), made))]
+            answer = desk.ask(files.look(made))
             count = counts[name, suffix]
             count["n"] += 1
             count["label"] += labels == [label]
@@ -106,9 +106,8 @@ def _one_picture(
 
 
 def _attacked(path: Path, target: Path, attack: Screenshot | Reshare) -> Path:
-    with Image.open(path) as image:
-        generator = torch.Generator().manual_seed(int(path.stem))
-        result = to_image(attack(to_tensor(image), generator))
+    generator = torch.Generator().manual_seed(int(path.stem))
+    result = to_image(attack(to_tensor(files.look(path)), generator))
     result.save(target, quality=90)  # PNG takes no notice
     return target
 

@@ -1,0 +1,79 @@
+"""What is told of a marked file is of the file, and a mark that it does not hold is not written."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from watermark import Watermarker, files
+from watermark.errors import UserError
+from watermark.mark_file import QUICK, THOROUGH, mark_file, psnr_of_pictures
+from watermark.metrics.psnr import psnr
+from watermark.pixels import to_tensor
+
+PICTURE = Image.fromarray(data.chelsea())
+
+
+@pytest.fixture(scope="module")
+def marker():
+    return Watermarker.load("tile_spread", key="k", device="cpu")
+
+
+def stronger(target):
+    return Watermarker.load("tile_spread", key="k", device="cpu", target_psnr=target)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_the_psnr_is_that_of_the_written_file(tmp_path, marker, suffix):
+    source, target = tmp_path / "in.jpg", tmp_path / f"out{suffix}"
+    PICTURE.save(source, quality=80, subsampling=0)
+    made = mark_file(marker, source, target, 1, 2, preflight="none")
+    written, given = (to_tensor(Image.open(path)) for path in (target, source))
+    assert made.psnr == pytest.approx(float(psnr(written, given)), abs=0.01)
+    assert (made.psnr < 44.9) == (suffix != ".png")
+
+
+def test_the_two_psnrs_of_the_toolkit_are_one():
+    other = PICTURE.point(lambda level: level ^ 3)
+    assert psnr_of_pictures(other, PICTURE) == pytest.approx(
+        float(psnr(to_tensor(other), to_tensor(PICTURE))), abs=1e-6
+    )
+    assert psnr_of_pictures(PICTURE, PICTURE) == np.inf
+    with pytest.raises(ValueError, match="two pictures of one size"):
+        psnr_of_pictures(PICTURE, PICTURE.resize((8, 8)))
+
+
+@pytest.mark.parametrize("quality", [None, 4])
+def test_a_mark_that_the_file_does_not_hold_is_refused_in_one_line_with_what_helps(tmp_path, marker, quality):
+    picture = PICTURE.resize((64, 64)) if quality is None else PICTURE.resize((160, 120))
+    picture.save(tmp_path / "in.png")
+    with pytest.raises(UserError, match=r"cannot be read back from it .* --ensure marks it more strongly") as refusal:
+        mark_file(marker, tmp_path / "in.png", tmp_path / "out.jpg", 1, 2, quality=quality)
+    assert "\n" not in str(refusal.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
+
+
+def noise():
+    """Black-and-white noise, in which a mark drowns at the first re-saving."""
+    return Image.fromarray((np.random.default_rng(0).random((300, 400)) > 0.5).astype(np.uint8) * 255)
+
+
+def test_ensuring_lowers_the_quality_until_the_file_and_its_resavings_are_read(tmp_path, marker):
+    noise().save(tmp_path / "in.png")
+    plain = mark_file(marker, tmp_path / "in.png", tmp_path / "plain.png", 1, 2)
+    made = mark_file(marker, tmp_path / "in.png", tmp_path / "sure.png", 1, 2, stronger=stronger)
+    assert plain.weak
+    assert len(made.weak) < len(plain.weak)
+    assert made.target_psnr < plain.target_psnr == 45
+    assert made.psnr < plain.psnr
+    assert marker.detect(files.load(tmp_path / "sure.png")).content_id == 2
+
+
+def test_the_preflight_says_after_what_the_mark_is_lost_with_a_number(tmp_path, marker):
+    noise().save(tmp_path / "in.png")
+    made = mark_file(marker, tmp_path / "in.png", tmp_path / "out.png", 1, 2, preflight="thorough")
+    assert {str(one) for one in QUICK} <= {str(one) for one in THOROUGH}
+    assert {what for what, _ in made.weak} <= {str(one) for one in THOROUGH}
+    assert made.weak
+    assert all(log10_p > -6 for _, log10_p in made.weak)
+    assert mark_file(marker, tmp_path / "in.png", tmp_path / "o.png", 1, 2, preflight="none").weak == ()

@@ -1,0 +1,34 @@
+"""Pictures on disk: read what can be read rightly, refuse the rest in one line, write all or nothing.
+
+``load`` and ``save`` are a pair: a picture comes upright, its ``info`` holds the file's metadata as bytes, and ``save``
+sets them into the new file, whatever its format. ``door`` is the only place that opens a picture.
+"""
+
+from watermark.files.door import decode, load, look, metadata_of, read_bytes, size_of
+from watermark.files.folders import find_pictures, passed_over_line, targets
+from watermark.files.limits import DEFAULT_MAX_PIXELS, max_pixels, set_max_pixels
+from watermark.files.whole import Staged, sweep, write_whole
+from watermark.files.writing import Encoded, check_target, encode, fit_mode, save
+
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "Encoded",
+    "Staged",
+    "check_target",
+    "decode",
+    "encode",
+    "find_pictures",
+    "fit_mode",
+    "load",
+    "look",
+    "max_pixels",
+    "metadata_of",
+    "passed_over_line",
+    "read_bytes",
+    "save",
+    "set_max_pixels",
+    "size_of",
+    "sweep",
+    "targets",
+    "write_whole",
+]

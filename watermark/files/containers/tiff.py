@@ -1,0 +1,124 @@
+"""TIFF directories, which EXIF is made of too: read as bytes, written elsewhere, whatever types the entries have.
+
+TIFF 6.0 (1992), EXIF 3.0 (CIPA DC-008, 2023). An entry's value is bytes in its own byte order and is never interpreted
+unless somebody asks for a number.
+"""
+
+import struct
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Order = Literal["<", ">"]
+UNITS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 1, 7: 1, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4}  # bytes that swap as one
+SIZES = UNITS | {5: 8, 10: 8}
+EXIF, GPS, INTEROPERABILITY = 0x8769, 0x8825, 0xA005
+POINTERS = {EXIF, GPS, INTEROPERABILITY}
+MAX_ENTRIES = 2_000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a directory; ``directory`` holds the entries that a pointer leads to."""
+
+    tag: int
+    kind: int
+    count: int
+    value: bytes
+    directory: "tuple[Entry, ...] | None" = None
+
+    def number(self, order: Order) -> int | None:
+        """The first whole number of a byte, short or long; None of anything else."""
+        forms = {1: "B", 3: "H", 4: "L"}
+        if self.kind not in forms or self.count < 1:
+            return None
+        return int(struct.unpack_from(order + forms[self.kind], self.value)[0])
+
+
+def order_of(stream: bytes) -> Order | None:
+    """Byte order of a TIFF stream; None if it is none."""
+    heads: dict[bytes, Order] = {b"II*\0": "<", b"MM\0*": ">"}
+    return heads.get(stream[:4])
+
+
+def read(stream: bytes, at: int | None = None) -> tuple[tuple[Entry, ...], int]:
+    """A directory at an offset (None: the first one) and the offset of the next, 0 if there is none.
+
+    Entries that lead out of the stream or round in circles are left out, as are those of unknown types.
+
+    Raises:
+        ValueError: there is no directory.
+    """
+    order = order_of(stream)
+    if order is None or len(stream) < 8:
+        raise ValueError("not a TIFF stream")
+    return _Reader(stream, order).directory(struct.unpack_from(order + "L", stream, 4)[0] if at is None else at)
+
+
+class _Reader:
+    """Reads directories with an allowance: many entries may name one large value, pointers may go in circles."""
+
+    def __init__(self, stream: bytes, order: Order) -> None:
+        self.stream, self.order = stream, order
+        self.allowance, self.seen = 2 * len(stream) + 4096, set[int]()
+
+    def directory(self, at: int) -> tuple[tuple[Entry, ...], int]:
+        if not 8 <= at <= len(self.stream) - 2 or at in self.seen:
+            raise ValueError("a directory lies outside of the stream or was seen already")
+        self.seen.add(at)
+        (count,) = struct.unpack_from(self.order + "H", self.stream, at)
+        entries = [self.entry(at + 2 + 12 * n) for n in range(min(count, MAX_ENTRIES))]
+        end = at + 2 + 12 * count
+        following = struct.unpack_from(self.order + "L", self.stream, end)[0] if end + 4 <= len(self.stream) else 0
+        return tuple(entry for entry in entries if entry is not None), following
+
+    def entry(self, at: int) -> Entry | None:
+        if at + 12 > len(self.stream):
+            return None
+        tag, kind, count = struct.unpack_from(self.order + "HHL", self.stream, at)
+        size = SIZES.get(kind, 0) * count
+        where = at + 8 if size <= 4 else struct.unpack_from(self.order + "L", self.stream, at + 8)[0]
+        self.allowance -= size
+        if not size or where + size > len(self.stream) or self.allowance < 0:
+            return None
+        entry = Entry(tag, kind, count, self.stream[where : where + size])
+        if tag not in POINTERS:
+            return entry
+        target = entry.number(self.order)
+        try:
+            return None if target is None else replace(entry, directory=self.directory(target)[0])
+        except ValueError:
+            return None
+
+
+def write(entries: tuple[Entry, ...], order: Order, at: int, following: int = 0) -> bytes:
+    """A directory and all that it leads to, to stand at an even offset of a stream of this byte order."""
+    entries = tuple(sorted(entries, key=lambda entry: entry.tag))
+    table, data = [], bytearray()
+    free = at + 2 + 12 * len(entries) + 4
+    for entry in entries:
+        value, kind, count = entry.value, entry.kind, entry.count
+        if entry.directory is not None:
+            value, kind, count = struct.pack(order + "L", free + len(data)), 4, 1
+            data += write(entry.directory, order, free + len(data))
+        elif len(value) > 4:
+            where = struct.pack(order + "L", free + len(data))
+            data += value + bytes(len(value) % 2)
+            value = where
+        table.append(struct.pack(order + "HHL", entry.tag, kind, count) + value.ljust(4, b"\0"))
+    return struct.pack(order + "H", len(entries)) + b"".join(table) + struct.pack(order + "L", following) + bytes(data)
+
+
+def stream_of(entries: tuple[Entry, ...], order: Order) -> bytes:
+    """A stream with one directory, as EXIF is carried in other formats."""
+    head = b"II*\0" if order == "<" else b"MM\0*"
+    return head + struct.pack(order + "L", 8) + write(entries, order, 8)
+
+
+def swapped(entry: Entry) -> Entry:
+    """The same entry in the other byte order."""
+    unit = UNITS[entry.kind]
+    value = entry.value
+    if unit > 1:
+        value = b"".join(value[i : i + unit][::-1] for i in range(0, len(value), unit))
+    inside = None if entry.directory is None else tuple(swapped(one) for one in entry.directory)
+    return replace(entry, value=value, directory=inside)

@@ -1,0 +1,208 @@
+"""The one place where a picture file is opened. Nothing else in the package calls a decoder.
+
+Only formats that ``formats`` names are tried, the size is looked at before anything is decoded, and whatever goes
+wrong, of any type, ends in one line.
+"""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFile, JpegImagePlugin
+
+from watermark.errors import UserError
+from watermark.files import exif, formats
+from watermark.files.blocks import gather
+from watermark.files.containers.riff import avif_depth
+from watermark.files.limits import MAX_FILE_BYTES, check_size
+from watermark.files.metadata import JpegCoding, Metadata, with_metadata
+from watermark.files.modes import CONVERTIBLE, plain, upright
+from watermark.shown import reason, shown
+
+
+def load(path: Path) -> Image.Image:
+    """Read one still picture of 8 bits a channel, upright, as L, LA, RGB or RGBA.
+
+    Its ``info`` holds the file's metadata as bytes (``watermark.files.metadata``), true of the upright picture, and
+    its colour profile.
+
+    Raises:
+        UserError: the file is missing, no picture of a format that is read here, larger than allowed, damaged,
+            animated, CMYK, or deeper than 8 bits.
+    """
+    return decode(read_bytes(path), path)
+
+
+def look(path: Path) -> Image.Image:
+    """Read whatever a mark may be looked for in: the first frame of anything, in any depth and colours; no metadata."""
+    return decode(read_bytes(path), path, strict=False)
+
+
+def read_bytes(path: Path) -> bytes:
+    """A regular file's content.
+
+    Raises:
+        UserError: in one line.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"{shown(path)}: cannot be read (not a regular file)")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise UserError(f"{shown(path)}: cannot be read (larger than {MAX_FILE_BYTES >> 20} MiB)")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{shown(path)}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{shown(path)}: cannot be read ({reason(error)})") from None
+
+
+def decode(data: bytes, name: object, *, strict: bool = True) -> Image.Image:
+    """A picture from a file's content; see ``load`` and ``look``.
+
+    Args:
+        data: the whole file.
+        name: what errors call it.
+        strict: refuse what could not be written back as it is.
+    """
+    name = shown(name)
+    with told(name), _opened(data, name) as (image, metadata):
+        if strict:
+            _refuse_unfit(image, metadata, data, name)
+        image.load()
+        orientation = _orientation(image, metadata)
+        flat: Image.Image = plain(image) if image.mode in CONVERTIBLE else _to_8bit(image)
+        if flat is image:
+            flat = image.copy()
+        turned = upright(flat, orientation)
+        metadata = _completed(image, metadata).corrected(turned.size)
+        return with_metadata(turned, metadata)
+
+
+def size_of(data: bytes, name: object) -> tuple[int, int]:
+    """Width and height of the upright picture, from the header alone.
+
+    Raises:
+        UserError: see ``load``.
+    """
+    name = shown(name)
+    with told(name), _opened(data, name) as (image, metadata):
+        width, height = image.size
+        return (height, width) if _orientation(image, metadata) >= 5 else (width, height)
+
+
+def metadata_of(data: bytes, name: object) -> Metadata:
+    """What a file says beside its pixels, as it lies there.
+
+    Raises:
+        UserError: see ``load``.
+    """
+    with told(shown(name)), _opened(data, shown(name)) as (image, metadata):
+        return _completed(image, metadata)
+
+
+@contextlib.contextmanager
+def told(name: object) -> Iterator[None]:
+    """Any exception of any type as one line about this file."""
+    try:
+        yield
+    except UserError:
+        raise
+    except MemoryError:
+        raise UserError(f"{name}: cannot be read (not enough memory)") from None
+    except RecursionError:
+        raise UserError(f"{name}: cannot be read (nested too deeply)") from None
+    except Exception as error:
+        raise UserError(f"{name}: cannot be read ({reason(error)})") from None
+
+
+@contextlib.contextmanager
+def _opened(data: bytes, name: object) -> Iterator[tuple[ImageFile.ImageFile, Metadata]]:
+    """Pillow's picture of the pixels alone, its header read and its size allowed, and the metadata beside them."""
+    found = formats.of_content(data)
+    if found is None:
+        raise UserError(f"{name}: not a picture that Pillow can read")
+    if not formats.installed(found):
+        package = found.package[0].replace("_", "-") if found.package else ""
+        raise UserError(f"{name}: {found.name} needs the package {package}; install robust-watermark[formats]")
+    metadata, pixels = gather(found.name, data)
+    Image.preinit()
+    if found.name not in Image.OPEN:
+        Image.init()
+    factory, _ = Image.OPEN[found.name]
+    with factory(io.BytesIO(pixels), "") as image:  # Image.open has a limit of its own
+        check_size(name, *image.size)
+        yield image, metadata
+
+
+def _orientation(image: ImageFile.ImageFile, metadata: Metadata) -> int:
+    if metadata.source == "TIFF":
+        return 1  # Pillow has turned it
+    return _completed(image, metadata).orientation
+
+
+def _completed(image: ImageFile.ImageFile, metadata: Metadata) -> Metadata:
+    """With the blocks that Pillow hands over as bytes, of formats that are not walked here."""
+    if metadata.source in {"WEBP", "AVIF", "HEIF", "JXL", "GIF"}:
+        held = {key: image.info.get(key) for key in ("exif", "xmp", "icc_profile", "comment")}
+        blocks = {key: value if isinstance(value, bytes) else b"" for key, value in held.items()}
+        metadata = replace(
+            metadata,
+            exif=exif.bare(blocks["exif"]),
+            xmp=blocks["xmp"],
+            icc=blocks["icc_profile"],
+            comments=(blocks["comment"],) if blocks["comment"] else (),
+        )
+    if isinstance(image, JpegImagePlugin.JpegImageFile) and metadata.source == "JPEG":
+        tables = {number: list(table) for number, table in image.quantization.items()}
+        coding = JpegCoding(tables, JpegImagePlugin.get_sampling(image), "progression" in image.info)
+        metadata = replace(metadata, coding=coding)
+    return metadata
+
+
+def _refuse_unfit(image: ImageFile.ImageFile, metadata: Metadata, data: bytes, name: object) -> None:
+    frames = metadata.frames if metadata.source in {"PNG", "TIFF"} else getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise UserError(f"{name}: expected one still picture, got {frames} frames")
+    if image.mode == "CMYK":
+        raise UserError(f"{name}: expected RGB or grey, got CMYK; convert it with its colour profile first")
+    depth = _depth(image, data)
+    if depth > 8 or image.mode.startswith(("I", "F")):
+        raise UserError(
+            f"{name}: expected 8 bits per channel, got more ({depth} bits, {image.mode}); convert it to 8 bits first"
+        )
+    if image.mode not in CONVERTIBLE:
+        raise UserError(f"{name}: expected RGB or grey, got {image.mode}; convert it with its colour profile first")
+
+
+def _depth(image: ImageFile.ImageFile, data: bytes) -> int:
+    """Bits per channel of the file; Pillow reads deep RGB as 8 bits without a word."""
+    if image.format == "PNG":
+        return data[24]
+    if image.format == "TIFF":
+        return exif.depth_of_tiff(data)
+    if image.format == "AVIF":
+        return avif_depth(data)
+    if image.format == "PPM" and data[:1] == b"P":
+        return _depth_of_ppm(data)
+    return 16 if image.mode.startswith(("I", "F")) else 8
+
+
+def _depth_of_ppm(data: bytes) -> int:
+    lines = (line.partition(b"#")[0] for line in data[:4096].splitlines())
+    words = b" ".join(lines).split()
+    if words[0] in (b"P1", b"P4"):
+        return 1
+    return max(8, int(words[3]).bit_length()) if len(words) > 3 and words[3].isdigit() else 8
+
+
+def _to_8bit(image: Image.Image) -> Image.Image:
+    """For looking only: deep grey is scaled to its greatest value of 16 bits, anything else converted by Pillow."""
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65_535) >> 8).astype(np.uint8))
+    if image.mode == "F":
+        values = np.nan_to_num(np.asarray(image))
+        return Image.fromarray((values * (255 if values.max(initial=0) <= 1 else 1)).clip(0, 255).astype(np.uint8))
+    return image.convert("RGB")

@@ -1,0 +1,80 @@
+"""Folders of pictures: what is looked at, what is not and why, and which file each picture would become."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from watermark.errors import UserError
+from watermark.files import formats
+from watermark.shown import shown
+
+
+def find_pictures(folder: Path) -> Iterator[Path]:
+    """Every picture below a folder by suffix, in a fixed order; hidden files and folders are passed over."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in formats.readable() and not _hidden(path, folder) and path.is_file():
+            yield path
+
+
+def passed_over(folder: Path) -> dict[str, int]:
+    """What below a folder ``find_pictures`` does not look at, by suffix or kind; hidden files are nobody's business."""
+    kinds: Counter[str] = Counter()
+    for path in folder.rglob("*"):
+        suffix = path.suffix.lower()
+        if _hidden(path, folder):
+            continue
+        if path.is_symlink() and path.is_dir():
+            kinds["linked folder"] += 1
+        elif path.is_dir():
+            continue
+        elif not path.exists():
+            kinds["broken link"] += 1
+        elif not suffix:
+            kinds["no suffix"] += 1
+        elif suffix not in formats.readable():
+            kinds[suffix] += 1
+    return dict(sorted(kinds.items()))
+
+
+def passed_over_line(folder: Path) -> str | None:
+    """One line that says so, or None."""
+    kinds = passed_over(folder)
+    if not kinds:
+        return None
+    named = ", ".join(f"{count} {shown(kind, 20)}" for kind, count in list(kinds.items())[:12])
+    missing = {suffix for suffix in kinds if suffix in formats.EXTRA}
+    hint = "; install robust-watermark[formats] for these: " + " ".join(sorted(missing)) if missing else ""
+    return f"{shown(folder)}: {sum(kinds.values())} files not looked at ({named}{hint})"
+
+
+def targets(files: list[Path], source: Path, target: Path) -> dict[Path, Path]:
+    """Where each picture of a folder goes: the same name below ``target``, as PNG where its format is not written.
+
+    Raises:
+        UserError: two of them would be one file, also on a disk that does not tell capitals apart, or one picture's
+            output is another picture of the folder.
+    """
+    chosen = {path: target / _writable_name(path.relative_to(source)) for path in files}
+    taken: dict[str, Path] = {}
+    inputs = {_folded(path): path for path in files}
+    for path, output in chosen.items():
+        key = _folded(output)
+        if (other := taken.setdefault(key, path)) is not path:
+            raise UserError(f"{shown(path)} and {shown(other)} would both be written to {shown(output)}; rename one")
+        if (other := inputs.get(key, path)) is not path:
+            raise UserError(f"{shown(path)} would be written over {shown(other)}, another picture; rename one")
+    return chosen
+
+
+def _writable_name(name: Path) -> Path:
+    return name.with_suffix(formats.target_suffix(name.suffix))
+
+
+def _folded(path: Path) -> str:
+    where = path.parent.resolve() / path.name
+    return unicodedata.normalize("NFC", str(where)).casefold()
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)

@@ -1,0 +1,115 @@
+"""The formats that are ever opened or written. A file of any other kind is never handed to a decoder."""
+
+import importlib
+from dataclasses import dataclass
+from functools import cache
+
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes:
+        name: as Pillow names it.
+        suffixes: of its files, in lower case.
+        writable: whether a marked picture may be written as it.
+        package: what must be installed beside Pillow, and the function in it that tells Pillow about it.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    writable: bool = True
+    package: tuple[str, str] | None = None
+
+
+FORMATS = (
+    Format("PNG", (".png", ".apng")),
+    Format("JPEG", (".jpg", ".jpeg", ".jfif", ".jpe", ".mpo")),
+    Format("WEBP", (".webp",)),
+    Format("AVIF", (".avif",)),
+    Format("TIFF", (".tif", ".tiff")),
+    Format("BMP", (".bmp",)),
+    Format("GIF", (".gif",), writable=False),  # 256 colours cannot hold a mark
+    Format("PPM", (".ppm", ".pgm", ".pnm")),
+    Format("HEIF", (".heic", ".heif"), package=("pillow_heif", "register_heif_opener")),
+    Format("JXL", (".jxl",), package=("pillow_jxl", "")),
+)
+NO_TARGET = {".apng": ".png", ".mpo": ".jpg", ".pnm": ".ppm"}
+"""Suffixes that are read, and under which the picture is written: they would promise what the file is not."""
+UNREADABLE = {".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".jp2", ".j2k", ".psd", ".svg", ".ico"}
+"""Pictures by suffix that are not looked at, and counted."""
+
+
+@cache
+def installed(found: Format) -> bool:
+    """Whether its decoder is there; one of another package is told to Pillow the first time."""
+    if found.package is None:
+        return True
+    name, function = found.package
+    try:
+        module = importlib.import_module(name)
+        if function:
+            getattr(module, function)()
+    except (ImportError, AttributeError, OSError):
+        return False
+    return found.name in Image.OPEN
+
+
+def _suffixes(wanted: list[Format]) -> frozenset[str]:
+    return frozenset(suffix for one in wanted for suffix in one.suffixes)
+
+
+BUILT_IN = _suffixes([one for one in FORMATS if one.package is None])
+EXTRA = _suffixes([one for one in FORMATS if one.package is not None])
+
+
+@cache
+def readable() -> frozenset[str]:
+    """Suffixes of the files that can be read here."""
+    return _suffixes([one for one in FORMATS if installed(one)])
+
+
+@cache
+def writable() -> frozenset[str]:
+    """Suffixes of the files that can be written here."""
+    return _suffixes([one for one in FORMATS if one.writable and installed(one)]) - set(NO_TARGET)
+
+
+def target_suffix(suffix: str) -> str:
+    """Under which suffix a picture of this one is written: its own where that can be, else PNG."""
+    return suffix if suffix.lower() in writable() else NO_TARGET.get(suffix.lower(), ".png")
+
+
+def of_suffix(suffix: str) -> Format | None:
+    """The format of a file name."""
+    return next((one for one in FORMATS if suffix.lower() in one.suffixes), None)
+
+
+def of_content(data: bytes) -> Format | None:
+    """The format by the first bytes of a file, whatever it is called; None for anything that is not named here."""
+    names = {one.name: one for one in FORMATS}
+    if data[:2] in (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"Pf", b"PF"):
+        return names["PPM"]
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return names["WEBP"]
+    if data[4:8] == b"ftyp":
+        brands = data[8:12] + data[16 : max(16, min(int.from_bytes(data[:4], "big"), 200))]
+        if b"avif" in brands or b"avis" in brands:
+            return names["AVIF"]
+        return names["HEIF"] if any(one in brands for one in (b"heic", b"heix", b"mif1", b"heim", b"heis")) else None
+    heads = {
+        b"\x89PNG\r\n\x1a\n": "PNG",
+        b"\xff\xd8\xff": "JPEG",
+        b"II*\0": "TIFF",
+        b"MM\0*": "TIFF",
+        b"II+\0": "TIFF",
+        b"MM\0+": "TIFF",
+        b"BM": "BMP",
+        b"GIF87a": "GIF",
+        b"GIF89a": "GIF",
+        b"\xff\x0a": "JXL",
+        b"\0\0\0\x0cJXL \r\n\x87\n": "JXL",
+    }
+    return next((names[name] for head, name in heads.items() if data.startswith(head)), None)

@@ -1,0 +1,206 @@
+"""Mark one file and believe only what was written: the file is read back before it gets its name.
+
+What is told of it (PSNR, whether it can be read, what a re-saving would leave) is of the written bytes, after chroma
+subsampling, quantisation and rounding.
+"""
+
+import io
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from watermark import files
+from watermark.detection import Detection
+from watermark.errors import UserError
+from watermark.files import metadata
+from watermark.shown import reason, shown
+from watermark.watermarker import Watermarker
+
+STEP, FLOOR = 3.0, 30.0
+"""dB by which the quality is lowered to make a mark readable, and below which it never is."""
+PREFLIGHTS = ("none", "quick", "thorough")
+
+
+@dataclass(frozen=True)
+class Resaving:
+    """What the world does to a picture on an ordinary day.
+
+    Attributes:
+        quality: of the JPEG that it is saved as.
+        longest: longer side to which it is reduced first, px.
+        kept: share of each side that a crop leaves.
+    """
+
+    quality: int
+    longest: int | None = None
+    kept: float = 1.0
+
+    def __str__(self) -> str:
+        before = f"{self.longest} px + " if self.longest else ""
+        return f"{before}{f'crop {self.kept:g} + ' if self.kept < 1 else ''}JPEG {self.quality}"
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        """The picture after it."""
+        image = image.convert("RGB")
+        if self.kept < 1:
+            width, height = round(image.width * self.kept), round(image.height * self.kept)
+            left, top = (image.width - width) // 2, (image.height - height) // 2
+            image = image.crop((left, top, left + width, top + height))
+        if self.longest and max(image.size) > self.longest:
+            scale = self.longest / max(image.size)
+            size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+            image = image.resize(size, Image.Resampling.LANCZOS)
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=self.quality)
+        return files.decode(buffer.getvalue(), "re-saved picture")
+
+
+QUICK = (Resaving(70), Resaving(60, longest=1280))
+THOROUGH = (*QUICK, Resaving(40), Resaving(60, longest=640), Resaving(75, kept=0.7))
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What was written.
+
+    Attributes:
+        psnr: dB of the file's pixels against the input's, as a viewer shows both.
+        log10_p: of the mark, read from the file.
+        target_psnr: what the scheme was asked for; lower than its setting where the mark had to be strengthened.
+        lost: metadata that the format cannot hold, by name.
+        dropped: metadata that would be untrue of a marked picture, by name.
+        weak: re-savings after which the mark would not be found, each with its ``log10_p``.
+    """
+
+    psnr: float
+    log10_p: float
+    target_psnr: float | None
+    lost: tuple[str, ...]
+    dropped: tuple[str, ...]
+    weak: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    encoded: files.Encoded
+    written: Image.Image
+    found: Detection
+    is_right: bool
+    weak: tuple[tuple[str, float], ...]
+    target_psnr: float | None
+
+
+def mark_file(
+    marker: Watermarker,
+    source: Path,
+    target: Path,
+    provider_id: int,
+    content_id: int,
+    *,
+    overwrite: bool = False,
+    quality: int | None = None,
+    preflight: str = "quick",
+    stronger: Callable[[float], Watermarker] | None = None,
+) -> Marked:
+    """Mark a picture file.
+
+    Args:
+        marker: with which the mark is read back; detection later has no other.
+        source: a picture.
+        target: the marked file, whose suffix decides the format.
+        provider_id: who made it.
+        content_id: which picture it is.
+        overwrite: replace ``target``.
+        quality: of a lossy format, 1 to 100; None keeps a JPEG's own.
+        preflight: which everyday re-savings the mark is read after: ``none``, ``quick`` or ``thorough``.
+        stronger: builds the marker for a lower target PSNR. Where it is given, quality is lowered step by step until
+            the mark is read from the file and after every re-saving of the pre-flight.
+
+    Raises:
+        UserError: the file cannot be read or written, or the mark cannot be read back from what would be written.
+    """
+    files.check_target(target, overwrite)
+    image = files.load(source)
+    with files.Staged(target, overwrite=overwrite) as staged:
+        for attempt in _attempts(
+            marker, image, (source, target), (provider_id, content_id), quality, preflight, stronger
+        ):
+            last = attempt
+            if attempt.is_right and not attempt.weak:
+                break
+        if not last.is_right:
+            raise UserError(
+                f"{shown(target)}: not written, for the mark cannot be read back from it (log10 p "
+                f"{last.found.log10_p:.1f}); {_advice(image, quality, stronger is not None)}"
+            )
+        staged.write(last.encoded.content)
+        staged.release()
+    reference = files.fit_mode(image, "JPEG" if last.written.mode in {"RGB", "L"} else "PNG")
+    return Marked(
+        psnr=psnr_of_pictures(last.written, reference),
+        log10_p=last.found.log10_p,
+        target_psnr=last.target_psnr,
+        lost=last.encoded.lost,
+        dropped=metadata.of(image).dropped,
+        weak=last.weak,
+    )
+
+
+def _attempts(
+    marker: Watermarker,
+    image: Image.Image,
+    paths: tuple[Path, Path],
+    ids: tuple[int, int],
+    quality: int | None,
+    preflight: str,
+    stronger: Callable[[float], Watermarker] | None,
+) -> Iterator[_Attempt]:
+    """The mark as set, then stronger and stronger where that may be."""
+    resavings = {"none": (), "quick": QUICK, "thorough": THOROUGH}[preflight]
+    writer = marker
+    while True:
+        try:
+            marked = writer.embed(image, *ids)
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{shown(paths[0])}: {reason(error)}") from None
+        encoded = files.encode(marked, paths[1], quality)
+        written = files.decode(encoded.content, paths[1])
+        found = marker.detect(written)
+        right = _says(found, ids)
+        answers = [(str(one), marker.detect(one(written))) for one in resavings] if right else []
+        weak = tuple((name, answer.log10_p) for name, answer in answers if not _says(answer, ids))
+        target = writer.scheme.target_psnr
+        yield _Attempt(encoded, written, found, right, weak, target)
+        if stronger is None or target is None or target - STEP < FLOOR:
+            return
+        writer = stronger(target - STEP)
+
+
+def _says(found: Detection, ids: tuple[int, int]) -> bool:
+    return found.is_marked and (found.provider_id, found.content_id) == ids
+
+
+def _advice(image: Image.Image, quality: int | None, ensured: bool) -> str:
+    hints = [] if ensured else ["--ensure marks it more strongly"]
+    if quality is not None and quality < 50:
+        hints.append("a higher --quality helps")
+    if min(image.size) < 256:
+        hints.append("a larger picture helps")
+    return ", ".join(hints) or "such a picture cannot carry this mark"
+
+
+def psnr_of_pictures(image: Image.Image, reference: Image.Image) -> float:
+    """PSNR over RGB in dB of two 8-bit pictures of one size, by OpenCV in bytes; ``inf`` where they are equal.
+
+    The same number as ``watermark.metrics.psnr``, without floats of the whole pictures; transparency is left out.
+    """
+    first, second = (np.asarray(one.convert("RGB")) for one in (image, reference))
+    if first.shape != second.shape:
+        raise ValueError(f"PSNR needs two pictures of one size, got {image.size} and {reference.size}")
+    error = cv2.norm(first, second, cv2.NORM_L2SQR) / first.size
+    return 10 * math.log10(255**2 / error) if error else math.inf

@@ -1,0 +1,39 @@
+"""Whatever came from a file or a stranger goes through here before it is printed or stands in an error."""
+
+import unicodedata
+
+LIMIT = 500
+_KEPT = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, bidi overrides, lone surrogates, line separators
+
+
+def shown(value: object, limit: int = LIMIT) -> str:
+    r"""One harmless line: control characters, escapes, bidi overrides and lone surrogates as ``\x1b``-like codes.
+
+    Args:
+        value: anything; its ``str`` is shown.
+        limit: characters; what is longer is cut, and its length said.
+    """
+    try:
+        text = str(value)
+    except Exception as error:  # an exception whose text cannot be made is still told
+        text = f"{type(value).__name__} ({type(error).__name__} while it was printed)"
+    cut = text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
+    return "".join(_code(c) if unicodedata.category(c) in _KEPT else c for c in cut)
+
+
+def _code(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}" if number < 65536 else f"\\U{number:08x}"
+
+
+def reason(error: BaseException, limit: int = LIMIT) -> str:
+    """An exception as half a line: its text where it has one, else its kind."""
+    text = getattr(error, "strerror", None) or " ".join(_words(error))
+    return shown(text or type(error).__name__, limit)
+
+
+def _words(error: BaseException) -> list[str]:
+    try:
+        return str(error).split()
+    except Exception:
+        return []
