@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from watermark.errors import UserError
-from watermark.evaluation.aggregate import load_run
 from watermark.report.data import report_data
+from watermark.report.rows import load_run
 
 
 def of(entries, **keys):

@@ -12,10 +12,10 @@ import torch
 from watermark.codec import Codec, Layout, Payload
 from watermark.detection import Detector
 from watermark.detection.null import log10_p_value, pay_for
-from watermark.evaluation.aggregate import Json, Run, load_run, rate
 from watermark.evaluation.job import Job
 from watermark.evaluation.store import write_json
 from watermark.metrics.clustered import negatives_needed
+from watermark.report.rows import Json, Run, load_run, rate
 from watermark.schemes.base import Readout
 
 FILE = "lookups.json"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 from rich.table import Table
 
-from watermark.evaluation.aggregate import IDENTITY, Json, Run, load_run
 from watermark.metrics.paired import bootstrap_mean, holm, sign_flip
+from watermark.report.rows import IDENTITY, Json, Run, load_run
 from watermark.report.wording import difference, p_value
 
 LEVEL = 0.05

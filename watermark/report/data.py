@@ -5,9 +5,9 @@ import math
 from importlib import resources
 from typing import Any
 
-from watermark.evaluation.aggregate import Json, Run
 from watermark.report.evidence import day
 from watermark.report.published import twins
+from watermark.report.rows import Json, Run
 from watermark.report.sections import cells as cell_section
 from watermark.report.sections.breakdown import breakdown
 from watermark.report.sections.cost import cost

@@ -6,7 +6,7 @@ no ranking across owners. One object per scheme; the date is the last day on whi
 
 from datetime import UTC, datetime
 
-from watermark.evaluation.aggregate import IDENTITY, Json
+from watermark.report.rows import IDENTITY, Json
 from watermark.report.wording import plural, power
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from watermark.evaluation.aggregate import GROUPS, IDENTITY, Json
 from watermark.report import wording
 from watermark.report.drawings import drawings
 from watermark.report.pivot import pivots
+from watermark.report.rows import GROUPS, IDENTITY, Json
 from watermark.report.sections.bench import size_of
 from watermark.report.sheet import asset
 from watermark.report.svg import MARKERS

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from watermark.evaluation.aggregate import Json
 from watermark.report import wording
+from watermark.report.rows import Json
 
 QUALITY = {
     "psnr": "PSNR",

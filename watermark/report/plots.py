@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from watermark.evaluation.aggregate import Json
 from watermark.report.curves import RATE_TICKS
+from watermark.report.rows import Json
 from watermark.report.svg import Frame, band, dot, grid_y, linear, path, series, svg, ticks_x
 from watermark.report.wording import power, strength
 

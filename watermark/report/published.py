@@ -6,8 +6,8 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 
-from watermark.evaluation.aggregate import Json, Run, rate
 from watermark.metrics.paired import bootstrap_mean
+from watermark.report.rows import Json, Run, rate
 
 RATE = 1e-3
 """False-positive rate that the published numbers are quoted at."""

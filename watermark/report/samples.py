@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 
 from watermark.errors import UserError
-from watermark.evaluation.aggregate import IDENTITY, Json, Run
 from watermark.files import look
+from watermark.report.rows import IDENTITY, Json, Run
 
 log = logging.getLogger(__name__)
 

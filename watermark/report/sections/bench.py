@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from watermark.evaluation.aggregate import Json, Run
 from watermark.metrics.scaling import power_law
+from watermark.report.rows import Json, Run
 
 FILE = "bench.json"
 FIELDS = ("scheme", "stage", "side", "batch", "seconds", "slowest", "repeats", "peak_bytes")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from watermark.evaluation.aggregate import Json, Run, rate
+from watermark.report.rows import Json, Run, rate
 
 
 def breakdown(run: Run) -> list[Json]:

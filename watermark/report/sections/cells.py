@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from watermark.evaluation.aggregate import Json, Run, bit_accuracy, mean, rate
+from watermark.report.rows import Json, Run, bit_accuracy, mean, rate
 
 
 def cells(run: Run) -> list[Json]:

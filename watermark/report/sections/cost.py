@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from watermark.evaluation.aggregate import Json, Run
+from watermark.report.rows import Json, Run
 from watermark.report.sections.bench import scaling
 
 

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from watermark.evaluation.aggregate import Json, Run
 from watermark.evaluation.manifest import read_progress
+from watermark.report.rows import Json, Run
 from watermark.report.wording import count, plural
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from watermark.evaluation.aggregate import IDENTITY, Json, Run, rate
 from watermark.metrics.clustered import negatives_needed, supported_rate
 from watermark.metrics.null_diagnostics import bit_diagnostics, uniformity
 from watermark.metrics.rates import clopper_pearson
+from watermark.report.rows import IDENTITY, Json, Run, rate
 from watermark.report.sections.identification import lookups
 from watermark.report.wording import count, plural, power, upper_bound
 

@@ -4,8 +4,8 @@ import json
 
 import pandas as pd
 
-from watermark.evaluation.aggregate import Json, Run, misattributed, rate
 from watermark.metrics.identification import colliding_pairs, look_up
+from watermark.report.rows import Json, Run, misattributed, rate
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 VOLUMES = (1e6, 1e9, 1e11)

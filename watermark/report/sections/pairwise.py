@@ -4,8 +4,8 @@ from itertools import combinations
 
 import pandas as pd
 
-from watermark.evaluation.aggregate import Json, Run
 from watermark.metrics.paired import bootstrap_mean, holm, sign_flip, smallest_p
+from watermark.report.rows import Json, Run
 
 LEVEL = 0.05
 

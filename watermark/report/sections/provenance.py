@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from watermark.evaluation.aggregate import Json, Run
+from watermark.report.rows import Json, Run
 from watermark.report.sections.coverage import missing, progress, unfinished
 
 EXAMPLES = 5

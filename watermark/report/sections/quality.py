@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pandas as pd
 
-from watermark.evaluation.aggregate import GROUPS, IDENTITY, Json, Run, mean
 from watermark.metrics.paired import bootstrap_mean
 from watermark.metrics.quality_plane import CONSTANT_SET, crossing, degradation
+from watermark.report.rows import GROUPS, IDENTITY, Json, Run, mean
 
 MEASURES = ("psnr", "ssim", "ms_ssim", "worst_tile_psnr", "ciede2000", "lpips", "dists")
 DISTANCES = ("ciede2000", "lpips", "dists")

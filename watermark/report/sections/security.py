@@ -4,8 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from watermark.evaluation.aggregate import Json, Run
 from watermark.metrics.rates import wilson
+from watermark.report.rows import Json, Run
 
 FILE = "forgery.json"
 """What ``watermark forgery`` writes; beside the rows of a run it becomes a section of the report."""

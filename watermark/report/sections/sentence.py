@@ -1,6 +1,6 @@
 """The verdict in words: which scheme, how sure, and what the reader must know before believing it."""
 
-from watermark.evaluation.aggregate import Json, Run
+from watermark.report.rows import Json, Run
 from watermark.report.sections.pairwise import LEVEL
 from watermark.report.wording import count, n_of, percent, plural, power, share
 

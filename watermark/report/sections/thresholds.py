@@ -6,8 +6,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from watermark.evaluation.aggregate import Json, Run, rate
 from watermark.metrics.tpr_at_fpr import auc, threshold_at, tpr_at_fpr
+from watermark.report.rows import Json, Run, rate
 
 TARGETS = (0.001, 0.01, 0.05, 0.1)
 """Empirical false-positive rates, strictest first; the first one that the calibration negatives support is used."""

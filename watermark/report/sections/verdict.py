@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from watermark.evaluation.aggregate import IDENTITY, Json, Run, bit_accuracy, mean, misattributed, rate
+from watermark.report.rows import IDENTITY, Json, Run, bit_accuracy, mean, misattributed, rate
 
 
 def cards(run: Run, ladder: list[Json], pairs: list[Json]) -> list[Json]:
