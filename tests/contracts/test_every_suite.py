@@ -6,6 +6,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from watermark.config import CONFIG_DIR, build_named, config_names
+from watermark.errors import UserError
 from watermark.evaluation.job import suite_cells
 
 
@@ -20,6 +21,12 @@ def test_every_suite_composes_into_distinct_cells(name):
     assert cells[0].name == "identity"
     names = [(cell.name, cell.strength) for cell in cells]
     assert len(names) == len(set(names)) > 1
+
+
+def test_weights_that_are_not_there_are_named_before_anything_is_measured():
+    build = {"_target_": "attacks.DiffusionRegeneration", "_partial_": True, "model": "nowhere.safetensors"}
+    with pytest.raises(UserError, match=r"suite\.mine: expected denoiser weights .* at nowhere.safetensors"):
+        suite_cells({"mine": {"build": build, "sweep": {"step": [60]}}})
 
 
 def test_the_default_suite_covers_the_everyday_attacks_in_few_cells():

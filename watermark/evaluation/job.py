@@ -155,7 +155,7 @@ def _cells_of(name: str, entry: dict[str, Any]) -> list[Cell]:
             return [Cell(name, None, None, attack)]
         parameter, values = next(iter(sweep.items()))
         return [Cell(name, parameter, float(value), partial(**{parameter: value})) for value in values]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OSError) as error:  # OSError: weights that are not there
         raise UserError(f"suite.{name}: {error}") from None
 
 
