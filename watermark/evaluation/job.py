@@ -28,10 +28,10 @@ from watermark.watermarker import Watermarker, pick_device
 NOT_IN_KEY = {"output", "name", "workers", "shard", "device"}
 """Settings that decide where and how fast, but not what."""
 CODE = (
-    *("schemes", "transforms", "synchronization", "codec", "detection", "data"),
+    *("schemes", "transforms", "synchronization", "codec", "detection", "data", "files"),
     *(f"metrics/{name}.py" for name in ("psnr", "ssim", "worst_tile", "ms_ssim", "ciede2000", "perceptual")),
     *(f"evaluation/{name}.py" for name in ("cells", "job", "plan", "records")),
-    *(f"{name}.py" for name in ("images", "pixels", "files", "keys", "config", "watermarker")),
+    *(f"{name}.py" for name in ("images", "pixels", "keys", "config", "watermarker")),
 )
 """What of the package decides rows; the statistics and the report only read them."""
 
