@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from attacks.base import Attack
@@ -14,6 +15,8 @@ PRIORS: dict[str, Callable[[float], Attack]] = {
     "variation": lambda sigma: TotalVariation(min(1.1 * sigma, 1.0)),  # about the best weight on noisy photographs
 }
 """By name, from the standard deviation of the noise on [0, 1]."""
+BORDER = 8
+"""Pixels."""
 
 
 class Prior:
@@ -38,5 +41,9 @@ class Prior:
         return torch.cat([self._one(picture / 2 + 0.5, level / 2) for picture, level in pictures]) * 2 - 1
 
     def _one(self, picture: Tensor, level: float) -> Tensor:
-        """What lies outside of [0, 1] is noise too, so nothing is clamped."""
-        return PRIORS[self.kind](level).transform(picture, [])
+        """Mirrored at the border, where repeated noise would look like detail; what lies outside of [0, 1] is kept."""
+        frame = min(BORDER, min(picture.shape[-2:]) - 1)
+        framed = F.pad(picture, (frame,) * 4, mode="reflect")
+        height, width = picture.shape[-2:]
+        found = PRIORS[self.kind](level).transform(framed, [])
+        return found[..., frame : frame + height, frame : frame + width]

@@ -101,6 +101,14 @@ def test_priors_take_noise_off_photographs(kind, photo):
         assert psnr(found / 2, clean / 2) > psnr(noisy / 2, clean / 2) + 3
 
 
+@pytest.mark.parametrize("kind", sorted(PRIORS))
+def test_priors_leave_no_noise_at_the_border(kind):
+    noise = 0.3 * torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    found = Prior(kind).denoise(noise, torch.tensor([0.3]))
+    edge = torch.cat([found[..., :2, :].flatten(), found[..., :, -2:].flatten()])
+    assert edge.std() < 1.5 * found[..., 8:-8, 8:-8].std() + 0.02
+
+
 def test_an_unknown_prior_is_answered_with_those_there_are():
     with pytest.raises(ValueError, match="dct, nonlocal, variation"):
         Prior("bm3d")
