@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 
 from watermark.errors import UserError
@@ -15,6 +16,7 @@ from watermark.evaluation.job import Job, Unit
 from watermark.evaluation.lookups import write_lookups
 from watermark.evaluation.provenance import manifest
 from watermark.evaluation.store import RunStore, write_json
+from watermark.lifeline import begin
 
 Progress = Callable[[int, int], None]
 """Called with (cells done, cells in all)."""
@@ -105,7 +107,9 @@ def _measure_in_pool(job: Job, folder: Path, todo: list[Unit], counter: _Counter
         os.environ.setdefault(name, str(2**30))
     context = multiprocessing.get_context("spawn")  # a forked child of a threaded torch process may hang
     ticks = context.Queue()
-    with ProcessPoolExecutor(workers, context, worker.start, (job.config, folder, job.images.infos, ticks)) as pool:
+    infos = [astuple(info) for info in job.images.infos]
+    set_up = ("watermark.evaluation.worker", "start", job.config, folder, infos, ticks)
+    with ProcessPoolExecutor(workers, context, begin, set_up) as pool:
         try:
             with _deaf_to_interrupts():
                 waiting: set[Future[None]] = {pool.submit(worker.do, unit) for unit in todo}

@@ -63,10 +63,10 @@ def sample_indices(job: Job) -> set[int]:
 _here: Worker | None = None
 
 
-def start(config: dict[str, Any], folder: Path, infos: list[ImageInfo], ticks: Any) -> None:
-    """Set up this process (the initialiser of a process pool)."""
+def start(config: dict[str, Any], folder: Path, infos: list[tuple[Any, ...]], ticks: Any) -> None:
+    """Set up this process of a pool; ``infos`` as plain tuples, see ``lifeline.begin``."""
     global _here
-    _here = Worker(config, folder, infos, lambda: ticks.put(1))
+    _here = Worker(config, folder, [ImageInfo(*info) for info in infos], lambda: ticks.put(1))
 
 
 def do(unit: Unit) -> None:

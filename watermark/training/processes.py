@@ -8,6 +8,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from watermark.lifeline import end_with_parent
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -30,6 +32,8 @@ class Processes:
         cuda = torch.cuda.is_available() if device == "auto" else device.startswith("cuda")
         chosen = torch.device(f"cuda:{local}" if cuda and ":" not in device else "cpu" if not cuda else device)
         world = int(os.environ.get("WORLD_SIZE", "1"))
+        if world > 1:
+            end_with_parent()  # a torchrun that was killed leaves its processes waiting for each other
         if world > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if cuda else "gloo")
         return cls(dist.get_rank() if world > 1 else 0, world, chosen)
