@@ -10,7 +10,7 @@ from attacks.capture import PrintScan, ScreenCamera, SoftScreenCamera
 from attacks.compose import Chain, Combined
 from attacks.compression import Avif, Jpeg, Jpeg2000, WebP
 from attacks.crop import Crop, CropResize
-from attacks.denoise import DctShrinkage, DenoiseResample, NonLocalMeans, TotalVariation, WaveletShrinkage
+from attacks.denoise import DctShrinkage, DenoiseResample, NonLocalMeans, TotalVariation, WaveletShrinkage, Wiener
 from attacks.diffusion.latent import DiffusionRegeneration
 from attacks.diffusion.pixel import PixelDiffusion
 from attacks.erase import Erase
@@ -89,4 +89,5 @@ __all__ = [
     "Translate",
     "WaveletShrinkage",
     "WebP",
+    "Wiener",
 ]

@@ -89,6 +89,26 @@ class TotalVariation(_Denoiser):
         return result
 
 
+class Wiener(_Denoiser):
+    """Shrink each pixel towards the mean of its surroundings by what noise would explain of their variance (Lee, 1980).
+
+    Args:
+        sigma: standard deviation of the noise on 0..1.
+    """
+
+    unit = "noise standard deviation on 0..1"
+    reproduces = "scipy.signal.wiener with a known noise: the oldest estimate of an additive mark"
+
+    reach = 2
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+        """Moments over 5x5 pixels, each channel alone."""
+        mean = filters.box_blur(images, self.reach)
+        variance = (filters.box_blur(images.square(), self.reach) - mean.square()).clamp_min(0)
+        noise = self.strength**2
+        return mean + (variance - noise).clamp_min(0) / variance.clamp_min(noise) * (images - mean)
+
+
 class NonLocalMeans(_Denoiser):
     """Average over patches (5x5) that look alike within 11x11 places (Buades, Coll and Morel, 2005).
 

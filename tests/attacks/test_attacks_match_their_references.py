@@ -12,7 +12,7 @@ from conftest import CONFIGS
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from PIL import Image, ImageEnhance, ImageFilter
-from scipy import ndimage
+from scipy import ndimage, signal
 from scipy.fft import dctn
 
 import attacks
@@ -281,3 +281,10 @@ def test_block_transform_of_dct_shrinkage_is_scipys():
     basis = np.array(dctn(np.eye(8), axes=[0], norm="ortho"))
     assert np.allclose(basis @ block[0, 0].numpy() @ basis.T, dctn(block[0, 0].numpy(), norm="ortho"), atol=1e-6)
     assert largest(attacks.DctShrinkage(1e-6)(block), block) < 1e-4  # nothing below the threshold: nothing changes
+
+
+def test_wiener_is_scipys(photo):
+    ours = array(attacks.Wiener(0.05)(photo))
+    theirs = np.stack([signal.wiener(plane, 5, 0.05**2) for plane in photo[0].double().numpy()], 2)
+    inside = (slice(4, -4), slice(4, -4))  # scipy takes black for what lies outside
+    assert np.abs(ours[inside] - theirs[inside]).max() < 1e-4
