@@ -37,7 +37,8 @@ class _Comb(Attack):
 
     def _blank(self, images: Tensor, periods: tuple[Vector, Vector]) -> Tensor:
         """Shrink the bins of a lattice towards nothing, or towards the mean of the bins around them."""
-        teeth = lattice_bins(*images.shape[-2:], periods, self.low, self.high).to(images.device)
+        height, width = images.shape[-2:]
+        teeth = lattice_bins(height, width, periods, self.low, self.high).to(images.device)
         spectrum = torch.fft.fft2(images)
         target = torch.zeros_like(spectrum) if self.fill == "blank" else _mean_around(spectrum, ~teeth)
         return torch.fft.ifft2(torch.where(teeth, spectrum.lerp(target, self.strength), spectrum)).real
@@ -122,7 +123,7 @@ def find_period(
 
     Returns:
         Two periods ``(down, across)``, px to a fraction: the best, and the same turned by 90 degrees unless another one
-        stands out more; and the height of the first in standard deviations of all.
+        stands out half as much; and the height of the first in standard deviations of all.
     """
     height, width = image.shape[-2:]
     longest = min(height, width) // 2
@@ -135,14 +136,10 @@ def find_period(
     looked_at = (distance >= shortest) & (distance <= longest) & ((down > 0) | ((down == 0) & (across > 0)))
     spread = float(likeness[looked_at].std().clamp_min(1e-12))
     first, top = _peak(likeness, looked_at)
-    turned = (first[1], -first[0]) if first[1] > 0 else (-first[1], first[0])
-    near = ((down - turned[0]).abs() <= 3) & ((across - turned[1]).abs() <= 3)
-    second, height_there = _peak(likeness, near)
-    if height_there < STANDS_OUT / 2 * spread:
-        aside = (down * first[1] - across * first[0]).abs() / math.hypot(*first)  # px off the line through the first
-        second, height_there = _peak(likeness, looked_at & (aside > shortest / 2))
-        if height_there < STANDS_OUT * spread:
-            second = turned
+    aside = (down * first[1] - across * first[0]).abs() / math.hypot(*first)  # px off the line through the first
+    second, next_top = _peak(likeness, looked_at & (aside > shortest / 2))
+    if next_top < max(STANDS_OUT * spread, top / 2):
+        second = (first[1], -first[0])
     return (first, second), top / spread
 
 
@@ -154,7 +151,7 @@ def _likeness(image: Tensor, low: float, high: float) -> Tensor:
     size = (2 * flat.shape[0], 2 * flat.shape[1])
     power = torch.fft.rfft2(flat, s=size).abs().square()
     around = box_blur(power[None, None], AROUND)[0, 0].clamp_min(1e-9)
-    narrow = ((power / around).clamp(max=6) - 1) * in_band(*size, low, high, flat)
+    narrow = ((power / around).clamp(max=6) - 1) * in_band(size[0], size[1], low, high, flat)
     return torch.fft.fftshift(torch.fft.irfft2(narrow, s=size))
 
 

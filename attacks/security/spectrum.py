@@ -33,7 +33,8 @@ def mean_excess(pictures: Iterable[Tensor], low: float = LOW, high: float = HIGH
         ratio = _against_surroundings(picture)
         if not count:
             total = torch.zeros_like(ratio)
-            band = in_band(*picture.shape[-2:], low, high, picture)
+            height, width = picture.shape[-2:]
+            band = in_band(height, width, low, high, picture)
         total += ratio
         count += 1
     if not count:
