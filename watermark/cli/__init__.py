@@ -47,21 +47,29 @@ def main(argv: Sequence[str] | None = None) -> int:
             return int(importlib.import_module(f"watermark.cli.{words[0]}").main(words[1:]))
         args = _parser(words).parse_args(words)
         return int(args.run(args))
-    except UserError as error:
-        print(f"watermark: {shown(error, 2000)}", file=sys.stderr)
-        return EXIT_ERROR
     except KeyboardInterrupt:
         print("watermark: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # `watermark detect ... | head` is no error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # 1 is an answer ("not marked", "differs"); a crash must not look like one
-        if os.environ.get(TRACEBACK):
-            logging.getLogger(__name__).exception("unexpected error")
+    except Exception as error:
+        return tell(error)
+
+
+def tell(error: Exception) -> int:
+    """Say in one line what went wrong; the exit status. 1 is an answer ("not marked", "differs"), and no error is."""
+    if isinstance(error, UserError):
+        said = shown(error, 2000)
+    elif isinstance(error, OSError) and error.filename is not None:
+        said = f"{shown(error.filename)}: {reason(error)}"
+    else:
         hint = f"please report it, with what {TRACEBACK}=1 shows"
-        print(f"watermark: unexpected {type(error).__name__}: {reason(error)}; {hint}", file=sys.stderr)
-        return EXIT_ERROR
+        said = f"unexpected {type(error).__name__}: {reason(error)}; {hint}"
+    if os.environ.get(TRACEBACK):
+        logging.getLogger(__name__).error("traceback", exc_info=error)
+    print(f"watermark: {said}", file=sys.stderr)
+    return EXIT_ERROR
 
 
 def _parser(words: list[str]) -> argparse.ArgumentParser:

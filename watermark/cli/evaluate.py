@@ -13,11 +13,13 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from watermark.cli import EXIT_INTERRUPTED, tell
 from watermark.cli.hydra_verb import run_hydra
 from watermark.config import compose, config_names
 from watermark.errors import UserError
 from watermark.evaluation.config import EvaluateConfig, plain
 from watermark.hydra_search import running_folders
+from watermark.shown import reason
 
 if TYPE_CHECKING:
     from watermark.evaluation.job import Job
@@ -36,12 +38,13 @@ def _evaluate(config: DictConfig) -> None:
         job = Job(resolve(config))
         folder = _run_with_progress(job)
         report = build_report(folder)
-    except UserError as error:
-        _stop(str(error), 2)
     except ValueError as error:
-        _stop(str(error).splitlines()[0], 2)
+        raise SystemExit(tell(UserError(reason(error)))) from None
     except KeyboardInterrupt:
-        _stop("interrupted; what is done is kept, and the same command goes on from here", 130)
+        print("watermark: interrupted; what is done is kept, and the same command goes on from here", file=sys.stderr)
+        raise SystemExit(EXIT_INTERRUPTED) from None
+    except Exception as error:
+        raise SystemExit(tell(error)) from None
     console = Console()
     console.print(print_summary(folder))
     console.print(f"Report: {report}", soft_wrap=True, highlight=False)
@@ -96,8 +99,3 @@ def _run_with_progress(job: "Job") -> Path:
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("Measuring")
         return run(job, lambda done, total: progress.update(task, completed=done, total=total))
-
-
-def _stop(line: str, status: int) -> None:
-    print(f"watermark: {line}", file=sys.stderr)
-    raise SystemExit(status)

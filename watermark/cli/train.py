@@ -10,9 +10,11 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from watermark.cli import tell
 from watermark.cli.hydra_verb import run_hydra
 from watermark.config import build
 from watermark.errors import UserError
+from watermark.shown import reason
 from watermark.training.checkpoint import load
 from watermark.training.config import TrainConfig
 from watermark.training.loop import Trainer
@@ -37,9 +39,10 @@ def _train(config: DictConfig) -> None:
         logging.getLogger("watermark").setLevel(logging.WARNING)
     try:
         make_trainer(config, processes).run()
-    except (UserError, ValueError) as error:
-        sys.stderr.write(f"watermark: {str(error).splitlines()[0]}\n")
-        sys.exit(2)
+    except ValueError as error:
+        raise SystemExit(tell(UserError(reason(error)))) from None
+    except Exception as error:
+        raise SystemExit(tell(error)) from None
     finally:
         processes.stop()
 
@@ -55,9 +58,10 @@ def _train_denoiser(config: DictConfig) -> None:
             raise UserError("a denoiser needs photographs: give photos.train=FOLDER photos.val=FOLDER")
         device = Processes.start(config.device).device
         build(config.denoiser).run(config.photos.train, config.photos.val, target, config.seed, device)
-    except (UserError, ValueError, OSError) as error:
-        sys.stderr.write(f"watermark: {str(error).splitlines()[0]}\n")
-        sys.exit(2)
+    except ValueError as error:
+        raise SystemExit(tell(UserError(reason(error)))) from None
+    except Exception as error:
+        raise SystemExit(tell(error)) from None
 
 
 def make_trainer(config: DictConfig, processes: Processes | None = None) -> Trainer:

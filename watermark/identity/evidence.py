@@ -177,6 +177,6 @@ def classifier_from_json(text: str) -> dict[str, Any]:
             and isinstance(value["is_generated"], bool)
         ):
             raise ValueError
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise UserError('expected a classifier answer like {"name": "x", "score": 0.9, "is_generated": true}') from None
     return {name: value[name] for name in ("name", "score", "is_generated")}

@@ -1,0 +1,160 @@
+"""Every verb, every kind of bad input: status 2, one line, no traceback. 1 is an answer and never an error."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from skimage import data
+
+from watermark.cli import HYDRA_VERBS, VERBS, main
+from watermark.keystore import KeyFile
+
+WORDS = {
+    "embed": ["embed", "BAD", "OUT.png", "--provider", "1"],
+    "embed, key": ["embed", "GOOD.png", "OUT.png", "--provider", "1", "--key-file", "BAD"],
+    "embed, target": ["embed", "GOOD.png", "GOOD.png/below.png", "--provider", "1"],
+    "detect": ["detect", "BAD"],
+    "detect, key": ["detect", "GOOD.png", "--key-file", "BAD"],
+    "issue": ["issue", "BAD", "OUT.png", "--provider", "1", "--key-file", "KEY", "--registry", "REG"],
+    "issue, key": ["issue", "GOOD.png", "OUT.png", "--provider", "1", "--key-file", "BAD", "--registry", "REG"],
+    "issue, registry": ["issue", "GOOD.png", "OUT.png", "--provider", "1", "--key-file", "KEY", "--registry", "BAD"],
+    "trace": ["trace", "BAD", "--key-file", "KEY", "--registry", "REG"],
+    "trace, key": ["trace", "GOOD.png", "--key-file", "BAD", "--registry", "REG"],
+    "trace, registry": ["trace", "GOOD.png", "--key-file", "KEY", "--registry", "BAD"],
+    "trace, classifier": ["trace", "GOOD.png", "--key-file", "KEY", "--registry", "REG", "--classifier", "BAD"],
+    "registry slots": ["registry", "slots", "--registry", "BAD"],
+    "registry show": ["registry", "show", "1", "2", "--registry", "BAD"],
+    "registry verify": ["registry", "verify", "--registry", "BAD"],
+    "registry verify, key": ["registry", "verify", "--registry", "REG", "--key-file", "BAD"],
+    "registry purge": ["registry", "purge", "--registry", "BAD", "--key-file", "KEY"],
+    "key show": ["key", "show", "BAD"],
+    "key new, rotate": ["key", "new", "OUT.key", "--rotate", "BAD"],
+    "key new": ["key", "new", "GOOD.png/below.key"],
+    "report": ["report", "BAD"],
+    "report, forgery": ["report", "EMPTY", "--forgery", "BAD"],
+    "compare": ["compare", "BAD", "BAD"],
+    "verify": ["verify", "BAD"],
+    "bench": ["bench", "--run", "BAD"],
+    "bench, output": ["bench", "--schemes", "dwt_dct", "--sizes", "256", "--output", "GOOD.png/below"],
+    "forgery": ["forgery", "BAD"],
+    "forgery, run": ["forgery", "--run", "BAD"],
+    "attacks show": ["attacks", "show", "BAD"],
+    "attacks show, suite": ["attacks", "show", "GOOD.png", "--suite", "BAD"],
+    "attacks bench": ["attacks", "bench", "--size", "BAD"],
+    "evaluate": ["evaluate", "scheme=dwt_dct", "suite=smoke", "data=folder", "data.path=BAD"],
+    "evaluate, output": ["evaluate", "scheme=dwt_dct", "suite=smoke", "data.limit=1", "output=GOOD.png"],
+    "evaluate, name": ["evaluate", "scheme=no_such_scheme"],
+    "train": ["train", "experiment=learned", "photos.train=BAD", "photos.val=BAD"],
+    "train, start": ["train", "experiment=learned", "start=BAD", "output=OUT"],
+}
+CONTENT = {
+    "empty": b"",
+    "garbage": bytes(range(256)) * 8,
+    "half a picture": None,
+    "JSON, cut": b'{"a": [1, 2',
+    "JSON of another kind": b"[1, 2, 3]",
+    "JSON, deep": b"[" * 100_000,
+}
+KINDS = ["missing", "folder", "below a file", *CONTENT]
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory):
+    """A picture, a key, an empty registry, and one bad path of every kind."""
+    folder = tmp_path_factory.mktemp("room")
+    Image.fromarray(data.chelsea()[:192, :256]).save(folder / "GOOD.png")
+    KeyFile.new().save(folder / "KEY")
+    add = ["registry", "add-slot", "1", "--code", "001100000000000000000010001"]
+    assert main([*add, "--key-file", str(folder / "KEY"), "--registry", str(folder / "REG")]) == 0
+    (folder / "EMPTY").mkdir()
+    (folder / "folder").mkdir()
+    for kind, content in CONTENT.items():
+        whole = (folder / "GOOD.png").read_bytes()
+        (folder / kind).write_bytes(whole[: len(whole) // 2] if content is None else content)
+        (folder / kind).chmod(0o600)
+    return folder
+
+
+def filled(words, room, kind):
+    bad = room / "GOOD.png" / "below" if kind == "below a file" else room / kind
+    names = ("GOOD.png", "OUT.png", "OUT.key", "OUT", "KEY", "REG", "EMPTY")
+    return [word.replace("BAD", str(bad)) if "BAD" in word else _placed(word, room, names) for word in words]
+
+
+def _placed(word, room, names):
+    option, equals, value = word.rpartition("=")
+    return f"{option}{equals}{room / value}" if value.split("/")[0] in names else word
+
+
+def test_every_verb_is_walked():
+    assert {words[0] for words in WORDS.values()} == {*VERBS, *HYDRA_VERBS}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("verb", WORDS)
+def test_bad_input_is_one_line_and_status_2(room, capfd, monkeypatch, verb, kind):
+    if not any("BAD" in word for word in WORDS[verb]) and kind != "missing":
+        pytest.skip("has one kind of bad input")
+    monkeypatch.chdir(room)
+    words = filled(WORDS[verb], room, kind)
+    before = {path.name for path in room.iterdir()}
+    try:
+        status = main(words)
+    except SystemExit as stop:
+        status = stop.code
+    said = capfd.readouterr().err
+    assert status == 2, (words, said)
+    beside = ("WARNING", "usage:", "   ", "1 pictures,", "Measuring")  # no key file, argparse, progress
+    lines = [line for line in said.splitlines() if not line.startswith(beside)]
+    assert len(lines) == 1, said
+    assert "Traceback" not in said
+    assert "unexpected" not in lines[0]
+    assert all(character.isprintable() for character in lines[0])
+    assert {name for name in sorted(path.name for path in room.iterdir()) if name not in before} <= {
+        "OUT",
+        "REG-shm",
+        "REG-wal",
+    }
+
+
+@pytest.mark.parametrize("verb", ["report", "verify", "evaluate", "detect"])
+def test_an_unexpected_error_is_no_answer(tmp_path, verb):
+    """In a process of its own: whatever breaks inside, the status is 2 and one line says so."""
+    code = (
+        "import sys, importlib\n"
+        "import watermark.cli as cli\n"
+        "def broken(*_):\n"
+        "    raise ZeroDivisionError('inside')\n"
+        "module = importlib.import_module(f'watermark.cli.{sys.argv[1]}')\n"
+        "setattr(module, 'main' if sys.argv[1] == 'evaluate' else 'run', broken)\n"
+        "sys.exit(cli.main([sys.argv[1], 'x']))\n"
+    )
+    (tmp_path / "x").touch()
+    found = subprocess.run(
+        [sys.executable, "-c", code, verb], capture_output=True, text=True, cwd=tmp_path, env={**os.environ}
+    )
+    assert found.returncode == 2
+    assert "ZeroDivisionError: inside" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.parametrize("verb", ["detect", "report", "verify", "key show"])
+def test_what_may_not_be_read_is_one_line(tmp_path, capfd, verb):
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    (closed / "manifest.json").write_text("{}")
+    closed.chmod(0)
+    try:
+        assert main([*verb.split(), str(closed)]) == 2
+        assert len(capfd.readouterr().err.splitlines()) == 1
+    finally:
+        closed.chmod(0o700)
+
+
+def test_the_room_is_as_it_was(room):
+    assert Path(room / "EMPTY").is_dir()
+    assert not list((room / "EMPTY").iterdir())
