@@ -25,7 +25,7 @@ class Prior:
     BM3D would be the natural one; its package may not be used commercially, so its plain relatives stand here.
 
     Args:
-        kind: ``dct`` (shrinkage of sliding cosine blocks, 2.5 dB behind a network), ``nonlocal`` (means) or
+        kind: ``dct`` (shrinkage of sliding cosine blocks), ``nonlocal`` (means) or
             ``variation`` (total).
     """
 

@@ -1,5 +1,6 @@
 """Regeneration by diffusion, of latents and of pixels, with models that a test can look into."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -7,9 +8,13 @@ import torch
 
 from attacks.contact_sheet import psnr
 from attacks.diffusion.latent import DiffusionRegeneration
+from attacks.diffusion.models import own_latent_model, taesd_model
 from attacks.diffusion.pixel import PixelDiffusion
 from attacks.diffusion.priors import PRIORS, Prior
 from attacks.diffusion.unet import UNet, load_unet, save_unet
+from attacks.regeneration import Regeneration
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
 def seeded(count: int) -> list[torch.Generator]:
@@ -147,3 +152,34 @@ def test_missing_weights_are_named():
         DiffusionRegeneration(60, "nowhere.safetensors")
     with pytest.raises(FileNotFoundError, match="nowhere"):
         PixelDiffusion(0.1, "nowhere.safetensors")
+
+
+def left_over(denoise, clean, level):
+    """Root mean square of what stays of the noise, relative to it."""
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    found = denoise(clean + level * noise, torch.full((len(clean),), level))
+    return float((found - clean).square().mean().sqrt()) / level
+
+
+@pytest.mark.parametrize(("level", "most"), [(0.25, 0.85), (0.67, 0.6)])
+def test_the_shipped_denoiser_takes_noise_off_codes(level, most, photo):
+    model = own_latent_model()
+    code, _ = model.posterior(photo)
+    best_blind = 1 / (1 + level**2) ** 0.5  # scaling alone, for codes of variance 1
+    assert left_over(model.denoise, code, level) < most * best_blind
+
+
+def test_a_rung_costs_more_than_the_bare_trip_and_less_than_its_noise(photo):
+    bare, rung = (psnr(photo, DiffusionRegeneration(step)(photo)) for step in (0, 160))
+    noise = psnr(photo, Regeneration(0.479)(photo))
+    assert noise + 1 < rung < bare
+
+
+@pytest.mark.weights
+def test_in_taesds_codes_our_denoiser_takes_noise_off_too(photo):
+    if not (SHARED / "weights").is_dir():
+        pytest.skip("no TAESD weights beside the repository")
+    model = taesd_model(str(SHARED / "weights"))
+    code, _ = model.posterior(photo)
+    assert left_over(model.denoise, code, 0.67) < 0.8
+    assert DiffusionRegeneration(60, model)(photo).shape == photo.shape
