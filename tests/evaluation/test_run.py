@@ -315,8 +315,8 @@ def test_fewer_pictures_can_be_measured_unmarked_and_the_marked_rows_stay_the_sa
         assert all(row in rows[None] for row in rows[unmarked])
         assert sum(row["marked"] for row in rows[unmarked]) == sum(row["marked"] for row in rows[None])
         assert len({row["image"] for row in rows[unmarked] if not row["marked"]}) == pictures
-    with pytest.raises(UserError, match="unmarked: expected at least 1 picture, got 0"):
-        Job(config(tmp_path, unmarked=0))
+    with pytest.raises(UserError, match="unmarked: expected at least 0 pictures, got -1"):
+        Job(config(tmp_path, unmarked=-1))
 
 
 def test_an_interrupted_run_holds_the_same_pictures_for_every_scheme(tmp_path):

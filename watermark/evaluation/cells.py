@@ -40,13 +40,13 @@ class UnitRun:
     Args:
         job: what is measured.
         unit: which part of it.
-        marker: the unit's scheme, built once per process.
+        marker: the unit's scheme under the unit's key, built once per process.
     """
 
     def __init__(self, job: Job, unit: Unit, marker: Watermarker) -> None:
         self.job, self.unit, self.marker = job, unit, marker
         self.infos = [job.images.infos[i] for i in unit.indices]
-        self.payloads = [job.payload(info) for info in self.infos]
+        self.payloads = [job.payload(info, unit.key) for info in self.infos]
         self.all = range(len(self.infos))
         self.unmarked = [i for i in self.all if unit.indices[i] in job.unmarked]
         self.message = torch.as_tensor(marker.codec.encode(self.payloads))
@@ -102,7 +102,7 @@ class UnitRun:
     def _attack(self, cell: Cell, images: Tensor, members: Sequence[int]) -> Tensor:
         if cell.attack is None:
             return images
-        seeds = [self.job.attack_seed(self.infos[i], cell) for i in members]
+        seeds = [self.job.attack_seed(self.infos[i], cell, self.unit.key) for i in members]
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         with self._timed("attack", cell.name, images):
             return to_8bit(cell.attack(images, generators))
@@ -149,7 +149,8 @@ class UnitRun:
             "parameter": cell.parameter,
             "strength": cell.strength,
             "attack_version": cell.attack.version if cell.attack is not None else 1,
-            "seed": self.job.attack_seed(info, cell),
+            "key": self.unit.key,
+            "seed": self.job.attack_seed(info, cell, self.unit.key),
             "provider_id": payload.provider_id,
             "content_id": payload.content_id,
             "message_bits": self.marker.scheme.message_bits,

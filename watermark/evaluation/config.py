@@ -28,9 +28,11 @@ class EvaluateConfig:
     """Processes; None: one per core on CPU, one on a GPU."""
     shard: str = "1/1"
     """``i/n``: do only the i-th of n equal parts; all parts write into the same run folder."""
+    keys: int = 1
+    """Every picture is marked under so many keys, each with its own IDs and attack draws; intervals stay by picture."""
     unmarked: int | None = None
-    """Pictures that are measured unmarked too, spread evenly; None: all. Proving that there is no mark costs a detector
-    more than finding one."""
+    """Pictures that are measured unmarked too, spread evenly; None: all; 0: none. Proving that there is no mark costs a
+    detector more than finding one."""
     samples: int = 4
     """Images whose pictures are kept for the report."""
     perceptual: list[str] = field(default_factory=list)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from watermark.evaluation.manifest import Json, read_manifest, read_progress
 from watermark.evaluation.parts import merge_parts, write_json
-from watermark.evaluation.plan import Unit, plan
+from watermark.evaluation.plan import MAX_KEYS, Unit, plan
 
 PROGRESS = "progress.json"
 
@@ -37,7 +37,9 @@ def units(manifest: Json) -> list[Unit]:
     """The parts of a run, from its manifest alone."""
     sizes = [(image["width"], image["height"]) for image in manifest["data"]["images"]]
     on_cpu = str(manifest.get("device")).startswith("cpu")
-    return plan(manifest["schemes"], sizes, 1 if on_cpu else manifest["config"].get("batch_size", 1))
+    config = manifest["config"]
+    keys = min(max(1, config.get("keys", 1)), MAX_KEYS)
+    return plan(manifest["schemes"], sizes, 1 if on_cpu else config.get("batch_size", 1), keys)
 
 
 def finished(run_dir: Path, planned: list[Unit]) -> list[Unit]:

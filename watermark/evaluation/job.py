@@ -15,7 +15,7 @@ from watermark.codec import Layout, Payload
 from watermark.config import build, locate
 from watermark.data.images import ImageInfo, ImageSet, spread
 from watermark.errors import UserError
-from watermark.evaluation.plan import Unit, plan
+from watermark.evaluation.plan import MAX_KEYS, Unit, plan
 from watermark.keys import keyed_words
 from watermark.metrics.ciede2000 import ciede2000
 from watermark.metrics.ms_ssim import ms_ssim
@@ -69,9 +69,11 @@ class Job:
         self.images: ImageSet = build(config["data"])
         self.layout: Layout = build(config["codec"])
         self.unmarked_limit: int | None = config.get("unmarked")  # runs of earlier versions do not say
-        if self.unmarked_limit is not None and self.unmarked_limit < 1:
-            raise UserError(f"unmarked: expected at least 1 picture, got {self.unmarked_limit}")
-        self.key = f"evaluation {self.seed}"  # not a secret: an evaluation marks nothing that matters
+        if self.unmarked_limit is not None and self.unmarked_limit < 0:
+            raise UserError(f"unmarked: expected at least 0 pictures, got {self.unmarked_limit}")
+        self.keys: int = config.get("keys", 1)
+        if not 1 <= self.keys <= MAX_KEYS:
+            raise UserError(f"keys: expected 1 to {MAX_KEYS}, got {self.keys}")
 
     @cached_property
     def cells(self) -> list[Cell]:
@@ -87,18 +89,22 @@ class Job:
         """
         together = 1 if self.device.type == "cpu" else self.config["batch_size"]
         sizes = [(info.width, info.height) for info in self.images.infos]
-        return plan(self.config["schemes"], sizes, together)
+        return plan(self.config["schemes"], sizes, together, self.keys)
 
     @cached_property
     def unmarked(self) -> frozenset[int]:
         """The pictures that are measured without a mark too."""
         return frozenset(spread(self.unmarked_limit, len(self.images.infos)))
 
-    def marker(self, scheme: str) -> Watermarker:
-        """A scheme ready to embed and detect, on the job's device."""
+    def key(self, number: int) -> str:
+        """The secret of that number; it is none, for an evaluation marks nothing that matters."""
+        return self._named("evaluation", self.seed, key=number)
+
+    def marker(self, scheme: str, key: int = 0) -> Watermarker:
+        """A scheme ready to embed and detect under the key of that number, on the job's device."""
         return Watermarker.build(
             self.config["schemes"][scheme],
-            self.key,
+            self.key(key),
             layout=self.layout,
             false_positive_rate=self.config["false_positive_rate"],
             device=self.device,
@@ -110,16 +116,21 @@ class Job:
         wanted = self.config.get("perceptual") or []
         return QUALITY | {name: perceptual(name, self.device) for name in wanted}
 
-    def payload(self, info: ImageInfo) -> Payload:
-        """Random IDs per picture, the same for every scheme."""
-        provider, content = keyed_words(self.seed, f"payload of {info.id}", 2)
+    def payload(self, info: ImageInfo, key: int = 0) -> Payload:
+        """Random IDs per picture and key, the same for every scheme."""
+        provider, content = keyed_words(self.seed, self._named("payload of", info.id, key=key), 2)
         bits = self.layout
         return Payload(int(provider) % 2**bits.provider_bits, int(content) % 2**bits.content_bits)
 
-    def attack_seed(self, info: ImageInfo, cell: Cell) -> int:
-        """Hash of run seed, picture, attack and rung: the same draw for every scheme, marked or not."""
-        purpose = f"attack {cell.name} {cell.parameter}={cell.strength} on {info.id}"
-        return int(keyed_words(self.seed, purpose, 1)[0] >> 2)
+    def attack_seed(self, info: ImageInfo, cell: Cell, key: int = 0) -> int:
+        """Hash of run seed, picture, key, attack and rung: the same draw for every scheme, marked or not."""
+        attack = f"attack {cell.name} {cell.parameter}={cell.strength} on"
+        return int(keyed_words(self.seed, self._named(attack, info.id, key=key), 1)[0] >> 2)
+
+    @staticmethod
+    def _named(what: str, of: object, key: int) -> str:
+        """What a draw is for; the first key of a run of many draws as the only one of a run of one."""
+        return f"{what} {of}" + (f", key {key}" if key else "")
 
     @cached_property
     def key_hash(self) -> str:

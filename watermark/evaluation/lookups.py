@@ -33,7 +33,7 @@ def write_lookups(folder: Path, job: Job) -> None:
     found = {}
     for scheme in run.schemes:
         rows = run.rows[(run.rows["scheme"] == scheme) & run.rows["error"].isna()]
-        codec = Codec(job.layout, int(rows["message_bits"].iloc[0]), job.key) if len(rows) else None
+        codec = Codec(job.layout, int(rows["message_bits"].iloc[0]), job.key(0)) if len(rows) else None
         if codec is not None:
             found[scheme] = {
                 "near": _near(run, job, rows, Detector(codec, run.false_positive_rate)),
@@ -43,9 +43,9 @@ def write_lookups(folder: Path, job: Job) -> None:
 
 
 def _near(run: Run, job: Job, rows: pd.DataFrame, detector: Detector) -> Json | None:
-    """Attacked marked readings, each looked up in a registry of its own ID and all that differ from it in one bit."""
+    """Attacked readings of the first key, each looked up in a registry of its ID and all that differ in one bit."""
     marked = run.marked(run.headline_group)
-    chosen = _spread(marked[marked.index.isin(rows.index)], READINGS)
+    chosen = _spread(marked[marked.index.isin(rows.index) & (marked["key"] == 0)], READINGS)
     logits = run.logits(chosen)
     if logits is None:
         return None

@@ -24,6 +24,7 @@ _CONFIG = {
     "false_positive_rate?": NUMBER,
     "device?": TEXT,
     "unmarked?": WHOLE + MAYBE,
+    "keys?": WHOLE,
     "samples?": WHOLE,
     "perceptual?": [TEXT],
     "keep_logits?": FLAG,

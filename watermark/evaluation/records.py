@@ -26,8 +26,10 @@ class Record:
     strength: float | None
     """Its value in the attack's native unit."""
     attack_version: int
+    key: int
+    """Number of the key, from 0: one picture under several keys is a repeated measure of that picture."""
     seed: int
-    """Seed of the attack's generator: hash of run seed, image, attack and rung; the same for every scheme."""
+    """Seed of the attack's generator: hash of run seed, image, key, attack and rung; the same for every scheme."""
     marked: bool
     """False: the attacked picture never carried a mark (a negative)."""
     provider_id: int

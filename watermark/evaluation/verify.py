@@ -103,7 +103,7 @@ def _changes(manifest: dict[str, Any], job: Job) -> list[str]:
 def _compare(run_dir: Path, job: Job, unit: Unit, cell: Cell, result: Verification) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1 if job.device.type == "cpu" else threads)  # as the run's workers do
-    again = UnitRun(job, unit, job.marker(unit.scheme)).measure(lambda: None, [cell]).rows
+    again = UnitRun(job, unit, job.marker(unit.scheme, unit.key)).measure(lambda: None, [cell]).rows
     torch.set_num_threads(threads)
     table = read_table(run_dir / "parts" / f"{unit.name}.rows.parquet", arrow_schema()).to_pylist()
     kept = {_name(row): row for row in table if (row["attack"], row["strength"]) == (cell.name, cell.strength)}
@@ -111,7 +111,7 @@ def _compare(run_dir: Path, job: Job, unit: Unit, cell: Cell, result: Verificati
     for row in map(asdict, again):
         result.rows += 1
         was = kept.get(_name(row), {})
-        where = f"{unit.scheme}, {row['image']}, {cell.name} {cell.strength}, marked={row['marked']}"
+        where = f"{unit.scheme}, {row['image']}, key {unit.key}, {cell.name} {cell.strength}, marked={row['marked']}"
         found = differences(was, row, result.exact, job.config["false_positive_rate"])
         lines = [f"{where}: {line}" for line in found]
         result.differing_rows += bool(lines)

@@ -27,17 +27,18 @@ class Worker:
     def __init__(self, config: dict[str, Any], folder: Path, infos: list[ImageInfo], tick: Callable[[], None]) -> None:
         self.job, self.store, self.tick = Job(config), RunStore(folder), tick
         self.job.images.adopt(infos)
-        self.markers: dict[str, Watermarker] = {}
+        self.markers: dict[tuple[str, int], Watermarker] = {}
 
     def do(self, unit: Unit) -> None:
         """Measure one unit; its rows are written last, so an interrupted unit is one that was never done."""
-        if unit.scheme not in self.markers:
-            self.markers[unit.scheme] = self.job.marker(unit.scheme)
+        which = unit.scheme, unit.key
+        if which not in self.markers:
+            self.markers[which] = self.job.marker(*which)
         threads = torch.get_num_threads()
         if self.job.device.type == "cpu":
             torch.set_num_threads(1)  # one process per core; and rows must not depend on how many cores there are
         try:
-            measured = UnitRun(self.job, unit, self.markers[unit.scheme]).measure(self.tick)
+            measured = UnitRun(self.job, unit, self.markers[which]).measure(self.tick)
         finally:
             torch.set_num_threads(threads)
         self._keep_samples(unit, measured.pictures)
@@ -47,7 +48,7 @@ class Worker:
         first = unit.scheme == next(iter(self.job.config["schemes"]))
         kept = {name: p for name, p in pictures.items() if first or not name.startswith("attacked/")}
         for position, index in enumerate(unit.indices):
-            if pictures and index in sample_indices(self.job):
+            if pictures and unit.key == 0 and index in sample_indices(self.job):
                 own = {name: picture[position] for name, picture in kept.items()}
                 self.store.keep_pictures(unit.scheme, self.job.images.infos[index].id, own)
 

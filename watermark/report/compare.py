@@ -11,7 +11,7 @@ from watermark.report.rows import IDENTITY, Json, Run, load_run
 from watermark.report.wording import difference, p_value
 
 LEVEL = 0.05
-KEYS = ["scheme", "attack", "strength", "image"]
+KEYS = ["scheme", "attack", "strength", "image", "key"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _marked(run: Run) -> pd.DataFrame:
 
 
 def _cells(rows: pd.DataFrame) -> set[str]:
-    cells = rows.index.droplevel("image").unique()
+    cells = rows.index.droplevel(["image", "key"]).unique()
     return {f"{scheme}: {attack}" + (f" {value:g}" if value != float("inf") else "") for scheme, attack, value in cells}
 
 

@@ -25,7 +25,7 @@ GROUPS = ("natural", "hard")
 UNUSED = frozenset({"logits", "seed", "attack_version", "provider_id", "content_id", "decoded_provider_id"})
 """Columns that no number of the report needs; left on disk."""
 
-ADDED = frozenset({"ms_ssim", "ciede2000", "lpips", "dists"})
+ADDED = frozenset({"key", "ms_ssim", "ciede2000", "lpips", "dists"})
 """Columns that older runs do not have; they read as not measured."""
 
 Json = dict[str, Any]
@@ -112,6 +112,7 @@ def load_run(path: Path) -> Run:
         raise ValueError(f"expected at least one row, {path} has none")
     rows["group"] = np.where(rows["image_class"].isin(HARD_CLASSES), "hard", "natural")
     rows["payload_ok"] = rows["payload_ok"].eq(True)
+    rows["key"] = rows["key"].fillna(0).astype(int)
     rows["image_code"] = pd.factorize(rows["image"])[0]
     rows["right_bits"] = 1 - rows["bit_errors"] / rows["message_bits"]
     costs = path / "costs.parquet"
