@@ -67,3 +67,16 @@ except SystemExit:
 """
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "results").rglob("*.py")), ids=lambda path: path.name)
+def test_what_lies_beside_published_figures_uses_public_names_only(path):
+    """Nor does it bend the import system: what it needs, an installed package has, or the folder beside it."""
+    private = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            private += [name.name for name in node.names if name.name.startswith("_")]
+        elif isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            private += [node.attr] * (getattr(node.value, "id", None) != "self")
+    assert not private
+    assert not {"importlib", "importlib.util"} & set(imports(path))

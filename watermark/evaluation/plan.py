@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-
 MAX_KEYS = 1000
 """Of a run: a manifest that somebody sent must not ask for a plan without end."""
 

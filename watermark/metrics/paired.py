@@ -12,25 +12,6 @@ LARGE = 500
 """Pictures from which the normal law gives the same answers as drawing, without the wait."""
 
 
-def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
-    """Exact two-sided McNemar p-value: do two yes/no answers about the same pictures disagree evenly?
-
-    Args:
-        first: ``(n,)`` bool.
-        second: ``(n,)`` bool, the same pictures in the same order.
-
-    Returns:
-        Binomial p-value on the pictures where the two disagree; 1 where they never do.
-    """
-    a, b = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
-    if a.shape != b.shape:
-        raise ValueError(f"expected answers about the same pictures, got {a.shape} and {b.shape}")
-    only_first, only_second = int((a & ~b).sum()), int((b & ~a).sum())
-    if only_first + only_second == 0:
-        return 1.0
-    return float(stats.binomtest(only_first, only_first + only_second).pvalue)
-
-
 def sign_flip(differences: ArrayLike, draws: int = 19_999, seed: int = 0) -> float:
     """Two-sided sign-flip test that paired differences are centred on zero.
 

@@ -1,29 +1,38 @@
 """Measure installable peers on the pictures and attacks of tile_spread's tables: exact payload at their own rule.
 
     python results/published/peers/measure.py --images DIR --rows ROWS --peers dwtDct dwtDctSvd blind-watermark
-    python results/published/peers/measure.py --rows ROWS --ours results/published/tile-spread/kodak_42dB.jsonl --table
+    python results/published/peers/measure.py --rows ROWS --ours RUN_DIR --table
+
+RUN_DIR is of `watermark evaluate schemes=[tile_spread] suite=tile_spread target_psnr=42 unmarked=0 data=folder data.path=DIR`:
+the same pictures, attacks and attack draws.
 
 One row per picture and peer is appended, so a stopped run goes on where it was.
 """
 
 import argparse
-import importlib.util
 import json
 import time
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
+from watermark.config import compose
+from watermark.data.images import ImageInfo
+from watermark.evaluation.job import Job
 from watermark.images import to_8bit
 from watermark.metrics.psnr import psnr
 from watermark.metrics.rates import wilson
 from watermark.metrics.ssim import ssim
 
-_spec = importlib.util.spec_from_file_location("ours", Path(__file__).parents[1] / "tile-spread" / "measure.py")
-ours = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(ours)
+
+def job(folder: Path) -> Job:
+    """Pictures, cells and draws as `watermark evaluate` has them."""
+    data = compose("data", "folder", {"path": str(folder)})
+    suite, codec = compose("suite", "tile_spread"), compose("codec", "l64")
+    return Job({"seed": 0, "device": "cpu", "data": data, "codec": codec, "suite": suite, "schemes": {}})
 
 
 def array(picture: torch.Tensor) -> np.ndarray:
@@ -31,18 +40,20 @@ def array(picture: torch.Tensor) -> np.ndarray:
     return (picture[0] * 255).round().byte().permute(1, 2, 0).numpy().copy()
 
 
-def measure(path: Path, name: str, peer: object, cells: list) -> dict:
+def measure(run: Job, index: int, name: str, peer: object) -> dict:
     """Mark once with random bits, attack, read; a reader that raises has not read."""
     from peers import BITS
 
-    original = ours.load(path)
-    bits = np.random.default_rng(ours.seeded("peers", path.name)).integers(0, 2, BITS)
+    info: ImageInfo = run.images.infos[index]
+    original = run.images.load(index)
+    bits = np.random.default_rng(run.attack_seed(info, run.cells[0])).integers(0, 2, BITS)
     started = time.process_time()
     marked = torch.from_numpy(peer.mark(array(original), bits)).permute(2, 0, 1)[None].float() / 255
-    row = {"image": path.name, "peer": name, "mark_cpu_s": time.process_time() - started, "cells": []}
+    row = {"image": info.id, "peer": name, "mark_cpu_s": time.process_time() - started, "cells": []}
     row |= {"psnr": psnr(marked, original).item(), "ssim": ssim(marked, original).item()}
-    for cell in cells:
-        picture = array(to_8bit(ours.attacked(cell, marked, path.name)))
+    for cell in run.cells:
+        draw = torch.Generator().manual_seed(run.attack_seed(info, cell))
+        picture = array(to_8bit(cell.attack(marked, [draw]) if cell.attack else marked))
         started = time.process_time()
         try:
             wrong = int((peer.read(picture).astype(int) != bits).sum())
@@ -60,12 +71,14 @@ def table(rows: list[dict], compared: Path) -> None:
         for name, strength, wrong, _ in row["cells"]:
             exact[row["peer"], name, strength].append(wrong == 0)
     wanted = {row["image"] for row in rows}
-    label = f"tile_spread ({compared.stem.split('_')[1]}, 64 bits)"
-    for row in map(json.loads, compared.read_text().splitlines()):
-        if row["image"] in wanted:
-            quality[label].append((row["psnr"], row["ssim"]))
-            for name, strength, right, *_ in row["cells"]:
-                exact[label, name, strength].append(right)
+    ours = pd.read_parquet(compared / "rows.parquet")
+    ours = ours[ours["marked"] & ours["image"].isin(wanted)].astype({"strength": object})
+    ours = ours.where(ours.notna(), None)
+    for row in ours.itertuples():
+        label = f"{row.scheme} (64 bits)"
+        if row.attack == "identity":
+            quality[label].append((row.psnr, row.ssim))
+        exact[label, row.attack, row.strength].append(bool(row.payload_ok))
     names = list(quality)
     print("| attack | strength | " + " | ".join(names) + " |\n" + "|---" * (len(names) + 2) + "|")
     for kind, digits in enumerate(("PSNR, dB", "SSIM")):
@@ -99,15 +112,13 @@ def main() -> None:
     from peers import PEERS
 
     torch.set_num_threads(1)
-    paths = sorted(path for path in args.images.iterdir() if path.suffix.lower() in {".png", ".webp", ".jpg"})
-    paths.sort(key=lambda path: ours.seeded("order", path.name))
-    cells = ours.attack_cells("tile_spread", [])
+    run = job(args.images)
     known = {(row["image"], row["peer"]) for row in done}
     with args.rows.open("a") as out:
-        for path in paths[: args.limit]:
+        for index, info in list(enumerate(run.images.infos))[: args.limit]:
             for name in args.peers or PEERS:
-                if (path.name, name) not in known:
-                    out.write(json.dumps(measure(path, name, PEERS[name], cells)) + "\n")
+                if (info.id, name) not in known:
+                    out.write(json.dumps(measure(run, index, name, PEERS[name])) + "\n")
                     out.flush()
     return None
 

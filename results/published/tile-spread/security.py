@@ -10,18 +10,22 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from measure import load, tensor
+from PIL import Image
 
-from watermark.codec import Codec, Payload
-from watermark.config import build_named
+from watermark import Watermarker
 from watermark.data.synthetic import SyntheticImages
-from watermark.detection.detector import Detector
 from watermark.images import to_8bit
 from watermark.metrics.psnr import psnr
 from watermark.metrics.rates import wilson
+from watermark.pixels import to_tensor
 from watermark.transforms.color import luma
 
 AVERAGED = 1000
+
+
+def load(path: Path) -> torch.Tensor:
+    """A picture file as ``(1, 3, H, W)`` in [0, 1]."""
+    return to_tensor(Image.open(path))
 
 
 def notch_peaks(picture: torch.Tensor, peaks: int = 150) -> torch.Tensor:
@@ -52,17 +56,16 @@ class Marker:
     """One key, and whether it finds its own payload."""
 
     def __init__(self, key: str, **settings: float) -> None:
-        self.scheme = build_named("scheme", "tile_spread", key=key, **settings)
-        self.codec = Codec(build_named("codec", "l64"), self.scheme.message_bits, f"codec {key}")
+        self.door = Watermarker.load("tile_spread", key, device="cpu", **settings)
+        self.scheme = self.door.scheme
 
     def mark(self, picture: torch.Tensor, content: int) -> torch.Tensor:
         """Mark pictures as files would hold them."""
-        message = self.codec.encode([Payload(version=1, provider_id=5, content_id=content)] * len(picture))
-        return to_8bit(self.scheme.embed(picture, message))
+        return to_8bit(self.door.embed(picture, 5, content))
 
     def reads(self, picture: torch.Tensor) -> int | None:
         """The content number, or None."""
-        found = Detector(self.codec).detect(self.scheme.decode(picture))[0]
+        found = self.door.detect(picture)[0]
         return found.content_id if found.is_marked else None
 
 
@@ -129,7 +132,7 @@ def averaging(quality: float, host: torch.Tensor) -> None:
     pictures = SyntheticImages(count=AVERAGED, width=192, height=192, seed=1)
     total = residual = torch.zeros(1, 3, 192, 192)
     for index in range(AVERAGED):
-        picture = tensor(pictures.open(index))
+        picture = to_tensor(pictures.open(index))
         marked = marker.mark(picture, 7)
         total, residual = total + marked, residual + (marked - picture)
     single = (marked - picture).square().mean().sqrt()
