@@ -24,6 +24,16 @@ class Attack(nn.Module, ABC):
     given) and writes ``transform`` (``apply`` already means something else to ``nn.Module``). Everything random comes
     from ``generators[i]`` for image ``i``, so that the draw of an image depends neither on its neighbours in the batch
     nor on the device.
+
+    Example:
+        >>> class Darker(Attack):
+        ...     differentiable, geometric, harder = True, False, "higher"
+        ...     unit, reproduces, identity = "share of the light that is taken", "a dim screen", 0.0
+        ...
+        ...     def transform(self, images, generators):
+        ...         return images * (1 - self.strength)
+        >>> Darker(0.5)(torch.full((1, 3, 2, 2), 0.8)).unique()
+        tensor([0.4000])
     """
 
     differentiable: ClassVar[bool]

@@ -38,6 +38,16 @@ class Watermarker:
 
     Raises:
         TypeError: if the key is none, or the scheme is a finished one, whose key is its own.
+
+    Example:
+        >>> from skimage import data
+        >>> marker = Watermarker.load("dwt_dct", key="a secret", target_psnr=42)
+        >>> marked = marker.embed(data.astronaut(), provider_id=7, content_id=123_456)
+        >>> found = marker.detect(marked)
+        >>> found.is_marked, found.provider_id, found.content_id
+        (True, 7, 123456)
+        >>> Watermarker.load("dwt_dct", key="another").detect(marked).is_marked
+        False
     """
 
     def __init__(

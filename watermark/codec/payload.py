@@ -26,6 +26,10 @@ class Payload:
         provider_id: slot of the provider; ``0 <= provider_id < 2 ** layout.provider_bits``.
         content_id: number of the content within the provider; ``0 <= content_id < 2 ** layout.content_bits``.
         version: of the format; ``0 <= version < 2 ** layout.version_bits``.
+
+    Example:
+        >>> Payload(provider_id=7, content_id=123_456)
+        Payload(provider_id=7, content_id=123456, version=1)
     """
 
     provider_id: int
@@ -43,6 +47,11 @@ class Layout:
 
     Raises:
         ValueError: for a negative width, no identifier bits, or a check width that has no polynomial.
+
+    Example:
+        >>> Layout(provider_bits=8, content_bits=24).validate(Payload(provider_id=256, content_id=0))
+        Traceback (most recent call last):
+        ValueError: provider_id must be an integer from 0 to 255, got 256
     """
 
     version_bits: int = 4

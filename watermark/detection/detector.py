@@ -52,6 +52,13 @@ class Detection:
         score: normalised soft correlation ``S`` of that word (also where its check bits were wrong); for ranking only.
         log10_p_expected: p-value of the expected payload alone (readings and keys paid); None if none was expected.
         reading: which reading this answer comes from: 0 for ``logits``, 1 and up for ``others``.
+
+    Example:
+        >>> import torch
+        >>> from watermark import Watermarker
+        >>> found = Watermarker.load("dwt_dct", key="a secret").detect(torch.rand(1, 3, 64, 64))[0]
+        >>> found.is_marked, found.provider_id, found.content_id
+        (False, None, None)
     """
 
     is_marked: bool

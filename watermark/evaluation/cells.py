@@ -17,6 +17,7 @@ from watermark.evaluation.job import QUALITY, Cell, Job, Unit
 from watermark.evaluation.memory import peak_bytes, reset_peak
 from watermark.evaluation.records import Record
 from watermark.images import to_8bit
+from watermark.metrics.bits import bit_errors
 from watermark.metrics.perceptual import BACKBONES
 from watermark.metrics.psnr import psnr
 from watermark.metrics.ssim import ssim
@@ -122,7 +123,7 @@ class UnitRun:
         return Record(
             **self._identity(cell, i),
             marked=marked,
-            bit_errors=int(((logits > 0) != self.message[i]).sum()),
+            bit_errors=int(bit_errors(logits[None], self.message[i])),
             log10_p=found.log10_p,
             is_marked=found.is_marked,
             log10_p_expected=found.log10_p_expected,

@@ -15,6 +15,11 @@ def bit_errors(logits: Tensor, message: Tensor) -> Tensor:
 
     Raises:
         ValueError: if the numbers of bits differ.
+
+    Example:
+        >>> import torch
+        >>> bit_errors(torch.tensor([[2.0, -1.0, 0.5]]), torch.tensor([True, True, True])).tolist()
+        [1]
     """
     if logits.ndim != 2 or message.shape[-1] != logits.shape[1]:
         raise ValueError(

@@ -24,6 +24,12 @@ def ciede2000(images: Tensor, reference: Tensor) -> Tensor:
         ValueError: if the shapes differ or there are not three channels.
 
     Source: CIE 142-2001; Sharma, Wu and Dalal, Color Research and Application 30 (2005).
+
+    Example:
+        >>> import torch
+        >>> grey = torch.full((1, 3, 8, 8), 0.5)
+        >>> round(float(ciede2000(grey + 2 / 255, grey)), 2)
+        0.75
     """
     if images.shape != reference.shape or images.ndim != 4 or images.shape[1] != 3:
         raise ValueError(

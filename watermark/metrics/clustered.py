@@ -46,6 +46,11 @@ def clustered_rate(hits: ArrayLike, clusters: ArrayLike, confidence: float = 0.9
         Korn and Graubard (1998, Survey Methodology 24): Clopper-Pearson at
         ``n_eff = n / deff * (t_{n-1} / t_{c-1})^2``, at most n. Rates of exactly 0 or 1 have no visible design effect,
         so each picture counts once. One row per picture: Clopper-Pearson itself.
+
+    Example:
+        >>> found = clustered_rate([1, 1, 1, 0, 0, 0], clusters=[0, 0, 0, 1, 1, 1])  # two pictures, three attacks each
+        >>> found.rate, found.clusters
+        (0.5, 2)
     """
     hit = np.asarray(hits, dtype=bool)
     _, inverse = np.unique(np.asarray(clusters), return_inverse=True)

@@ -41,5 +41,10 @@ def look_up(
 
 
 def colliding_pairs(images: float, bits: int) -> float:
-    """Expected pairs of images that share an id when ``bits``-bit ids are drawn at random (a counter has none)."""
+    """Expected pairs of images that share an id when ``bits``-bit ids are drawn at random (a counter has none).
+
+    Example:
+        >>> round(colliding_pairs(1_000_000, bits=40), 2)
+        0.45
+    """
     return images * (images - 1) / 2.0 / 2.0**bits

@@ -32,6 +32,12 @@ def ms_ssim(images: Tensor, reference: Tensor) -> Tensor:
         ValueError: if the shapes differ.
 
     Source: Wang, Simoncelli and Bovik, Asilomar Conference on Signals, Systems and Computers (2003).
+
+    Example:
+        >>> import torch
+        >>> images = torch.rand(1, 3, 176, 176, generator=torch.Generator().manual_seed(0))
+        >>> round(float(ms_ssim(images, images)), 3)
+        1.0
     """
     if images.shape == reference.shape and min(images.shape[-2:]) < SMALLEST:
         return torch.full((len(images),), math.nan, dtype=torch.float64, device=images.device)

@@ -15,6 +15,12 @@ def psnr(images: Tensor, reference: Tensor) -> Tensor:
 
     Raises:
         ValueError: if the shapes differ; a PSNR after a geometric change is not defined.
+
+    Example:
+        >>> import torch
+        >>> black = torch.zeros(1, 3, 8, 8)
+        >>> psnr(black + 1 / 255, black)
+        tensor([48.1308], dtype=torch.float64)
     """
     if images.shape != reference.shape:
         raise ValueError(f"PSNR needs two images of one shape, got {tuple(images.shape)} and {tuple(reference.shape)}")

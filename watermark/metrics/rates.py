@@ -18,6 +18,11 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
         ValueError: if a count or the confidence is out of range.
 
     Source: Wilson, JASA 22 (1927), through ``scipy.stats.binomtest``.
+
+    Example:
+        >>> low, high = wilson(24, 24)
+        >>> print(f"{low:.2f} to {high:.2f}")
+        0.86 to 1.00
     """
     return _interval(successes, n, confidence, "wilson")
 
@@ -28,6 +33,11 @@ def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     Arguments, result and errors as in ``wilson``. Zero hits in n give a one-sided kind of bound near ``3.7 / n``.
 
     Source: Clopper and Pearson, Biometrika 26 (1934), through ``scipy.stats.binomtest``.
+
+    Example:
+        >>> low, high = clopper_pearson(0, 30)
+        >>> print(f"{low:.2f} to {high:.2f}")
+        0.00 to 0.12
     """
     return _interval(successes, n, confidence, "exact")
 

@@ -41,6 +41,11 @@ def power_law(sizes: ArrayLike, costs: ArrayLike, confidence: float = 0.95) -> P
 
     Raises:
         ValueError: if the lengths differ or a number is not above 0.
+
+    Example:
+        >>> found = power_law([1e5, 1e6, 1e7], [0.1, 1.0, 10.0])
+        >>> round(found.exponent, 3)
+        1.0
     """
     x, y = np.asarray(sizes, dtype=float), np.asarray(costs, dtype=float)
     if x.shape != y.shape or x.ndim != 1 or not (x > 0).all() or not (y > 0).all():

@@ -26,6 +26,12 @@ def ssim(images: Tensor, reference: Tensor) -> Tensor:
         ValueError: if the shapes differ or the window does not fit.
 
     Source: Wang, Bovik, Sheikh and Simoncelli, IEEE Trans. Image Process. 13 (2004).
+
+    Example:
+        >>> import torch
+        >>> images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+        >>> [round(float(value), 3) for value in ssim(images, images)]
+        [1.0, 1.0]
     """
     luminance, structure = ssim_terms(images, reference)
     return (structure * luminance).flatten(1).mean(1)

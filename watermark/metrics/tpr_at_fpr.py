@@ -98,6 +98,10 @@ def auc(positives: ArrayLike, negatives: ArrayLike) -> float:
 
     Returns:
         NaN where one of the two samples is empty.
+
+    Example:
+        >>> float(auc(positives=[3.0, 4.0], negatives=[1.0, 3.5]))
+        0.75
     """
     pos, neg = np.asarray(positives, dtype=float), np.asarray(negatives, dtype=float)
     if len(pos) == 0 or len(neg) == 0:

@@ -21,6 +21,13 @@ def worst_tile_psnr(images: Tensor, reference: Tensor, tile: int = 64) -> Tensor
 
     Raises:
         ValueError: if the shapes differ or the tile is empty.
+
+    Example:
+        >>> import torch
+        >>> black, marked = torch.zeros(1, 3, 128, 128), torch.zeros(1, 3, 128, 128)
+        >>> marked[..., :64, :64] = 1 / 255  # all of the energy in one corner
+        >>> worst_tile_psnr(marked, black)
+        tensor([48.1308], dtype=torch.float64)
     """
     if images.shape != reference.shape:
         raise ValueError(f"PSNR needs two images of one shape, got {tuple(images.shape)} and {tuple(reference.shape)}")

@@ -29,6 +29,11 @@ class Readout:
             them: a scheme does not hold the codec's key, so its choice says nothing about the signs that prove a mark.
         others: ``(N, C, K)`` float or None: readings at further alignments, counted in ``hypotheses``. A detector asks
             them where ``logits`` prove nothing; zeros where a picture has none.
+
+    Example:
+        >>> readout = Readout.of(torch.tensor([[2.0, -0.5, 1.0]]))
+        >>> (readout.logits > 0).int().tolist(), readout.hypotheses.tolist()
+        ([[1, 0, 1]], [1])
     """
 
     logits: Tensor
@@ -59,6 +64,18 @@ class Scheme(nn.Module, ABC):
             false-positive rate provable.
         target_psnr: dB after rounding to 8 bits; every image is embedded at this quality. None: the scheme's own
             ``strength`` alone decides.
+
+    Example:
+        >>> class Brighter(Scheme):  # one bit: brighter or darker by a grey level; a lesson, not a watermark
+        ...     def residual(self, images, message):
+        ...         return (message[:, :1, None, None].float() * 2 - 1).expand_as(images) / 255
+        ...
+        ...     def read(self, images):
+        ...         return Readout.of(images.mean((1, 2, 3))[:, None] - 0.5)
+        >>> scheme, grey = Brighter(message_bits=1, key="a secret"), torch.full((2, 3, 64, 64), 0.5)
+        >>> marked = scheme.embed(grey, torch.tensor([[True], [False]]))
+        >>> (scheme.decode(marked).logits > 0).tolist()
+        [[True], [False]]
     """
 
     min_size: ClassVar[int] = 32
