@@ -358,7 +358,7 @@ def test_bad_shards_are_refused(tmp_path):
 
 
 def test_a_part_is_there_whole_or_not_at_all(finished, tmp_path, monkeypatch):
-    import watermark.evaluation.store as store_module
+    import watermark.evaluation.parts as store_module
 
     def full(*_args, **_kwargs):
         raise OSError(28, "No space left on device")

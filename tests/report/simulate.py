@@ -102,6 +102,7 @@ def _row(rng, plan, image, scheme, attack, rung, strength, marked) -> dict:
         "parameter": ATTACKS[attack]["parameter"],
         "strength": None if strength is None else float(strength),
         "attack_version": 1,
+        "key": 0,
         "seed": rung,
         "marked": marked,
         "provider_id": ids[0],

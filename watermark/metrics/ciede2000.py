@@ -29,7 +29,7 @@ def ciede2000(images: Tensor, reference: Tensor) -> Tensor:
         >>> import torch
         >>> grey = torch.full((1, 3, 8, 8), 0.5)
         >>> round(float(ciede2000(grey + 2 / 255, grey)), 2)
-        0.75
+        0.76
     """
     if images.shape != reference.shape or images.ndim != 4 or images.shape[1] != 3:
         raise ValueError(
