@@ -7,7 +7,7 @@ from PIL import Image
 from skimage import data
 
 from watermark.cli import main
-from watermark.evaluation.forgery import ForgeryTests
+from watermark.evaluation.forgery import AVERAGED, COLLUDERS, ForgeryTests
 from watermark.pixels import to_tensor
 from watermark.watermarker import Watermarker
 
@@ -30,6 +30,16 @@ def test_every_question_has_a_count_and_an_interval_that_holds_it(answers):
     for a in answers:
         assert 0 <= a.low <= a.wins / a.n <= a.high <= 1
         assert a.n == 4
+
+
+def test_amounts_are_numbers_and_answers_that_differ_in_them_alone_are_a_family(answers):
+    averages = [a for a in answers if a.test == "F1"]
+    assert averages
+    for a in averages:
+        assert a.setting == a.family.replace(" of n ", f" of {a.amount} ")
+        assert a.amount in AVERAGED
+    assert {a.amount for a in answers if a.test == "F5"} == set(COLLUDERS)
+    assert all(a.amount is None and a.family == a.setting for a in answers if a.test in ("F2", "F3", "F4", "F6"))
 
 
 def test_what_theory_promises_holds(answers):

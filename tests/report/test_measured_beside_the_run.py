@@ -17,12 +17,13 @@ from watermark.report.rows import load_run
 ANSWERS = [
     {"scheme": s, "test": "F1", "setting": f"average of {n} marked pictures x1 added", "attacker_wants": "detected"}
     | {"wins": wins, "n": 16, "low": 0.9, "high": 0.1, "psnr": 48.6}
+    | {"amount": n, "family": "average of n marked pictures x1 added"}
     for s in ("steady", "stranger")
     for n, wins in ((5, 14), (20, 2))
 ]
 ANSWERS += [
     {"scheme": "steady", "test": "F6", "setting": "unmarked, 1000 random IDs", "attacker_wants": "an ID named"}
-    | {"wins": 0, "n": 16, "low": 0, "high": 0.2, "psnr": None}
+    | {"wins": 0, "n": 16, "low": 0, "high": 0.2, "psnr": None, "amount": None, "family": "unmarked, 1000 random IDs"}
 ]
 CASES = [
     {"scheme": s, "stage": stage, "side": side, "batch": batch, "seconds": side * 1e-4, "slowest": 0.2, "repeats": 5}
@@ -75,6 +76,15 @@ def test_forgery_answers_of_either_format_become_a_section_with_their_own_interv
     assert "14 / 16" in page
     assert "stranger" in page
     assert set(data["security"]["tests"]) == {"F1", "F6"}
+
+
+def test_answers_of_an_older_file_stand_alone_because_words_are_not_read_for_numbers(small):
+    older = [{k: v for k, v in answer.items() if k not in ("amount", "family")} for answer in ANSWERS]
+    (small / "forgery.json").write_text(json.dumps(older))
+    data, page = rebuilt(small)
+    assert {a["amount"] for a in data["security"]["answers"]} == {None}
+    assert [a["family"] for a in data["security"]["answers"]] == [a["setting"] for a in ANSWERS]
+    assert "14 / 16" in page
 
 
 def test_bench_cases_become_plots_and_a_table(small, tmp_path):

@@ -42,6 +42,8 @@ class Answer:
         low: lower end of the 95 % Wilson interval.
         high: upper end.
         psnr: mean PSNR of his pictures against the ones that he started from, dB; None where there is no such picture.
+        amount: how many pictures he averaged or copies he compared; None where that is not the question.
+        family: the setting without its amount: answers of one family differ in it alone.
     """
 
     scheme: str
@@ -53,6 +55,8 @@ class Answer:
     low: float
     high: float
     psnr: float | None
+    amount: int | None
+    family: str
 
 
 class ForgeryTests:
@@ -104,10 +108,12 @@ class ForgeryTests:
             pattern = average_residual(marked[:n])
             for factor in (1.0, 4.0):
                 forged = AddResidual(factor, pattern)(self.targets)
-                said = f"average of {n} marked pictures x{factor:g}"
-                yield self._count("F1", f"{said} added", "clean pictures detected", forged, self.targets, _is_marked)
+                said = f"average of n marked pictures x{factor:g}"
+                yield self._count(
+                    "F1", f"{said} added", "clean pictures detected", forged, self.targets, _is_marked, amount=n
+                )
                 removed = AddResidual(-factor, pattern)(own)
-                yield self._count("F1", f"{said} subtracted", "marks lost", removed, own, _not_owner)
+                yield self._count("F1", f"{said} subtracted", "marks lost", removed, own, _not_owner, amount=n)
 
     @torch.no_grad()
     def copying(self) -> Iterator[Answer]:
@@ -172,10 +178,11 @@ class ForgeryTests:
             copies = torch.stack([self._mark(self.marker, self.targets, payload) for payload in payloads])
             traitors = {payload.content_id for payload in payloads}
             for how in ("mean", "mosaic"):
-                mixed, words = collude(copies, how), f"{how} of {k} copies"
-                yield self._count("F5", words, "nobody named", mixed, self.targets, lambda d: d.content_id is None)
+                mixed, words = collude(copies, how), f"{how} of n copies"
+                lost = lambda d: d.content_id is None  # noqa: E731
+                yield self._count("F5", words, "nobody named", mixed, self.targets, lost, amount=k)
                 framed = lambda d, t=traitors: d.content_id is not None and d.content_id not in t  # noqa: E731
-                yield self._count("F5", words, "somebody else named", mixed, self.targets, framed)
+                yield self._count("F5", words, "somebody else named", mixed, self.targets, framed, amount=k)
 
     @torch.no_grad()
     def identities(self) -> Iterator[Answer]:
@@ -200,18 +207,21 @@ class ForgeryTests:
     def _count(
         self,
         test: str,
-        setting: str,
+        family: str,
         wants: str,
         images: Tensor,
         start: Tensor | None,
         wins: Callable[[Detection], bool],
         registry: Sequence[Payload] | None = None,
+        amount: int | None = None,
     ) -> Answer:
+        """One answer; where there is an amount, it takes the place of the n in ``family``."""
         images = to_8bit(images)
         count = sum(map(wins, self._detect(images, registry)))
         low, high = wilson(count, len(images))
         quality = None if start is None else float(psnr(images, start).clamp(max=99).mean())
-        return Answer(self.name, test, setting, wants, count, len(images), low, high, quality)
+        setting = family if amount is None else family.replace(" of n ", f" of {amount} ")
+        return Answer(self.name, test, setting, wants, count, len(images), low, high, quality, amount, family)
 
 
 def _is_marked(found: Detection) -> bool:

@@ -15,7 +15,8 @@ from watermark.detection.null import log10_p_value, pay_for
 from watermark.evaluation.job import Job
 from watermark.evaluation.store import write_json
 from watermark.metrics.clustered import negatives_needed
-from watermark.report.rows import Json, Run, load_run, rate
+from watermark.report.describe import Json
+from watermark.report.rows import Run, load_run, rate
 from watermark.schemes.base import Readout
 
 FILE = "lookups.json"
@@ -60,7 +61,7 @@ def _near(run: Run, job: Job, rows: pd.DataFrame, detector: Detector) -> Json | 
     told = np.array(answers)
     return {
         "ids": 1 + job.layout.provider_bits + job.layout.content_bits,
-        **{name: rate(chosen, told == name) for name in ("right", "wrong", "none")},
+        **{name: vars(rate(chosen, told == name)) for name in ("right", "wrong", "none")},
     }
 
 
@@ -95,7 +96,7 @@ def _rung(rows: pd.DataFrame, hits: np.ndarray, each: int, promised: float) -> J
     trials = rows.loc[rows.index.repeat(each)]
     yes = (np.arange(each) < hits[:, None]).ravel()
     measured = rate(trials, yes)
-    return {"promised": promised, **measured, "supported": measured["n"] >= negatives_needed(promised)}
+    return {"promised": promised, **vars(measured), "supported": measured.n >= negatives_needed(promised)}
 
 
 def _spread(rows: pd.DataFrame, count: int) -> pd.DataFrame:

@@ -7,7 +7,8 @@ import pandas as pd
 from rich.table import Table
 
 from watermark.metrics.paired import bootstrap_mean, holm, sign_flip
-from watermark.report.rows import IDENTITY, Json, Run, load_run
+from watermark.report.describe import Json
+from watermark.report.rows import IDENTITY, Run, load_run
 from watermark.report.wording import difference, p_value
 
 LEVEL = 0.05

@@ -1,28 +1,79 @@
 """All numbers of a report in one JSON-ready dictionary; the page is drawn from it and from nothing else."""
 
-import json
-import math
-from importlib import resources
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Protocol, TypeVar
 
+from watermark.report.describe import Group, Json, limits, schema_of, to_json
 from watermark.report.evidence import day
-from watermark.report.published import twins
-from watermark.report.rows import Json, Run
-from watermark.report.sections import cells as cell_section
-from watermark.report.sections.breakdown import breakdown
-from watermark.report.sections.cost import cost
-from watermark.report.sections.coverage import coverage
-from watermark.report.sections.false_positives import false_positives
-from watermark.report.sections.identification import identification
-from watermark.report.sections.pairwise import pairs
-from watermark.report.sections.provenance import failures, provenance
-from watermark.report.sections.quality import attack_costs, embedding, plane
-from watermark.report.sections.security import security
-from watermark.report.sections.sentence import sentence
-from watermark.report.sections.thresholds import thresholds
-from watermark.report.sections.verdict import cards
+from watermark.report.published import Published, twins
+from watermark.report.rows import Run
+from watermark.report.sections.breakdown import Breakdown, breakdown
+from watermark.report.sections.cells import AttackFacts, Cell, Ladder, attacks, cells, ladders
+from watermark.report.sections.cost import Cost, cost
+from watermark.report.sections.coverage import Coverage, coverage
+from watermark.report.sections.false_positives import FalsePositives, false_positives
+from watermark.report.sections.identification import Identification, identification
+from watermark.report.sections.pairwise import Pair, pairs
+from watermark.report.sections.provenance import Failures, Provenance, failures, provenance
+from watermark.report.sections.quality import (
+    AttackCost,
+    EmbeddingQuality,
+    QualityPlane,
+    attack_costs,
+    embedding,
+    plane,
+)
+from watermark.report.sections.security import Security, security
+from watermark.report.sections.sentence import Verdict, sentence
+from watermark.report.sections.thresholds import Thresholds, thresholds
+from watermark.report.sections.verdict import Card, cards
 
-SCHEMA_VERSION = "1.2.0"
+SCHEMA_VERSION = "1.3.0"
+
+
+class OfScheme(Protocol):
+    """An entry that is about one scheme."""
+
+    @property
+    def scheme(self) -> str:
+        """Its name."""
+        ...
+
+
+Entry = TypeVar("Entry", bound=OfScheme)
+
+
+@dataclass(frozen=True)
+class Report:
+    """All numbers of one evaluation.
+
+    Rates are shares of 1 with 95 % intervals clustered by image; decibels and seconds are named. A consumer must accept
+    new keys; a change of meaning raises the major version.
+    """
+
+    schema_version: Annotated[str, limits(pattern=r"^1\.\d+\.\d+$")]
+    date: Annotated[str, limits(pattern=r"^\d{4}-\d{2}-\d{2}$"), "day on which the rows were last written, UTC"]
+    group: Annotated[Group, "which pictures the headline numbers are about"]
+    false_positive_rate: Annotated[float, limits(exclusiveMinimum=0)]
+    coverage: Coverage
+    verdict: Verdict
+    schemes: Annotated[list[Card], limits(minItems=1)]
+    attacks: list[AttackFacts]
+    ladders: list[Ladder]
+    cells: list[Cell]
+    false_positives: list[FalsePositives]
+    thresholds: list[Thresholds]
+    identification: Identification
+    pairwise: list[Pair]
+    embedding_quality: list[EmbeddingQuality]
+    quality_plane: QualityPlane
+    attack_costs: list[AttackCost]
+    security: Annotated[Security | None, "watermark forgery; null where it was not run for this folder"]
+    published: Published
+    breakdown: list[Breakdown]
+    cost: Cost
+    failures: Failures
+    provenance: Provenance
 
 
 def report_data(run: Run) -> Json:
@@ -31,54 +82,47 @@ def report_data(run: Run) -> Json:
     Returns:
         What ``report.json`` holds, as ``schema/report.schema.json`` describes it.
     """
-    ladder = cell_section.ladders(run)
-    cells = cell_section.cells(run)
+    ladder = ladders(run)
+    measured = cells(run)
     tested = pairs(run)
     verdict = cards(run, ladder, tested)
     covered = coverage(run)
-    data: Json = {
-        "schema_version": SCHEMA_VERSION,
-        "date": day((run.path / "rows.parquet").stat().st_mtime),
-        "group": run.headline_group,
-        "false_positive_rate": run.false_positive_rate,
-        "coverage": covered,
-        "verdict": sentence(run, verdict, tested, covered),
-        "schemes": verdict,
-        "attacks": cell_section.attacks(run),
-        "ladders": ladder,
-        "cells": cells,
-        "false_positives": false_positives(run),
-        "thresholds": thresholds(run),
-        "identification": identification(run),
-        "pairwise": tested,
-        "embedding_quality": embedding(run),
-        "quality_plane": plane(run, cells),
-        "attack_costs": attack_costs(run),
-        "security": security(run),
-        "published": twins(run),
-        "breakdown": breakdown(run),
-        "cost": cost(run),
-        "failures": failures(run),
-        "provenance": provenance(run),
-    }
-    order = [card["scheme"] for card in verdict]
-    for entries in (data["false_positives"], data["thresholds"], data["identification"]["schemes"]):
-        entries.sort(key=lambda entry: order.index(entry["scheme"]))
-    data["embedding_quality"].sort(key=lambda entry: (order.index(entry["scheme"]), entry["group"] != "natural"))
-    return _plain(data)
+    order = [card.scheme for card in verdict]
+    owners = identification(run)
+    report = Report(
+        schema_version=SCHEMA_VERSION,
+        date=day((run.path / "rows.parquet").stat().st_mtime),
+        group=run.headline_group,
+        false_positive_rate=run.false_positive_rate,
+        coverage=covered,
+        verdict=sentence(run, verdict, tested, covered),
+        schemes=verdict,
+        attacks=attacks(run),
+        ladders=ladder,
+        cells=measured,
+        false_positives=_in_order(false_positives(run), order),
+        thresholds=_in_order(thresholds(run), order),
+        identification=replace(owners, schemes=_in_order(owners.schemes, order)),
+        pairwise=tested,
+        embedding_quality=_in_order(embedding(run), order),
+        quality_plane=plane(run, measured),
+        attack_costs=attack_costs(run),
+        security=security(run),
+        published=twins(run),
+        breakdown=breakdown(run),
+        cost=cost(run),
+        failures=failures(run),
+        provenance=provenance(run),
+    )
+    plain: Json = to_json(report)
+    return plain
+
+
+def _in_order(entries: list[Entry], schemes: list[str]) -> list[Entry]:
+    """The best scheme first; where a scheme has an entry per group, they stay in their order."""
+    return sorted(entries, key=lambda entry: schemes.index(entry.scheme))
 
 
 def schema() -> Json:
     """The JSON schema of ``report.json``."""
-    return json.loads((resources.files(__package__) / "schema" / "report.schema.json").read_text())
-
-
-def _plain(value: Any) -> Any:
-    """Numpy scalars to Python numbers, NaN to null; JSON has neither."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if hasattr(value, "item") and not isinstance(value, str):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return schema_of(Report)

@@ -5,9 +5,9 @@ from typing import Any
 from markupsafe import Markup
 
 from watermark.report.curves import survival
+from watermark.report.describe import Json
 from watermark.report.pivot import with_others
 from watermark.report.plots import bits_plot, forgery_plot, null_plot, quality_plot, registry_plot
-from watermark.report.rows import Json
 from watermark.report.scaling import scaling_plot
 
 

@@ -6,7 +6,8 @@ no ranking across owners. One object per scheme; the date is the last day on whi
 
 from datetime import UTC, datetime
 
-from watermark.report.rows import IDENTITY, Json
+from watermark.report.describe import Json
+from watermark.report.rows import IDENTITY
 from watermark.report.wording import plural, power
 
 

@@ -9,9 +9,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from watermark.report import wording
+from watermark.report.describe import Json
 from watermark.report.drawings import drawings
 from watermark.report.pivot import pivots
-from watermark.report.rows import GROUPS, IDENTITY, Json
+from watermark.report.rows import GROUPS, IDENTITY
 from watermark.report.sections.bench import size_of
 from watermark.report.sheet import asset
 from watermark.report.svg import MARKERS
@@ -51,7 +52,7 @@ def render(data: Json, pictures: list[Json]) -> str:
     )
     environment.filters.update(_filters())
     schemes = [card["scheme"] for card in data["schemes"]]
-    groups = [group for group in GROUPS if any(cell["group"] == group for cell in data["ladders"])]
+    groups: list[str] = [group for group in GROUPS if any(cell["group"] == group for cell in data["ladders"])]
     return environment.get_template("report.html.j2").render(
         d=data,
         schemes=schemes,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from watermark.report import wording
-from watermark.report.rows import Json
+from watermark.report.describe import Json
 
 QUALITY = {
     "psnr": "PSNR",

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 from watermark.evaluation.manifest import read_manifest
 from watermark.evaluation.records import arrow_schema
 from watermark.metrics.clustered import clustered_rate
+from watermark.report.describe import Count, Group, Json, Share
 
 IDENTITY = "identity"
 """Name of the attack that does nothing."""
@@ -20,15 +20,13 @@ HARD_CLASSES = frozenset(
     {"text", "flat", "dark", "graphic", "graphics", "hard", "noise", "screenshot", "synthetic", "smooth", "busy"}
 )
 """Content classes that are kept apart from natural pictures, because no headline should average over them."""
-GROUPS = ("natural", "hard")
+GROUPS: tuple[Group, ...] = ("natural", "hard")
 
 UNUSED = frozenset({"logits", "seed", "attack_version", "provider_id", "content_id", "decoded_provider_id"})
 """Columns that no number of the report needs; left on disk."""
 
 ADDED = frozenset({"key", "ms_ssim", "ciede2000", "lpips", "dists"})
 """Columns that older runs do not have; they read as not measured."""
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Run:
         return float(self.manifest["false_positive_rate"])
 
     @cached_property
-    def headline_group(self) -> str:
+    def headline_group(self) -> Group:
         """``natural`` where the run has such pictures, else ``hard``."""
         return "natural" if (self.rows["group"] == "natural").any() else "hard"
 
@@ -131,8 +129,20 @@ def _read_rows(path: Path) -> pd.DataFrame:
     return table.to_pandas().assign(**dict.fromkeys(missing, np.nan))
 
 
-def rate(rows: pd.DataFrame, hits: pd.Series | np.ndarray | str) -> Json:
-    """Share of rows that say yes with its 95 % interval, clustered by image, ready for JSON.
+@dataclass(frozen=True)
+class Rate:
+    """Successes of n rows of so many images, with a clustered (Korn-Graubard) 95 % interval."""
+
+    successes: Count
+    n: Count
+    images: Count
+    rate: Share | None
+    low: Share
+    high: Share
+
+
+def rate(rows: pd.DataFrame, hits: pd.Series | np.ndarray | str) -> Rate:
+    """Share of rows that say yes with its 95 % interval, clustered by image.
 
     Args:
         rows: any rows.
@@ -140,14 +150,8 @@ def rate(rows: pd.DataFrame, hits: pd.Series | np.ndarray | str) -> Json:
     """
     values = rows[hits] if isinstance(hits, str) else hits
     found = clustered_rate(np.asarray(values, dtype=bool), rows["image_code"].to_numpy())
-    return {
-        "successes": found.successes,
-        "n": found.n,
-        "images": found.clusters,
-        "rate": None if found.n == 0 else found.rate,
-        "low": found.low,
-        "high": found.high,
-    }
+    share = None if found.n == 0 else found.rate
+    return Rate(found.successes, found.n, found.clusters, share, found.low, found.high)
 
 
 def misattributed(rows: pd.DataFrame) -> pd.Series:

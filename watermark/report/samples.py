@@ -7,7 +7,8 @@ from pathlib import Path
 
 from watermark.errors import UserError
 from watermark.files import look
-from watermark.report.rows import IDENTITY, Json, Run
+from watermark.report.describe import Json
+from watermark.report.rows import IDENTITY, Run
 
 log = logging.getLogger(__name__)
 

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from watermark.metrics.scaling import power_law
-from watermark.report.rows import Json, Run
+from watermark.report.describe import Count, Json, Size, limits
+from watermark.report.rows import Run
 
 FILE = "bench.json"
 FIELDS = ("scheme", "stage", "side", "batch", "seconds", "slowest", "repeats", "peak_bytes")
@@ -14,14 +17,66 @@ ADDED = ("width", "height", "fastest", "found")
 FACTS = ("command", "device", "threads", "clock", "memory", "torch")
 
 
-def scaling(run: Run) -> Json | None:
+@dataclass(frozen=True)
+class BenchCase:
+    """Seconds per picture of one scheme, stage, size and batch."""
+
+    scheme: str
+    stage: str
+    side: Count
+    batch: Count
+    seconds: Size
+    slowest: Size
+    repeats: Count
+    peak_bytes: Count
+    width: Count | None
+    height: Count | None
+    fastest: Size | None
+    found: Count | None
+    images_per_second: Size | None
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Seconds against pixels as a power law; since 1.2.0."""
+
+    scheme: str
+    stage: str
+    sizes: Annotated[int, limits(minimum=2)]
+    exponent: float
+    low: float | None
+    high: float | None
+    steepest: float
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What ``watermark bench`` measured."""
+
+    command: str
+    device: str
+    threads: int | None
+    clock: str
+    memory: str
+    torch: str | None
+    cases: list[BenchCase]
+    growth: list[Growth]
+
+
+def scaling(run: Run) -> Scaling | None:
     """The cases of ``bench.json`` in the run folder; None where there is none.
 
     Raises:
         ValueError: if the file is not one of ``watermark bench``.
     """
     path = run.path / FILE
-    return read(path) if path.is_file() else None
+    if not path.is_file():
+        return None
+    known = read(path)
+    facts = {name: known[name] for name in FACTS}
+    return Scaling(
+        **facts, cases=[BenchCase(**c) for c in known["cases"]], growth=[Growth(**g) for g in known["growth"]]
+    )
 
 
 def read(path: Path) -> Json:

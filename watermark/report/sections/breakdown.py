@@ -1,27 +1,38 @@
 """Where it works and where it does not: by content class, resolution and aspect."""
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 
-from watermark.report.rows import Json, Run, rate
+from watermark.report.rows import Rate, Run, rate
 
 
-def breakdown(run: Run) -> list[Json]:
+@dataclass(frozen=True)
+class Breakdown:
+    """Rates over all attacks for one scheme and kind of picture."""
+
+    kind: Literal["content", "resolution", "aspect"]
+    value: str
+    scheme: str
+    detection: Rate
+    payload: Rate
+
+
+def breakdown(run: Run) -> list[Breakdown]:
     """Detection and payload recovery over all attacks, per scheme and kind of picture, hard cases included."""
     marked = run.marked()
-    kinds = {"content": marked["image_class"], "resolution": _resolution(marked), "aspect": _aspect(marked)}
+    kinds: dict[Literal["content", "resolution", "aspect"], pd.Series] = {
+        "content": marked["image_class"],
+        "resolution": _resolution(marked),
+        "aspect": _aspect(marked),
+    }
     found = []
     for kind, labels in kinds.items():
         for (scheme, value), part in marked.groupby(["scheme", labels.rename("value")], sort=False):
-            found.append(
-                {
-                    "kind": kind,
-                    "value": str(value),
-                    "scheme": scheme,
-                    "detection": rate(part, "is_marked"),
-                    "payload": rate(part, "payload_ok"),
-                }
-            )
+            detection, payload = rate(part, "is_marked"), rate(part, "payload_ok")
+            found.append(Breakdown(kind, str(value), scheme, detection, payload))
     return found
 
 

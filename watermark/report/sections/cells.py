@@ -1,30 +1,91 @@
 """Scheme x attack x rung: the rates behind the heat map and the survival curves."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import pandas as pd
 
-from watermark.report.rows import Json, Run, bit_accuracy, mean, rate
+from watermark.report.describe import Count, Group, Share, limits
+from watermark.report.rows import Rate, Run, bit_accuracy, mean, rate
 
 
-def cells(run: Run) -> list[Json]:
+@dataclass(frozen=True)
+class Rates:
+    """What became of the marks, and of unmarked pictures, under an attack."""
+
+    detection: Rate
+    payload: Rate
+    alarms: Rate
+    bit_accuracy: Share | None
+    median_log10_p: Annotated[float, limits(maximum=0)] | None
+    failed: Count
+
+
+@dataclass(frozen=True)
+class Cell(Rates):
+    """One scheme, attack, rung and group of pictures."""
+
+    scheme: str
+    attack: str
+    strength: float | None
+    group: Group
+    attack_psnr: float | None
+    attack_ssim: float | None
+
+
+@dataclass(frozen=True)
+class Ladder(Rates):
+    """One scheme, attack and group of pictures, pooled over the attack's rungs."""
+
+    scheme: str
+    attack: str
+    group: Group
+    rungs: Count
+
+
+@dataclass(frozen=True)
+class AttackFacts:
+    """An attack of the run."""
+
+    name: str
+    parameter: str | None
+    unit: str
+    harder: Literal["higher", "lower", "away"]
+    identity: float | None
+    geometric: bool
+    version: Count
+    reproduces: str
+    strengths: list[float]
+
+
+def cells(run: Run) -> list[Cell]:
     """One entry per scheme, attack, rung and group of pictures."""
     found = []
     for key, marked, unmarked in _pairs(run, ["scheme", "attack", "strength", "group"]):
         strength = None if pd.isna(key[2]) else float(key[2])
         in_place = marked["attack_ssim"].notna() | marked["error"].notna()  # some reshared, some not: no one cost
-        damage = {name: mean(marked[name]) if in_place.all() else None for name in ("attack_psnr", "attack_ssim")}
-        cell = {"scheme": key[0], "attack": key[1], "strength": strength, "group": key[3]}
-        found.append({**cell, **_rates(marked, unmarked), **damage})
+        found.append(
+            Cell(
+                scheme=key[0],
+                attack=key[1],
+                strength=strength,
+                group=key[3],
+                attack_psnr=mean(marked["attack_psnr"]) if in_place.all() else None,
+                attack_ssim=mean(marked["attack_ssim"]) if in_place.all() else None,
+                **vars(_rates(marked, unmarked)),
+            )
+        )
     return found
 
 
-def ladders(run: Run) -> list[Json]:
+def ladders(run: Run) -> list[Ladder]:
     """One entry per scheme, attack and group, pooled over the attack's rungs: the cells of the heat map."""
     found = []
     for key, marked, unmarked in _pairs(run, ["scheme", "attack", "group"]):
         rungs = int(marked["strength"].nunique(dropna=False))
-        found.append({"scheme": key[0], "attack": key[1], "group": key[2], "rungs": rungs, **_rates(marked, unmarked)})
+        rates = vars(_rates(marked, unmarked))
+        found.append(Ladder(scheme=key[0], attack=key[1], group=key[2], rungs=rungs, **rates))
     return found
 
 
@@ -44,18 +105,18 @@ def _key(key: tuple) -> tuple:
     return tuple(None if part != part else part for part in key)
 
 
-def _rates(marked: pd.DataFrame, unmarked: pd.DataFrame) -> Json:
-    return {
-        "detection": rate(marked, "is_marked"),
-        "payload": rate(marked, "payload_ok"),
-        "alarms": rate(unmarked, "is_marked"),
-        "bit_accuracy": bit_accuracy(marked),
-        "median_log10_p": None if marked["log10_p"].isna().all() else float(marked["log10_p"].median()),
-        "failed": int(marked["error"].notna().sum()),
-    }
+def _rates(marked: pd.DataFrame, unmarked: pd.DataFrame) -> Rates:
+    return Rates(
+        detection=rate(marked, "is_marked"),
+        payload=rate(marked, "payload_ok"),
+        alarms=rate(unmarked, "is_marked"),
+        bit_accuracy=bit_accuracy(marked),
+        median_log10_p=None if marked["log10_p"].isna().all() else float(marked["log10_p"].median()),
+        failed=int(marked["error"].notna().sum()),
+    )
 
 
-def attacks(run: Run) -> list[Json]:
+def attacks(run: Run) -> list[AttackFacts]:
     """The attacks of the run with their facts, in order, the one that does nothing left out."""
     facts = run.manifest.get("attacks", {})
     found = []
@@ -63,17 +124,18 @@ def attacks(run: Run) -> list[Json]:
         known = facts.get(name, {})
         strengths = run.rows.loc[run.rows["attack"] == name, "strength"].dropna().unique()
         harder = known.get("harder", "higher")
+        parameter = run.rows.loc[run.rows["attack"] == name, "parameter"].iloc[0]
         found.append(
-            {
-                "name": name,
-                "parameter": known.get("parameter") or run.rows.loc[run.rows["attack"] == name, "parameter"].iloc[0],
-                "unit": known.get("unit", ""),
-                "harder": harder,
-                "identity": known.get("identity"),
-                "geometric": bool(known.get("geometric", False)),
-                "version": int(known.get("version", 1)),
-                "reproduces": known.get("reproduces", ""),
-                "strengths": sorted((float(s) for s in strengths), reverse=harder == "lower"),
-            }
+            AttackFacts(
+                name=name,
+                parameter=known.get("parameter") or parameter,
+                unit=known.get("unit", ""),
+                harder=harder,
+                identity=known.get("identity"),
+                geometric=bool(known.get("geometric", False)),
+                version=int(known.get("version", 1)),
+                reproduces=known.get("reproduces", ""),
+                strengths=sorted((float(s) for s in strengths), reverse=harder == "lower"),
+            )
         )
     return found

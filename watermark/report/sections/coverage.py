@@ -1,41 +1,74 @@
 """What of the planned work is in the report: units, pictures with and without a mark, cells that lack some."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import pandas as pd
 
 from watermark.evaluation.manifest import read_progress
-from watermark.report.rows import Json, Run
+from watermark.report.describe import Count, Json
+from watermark.report.rows import Run
 from watermark.report.wording import count, plural
 
 
-def coverage(run: Run) -> Json:
+@dataclass(frozen=True)
+class Coverage:
+    """What of the planned work is in the report; since 1.2.0."""
+
+    pictures: Count
+    marked_pictures: dict[str, Count]
+    unmarked_pictures: Count
+    unfinished: Annotated[str | None, "in words; null where all planned work is in the report"]
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """Units of work, one scheme on one batch of pictures."""
+
+    units: Count
+    units_done: Count
+
+
+@dataclass(frozen=True)
+class MissingCell:
+    """A rung that has fewer pictures than planned, marked or unmarked."""
+
+    scheme: str
+    attack: str
+    strength: float | None
+    lacking: Count
+    unmarked_lacking: Count
+
+
+def coverage(run: Run) -> Coverage:
     """Pictures read with and without a mark, and in words what is not there (yet)."""
     pictures = len(run.manifest.get("data", {}).get("images", [])) or run.rows["image"].nunique()
     marked = run.rows[run.rows["marked"]].groupby("scheme")["image"].nunique()
-    return {
-        "pictures": int(pictures),
-        "marked_pictures": {scheme: int(marked.get(scheme, 0)) for scheme in run.schemes},
-        "unmarked_pictures": int(run.negatives()["image"].nunique()),
-        "unfinished": _sentence(unfinished(run), marked, pictures),
-    }
+    return Coverage(
+        pictures=int(pictures),
+        marked_pictures={scheme: int(marked.get(scheme, 0)) for scheme in run.schemes},
+        unmarked_pictures=int(run.negatives()["image"].nunique()),
+        unfinished=_sentence(unfinished(run), marked, pictures),
+    )
 
 
-def _sentence(units: Json | None, marked: pd.Series, pictures: int) -> str | None:
+def _sentence(units: Unfinished | None, marked: pd.Series, pictures: int) -> str | None:
     if units is None:
         return None
     least, most = (int(marked.min()), int(marked.max())) if len(marked) else (0, 0)
     seen = count(most) if least == most else f"{count(least)} to {count(most)}"
     return (
-        f"Not finished: {count(units['units_done'])} of {plural(units['units'], 'unit')} of work (one scheme on one "
+        f"Not finished: {count(units.units_done)} of {plural(units.units, 'unit')} of work (one scheme on one "
         f"batch of pictures) are in this report, {seen} of {plural(pictures, 'picture')} per scheme."
     )
 
 
-def unfinished(run: Run) -> Json | None:
+def unfinished(run: Run) -> Unfinished | None:
     """How many units of how many are done; None where all are, or where the run does not say."""
     said = progress(run)
     if said.get("units_done", 0) >= said.get("units", 0):
         return None
-    return {"units": said["units"], "units_done": said["units_done"]}
+    return Unfinished(said["units"], said["units_done"])
 
 
 def progress(run: Run) -> Json:
@@ -43,7 +76,7 @@ def progress(run: Run) -> Json:
     return read_progress(run.path)
 
 
-def missing(run: Run) -> list[Json]:
+def missing(run: Run) -> list[MissingCell]:
     """Rungs of the manifest's ladders that have fewer rows than planned, of marked or of unmarked pictures."""
     planned = {name: facts.get("sweep") or [None] for name, facts in run.manifest.get("attacks", {}).items()}
     pictures = len(run.manifest.get("data", {}).get("images", []))
@@ -57,8 +90,7 @@ def missing(run: Run) -> list[Json]:
                 key = (scheme, attack, None if strength is None else float(strength))
                 lacking, without = pictures - marked.get(key, 0), negatives - unmarked.get(key, 0)
                 if max(lacking, without) > 0:
-                    cell = {"scheme": scheme, "attack": attack, "strength": strength}
-                    found.append(cell | {"lacking": max(0, lacking), "unmarked_lacking": max(0, without)})
+                    found.append(MissingCell(scheme, attack, strength, max(0, lacking), max(0, without)))
     return found
 
 

@@ -1,54 +1,157 @@
 """Right, wrong or no owner, against the size of the registry that a mark is looked up in."""
 
 import json
+from dataclasses import dataclass
+from typing import Annotated
 
 import pandas as pd
 
 from watermark.metrics.identification import colliding_pairs, look_up
-from watermark.report.rows import Json, Run, misattributed, rate
+from watermark.report.describe import Count, Group, Json, Share
+from watermark.report.rows import Rate, Run, misattributed, rate
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 VOLUMES = (1e6, 1e9, 1e11)
 
 
-def identification(run: Run) -> Json:
+@dataclass(frozen=True)
+class Blind:
+    """Whom a marked, attacked picture was given to."""
+
+    right: Rate
+    wrong: Rate
+    none: Rate
+
+
+@dataclass(frozen=True)
+class CodingGain:
+    """Readings with all raw bits right, and with IDs exact after the code."""
+
+    raw: Rate
+    coded: Rate
+    most_wrong_bits_read: Share | None
+
+
+@dataclass(frozen=True)
+class NearIds(Blind):
+    """Look-ups in a registry of the own ID and all that differ from it in one bit."""
+
+    ids: Count
+
+
+@dataclass(frozen=True)
+class RandomRung(Rate):
+    """Random IDs that an unmarked reading agreed with at a promised rate."""
+
+    promised: Share
+    supported: bool
+
+
+@dataclass(frozen=True)
+class RandomIds:
+    """Unmarked readings against random IDs."""
+
+    ids_per_reading: Count
+    ladder: list[RandomRung]
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Expected answers in a registry of so many IDs."""
+
+    size: Count
+    right: Share
+    wrong: Share
+    none: Share
+
+
+@dataclass(frozen=True)
+class SchemeIdentification:
+    """Right, wrong or no owner, for one scheme."""
+
+    scheme: str
+    group: Group
+    blind: Blind
+    gain: CodingGain
+    near: Annotated[NearIds | None, "null where the run kept no soft decisions or is older"]
+    readings: Count
+    images: Count
+    lookup: list[Lookup] | None
+
+
+@dataclass(frozen=True)
+class CollidingPairs:
+    """Pairs of pictures that would share an ID if IDs were drawn at random."""
+
+    images: float
+    pairs: float
+
+
+@dataclass(frozen=True)
+class Collisions:
+    """Why content IDs are allocated and not drawn."""
+
+    content_bits: Count
+    id_bits: Count
+    ids_per_provider: Count
+    random: list[CollidingPairs]
+
+
+@dataclass(frozen=True)
+class Identification:
+    """Owners that a mark leads to."""
+
+    schemes: list[SchemeIdentification]
+    collisions: Collisions | None
+
+
+def identification(run: Run) -> Identification:
     """Measured blind answers, and simulated look-ups of the same readings in registries of growing size."""
-    return {"schemes": [_scheme(run, scheme) for scheme in run.schemes], "collisions": _collisions(run)}
+    return Identification([_scheme(run, scheme) for scheme in run.schemes], _collisions(run))
 
 
-def _scheme(run: Run, scheme: str) -> Json:
+def _scheme(run: Run, scheme: str) -> SchemeIdentification:
     marked = run.marked(run.headline_group)
     marked = marked[(marked["scheme"] == scheme) & marked["error"].isna()]
     wrong = misattributed(marked)
-    return {
-        "scheme": scheme,
-        "group": run.headline_group,
-        "blind": {
-            "right": rate(marked, "payload_ok"),
-            "wrong": rate(marked, wrong),
-            "none": rate(marked, ~marked["payload_ok"] & ~wrong),
-        },
-        "gain": _gain(marked),
-        "near": _kept(run, scheme, "near"),
-        "readings": len(marked),
-        "images": int(marked["image"].nunique()),
-        "lookup": _lookups(run, marked) if marked["log10_p_expected"].notna().any() else None,
-    }
+    return SchemeIdentification(
+        scheme=scheme,
+        group=run.headline_group,
+        blind=Blind(
+            right=rate(marked, "payload_ok"),
+            wrong=rate(marked, wrong),
+            none=rate(marked, ~marked["payload_ok"] & ~wrong),
+        ),
+        gain=_gain(marked),
+        near=near_ids(run, scheme),
+        readings=len(marked),
+        images=int(marked["image"].nunique()),
+        lookup=_lookups(run, marked) if marked["log10_p_expected"].notna().any() else None,
+    )
 
 
-def _gain(marked: pd.DataFrame) -> Json:
+def _gain(marked: pd.DataFrame) -> CodingGain:
     """What the error-correcting code is worth: readings whose raw bits are all right, and those that decode exactly."""
     read = marked[marked["payload_ok"]]
-    return {
-        "raw": rate(marked, marked["bit_errors"] == 0),
-        "coded": rate(marked, "payload_ok"),
-        "most_wrong_bits_read": None if read.empty else float((read["bit_errors"] / read["message_bits"]).max()),
-    }
+    return CodingGain(
+        raw=rate(marked, marked["bit_errors"] == 0),
+        coded=rate(marked, "payload_ok"),
+        most_wrong_bits_read=None if read.empty else float((read["bit_errors"] / read["message_bits"]).max()),
+    )
 
 
-def _kept(run: Run, scheme: str, question: str) -> Json | None:
-    """An answer of ``watermark.evaluation.lookups``; None where the run kept no soft decisions or is older than it."""
-    return lookups(run).get(scheme, {}).get(question)
+def near_ids(run: Run, scheme: str) -> NearIds | None:
+    """What ``watermark.evaluation.lookups`` found among near IDs; None where it did not look."""
+    said = lookups(run).get(scheme, {}).get("near")
+    if not said:
+        return None
+    return NearIds(ids=said["ids"], **{name: Rate(**said[name]) for name in ("right", "wrong", "none")})
+
+
+def random_ids(run: Run, scheme: str) -> RandomIds | None:
+    """What it found among random IDs; None where it did not look."""
+    said = lookups(run).get(scheme, {}).get("random")
+    return RandomIds(said["ids_per_reading"], [RandomRung(**rung) for rung in said["ladder"]]) if said else None
 
 
 def lookups(run: Run) -> Json:
@@ -57,23 +160,23 @@ def lookups(run: Run) -> Json:
     return json.loads(path.read_text())["schemes"] if path.is_file() else {}
 
 
-def _lookups(run: Run, marked: pd.DataFrame) -> list[Json]:
+def _lookups(run: Run, marked: pd.DataFrame) -> list[Lookup]:
     found = []
     for size in SIZES:
         outcome = look_up(marked["log10_p_expected"], marked["hypotheses"], size, run.false_positive_rate)
         right, wrong, none = (float(share.mean()) for share in outcome)
-        found.append({"size": size, "right": right, "wrong": wrong, "none": max(0.0, none)})
+        found.append(Lookup(size, right, wrong, max(0.0, none)))
     return found
 
 
-def _collisions(run: Run) -> Json | None:
+def _collisions(run: Run) -> Collisions | None:
     layout = run.manifest.get("layout") or {}
     content = layout.get("content_bits", layout.get("content"))
     if not content:
         return None
-    return {
-        "content_bits": content,
-        "id_bits": content + (layout.get("provider_bits", layout.get("provider")) or 0),
-        "ids_per_provider": 2**content,
-        "random": [{"images": n, "pairs": colliding_pairs(n, content)} for n in VOLUMES],
-    }
+    return Collisions(
+        content_bits=content,
+        id_bits=content + (layout.get("provider_bits", layout.get("provider")) or 0),
+        ids_per_provider=2**content,
+        random=[CollidingPairs(n, colliding_pairs(n, content)) for n in VOLUMES],
+    )

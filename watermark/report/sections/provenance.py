@@ -2,44 +2,101 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from watermark.report.rows import Json, Run
-from watermark.report.sections.coverage import missing, progress, unfinished
+from watermark.report.describe import Count
+from watermark.report.rows import Run
+from watermark.report.sections.coverage import MissingCell, Unfinished, missing, progress, unfinished
 
 EXAMPLES = 5
 
 
-def provenance(run: Run) -> Json:
+@dataclass(frozen=True)
+class DataFacts:
+    """The pictures, by the hash of their names and bytes."""
+
+    name: str | None
+    manifest_hash: str | None
+    images: Count
+    classes: dict[str, Count]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The manifest without its bulk, plus hashes and counts of what was found on disk."""
+
+    command: str | None
+    job_key: str | None
+    config: dict[str, Any]
+    config_hash: str
+    git: dict[str, Any]
+    versions: dict[str, Any]
+    device: str | None
+    threads: int | None
+    seeds: dict[str, Any]
+    wall_seconds: float | None
+    data: DataFacts
+    schemes: dict[str, Any]
+    layout: dict[str, Any] | None
+    perceptual: Annotated[dict[str, Any], "backbone file and sha256 of each network measure"]
+    rows: Count
+
+
+@dataclass(frozen=True)
+class FailureGroup:
+    """Rows that failed for one reason."""
+
+    scheme: str
+    attack: str
+    error: str
+    rows: Count
+    strengths: list[float]
+    images: list[str]
+    more_images: Count
+
+
+@dataclass(frozen=True)
+class Failures:
+    """What failed, and what the manifest names but the rows lack."""
+
+    rows: Count
+    grouped: list[FailureGroup]
+    missing: list[MissingCell]
+    unfinished: Unfinished | None
+
+
+def provenance(run: Run) -> Provenance:
     """The manifest without its bulk, plus hashes and counts of what was found on disk."""
     manifest = run.manifest
     data = manifest.get("data", {})
     images = run.rows.drop_duplicates("image")
     config = json.dumps(manifest.get("config", {}), sort_keys=True, default=str)
-    return {
-        "command": manifest.get("command"),
-        "job_key": manifest.get("job_key"),
-        "config": manifest.get("config", {}),
-        "config_hash": hashlib.sha256(config.encode()).hexdigest(),
-        "git": manifest.get("git", {}),
-        "versions": manifest.get("versions", {}),
-        "device": manifest.get("device"),
-        "threads": manifest.get("threads"),
-        "seeds": manifest.get("seeds", {}),
-        "wall_seconds": manifest.get("wall_seconds", progress(run).get("wall_seconds_of_last_call")),
-        "data": {
-            "name": data.get("name"),
-            "manifest_hash": data.get("manifest_hash"),
-            "images": len(images),
-            "classes": {str(k): int(v) for k, v in images["image_class"].value_counts().items()},
-        },
-        "schemes": manifest.get("schemes", {}),
-        "layout": manifest.get("layout"),
-        "perceptual": manifest.get("perceptual") or {},
-        "rows": len(run.rows),
-    }
+    return Provenance(
+        command=manifest.get("command"),
+        job_key=manifest.get("job_key"),
+        config=manifest.get("config", {}),
+        config_hash=hashlib.sha256(config.encode()).hexdigest(),
+        git=manifest.get("git", {}),
+        versions=manifest.get("versions", {}),
+        device=manifest.get("device"),
+        threads=manifest.get("threads"),
+        seeds=manifest.get("seeds", {}),
+        wall_seconds=manifest.get("wall_seconds", progress(run).get("wall_seconds_of_last_call")),
+        data=DataFacts(
+            name=data.get("name"),
+            manifest_hash=data.get("manifest_hash"),
+            images=len(images),
+            classes={str(k): int(v) for k, v in images["image_class"].value_counts().items()},
+        ),
+        schemes=manifest.get("schemes", {}),
+        layout=manifest.get("layout"),
+        perceptual=manifest.get("perceptual") or {},
+        rows=len(run.rows),
+    )
 
 
-def failures(run: Run) -> Json:
+def failures(run: Run) -> Failures:
     """Cells that failed, grouped by reason, and cells that the manifest names but the rows lack."""
     failed = run.rows[run.rows["error"].notna()]
     grouped = []
@@ -47,14 +104,14 @@ def failures(run: Run) -> Json:
         pictures = sorted(part["image"].unique())
         strengths = [float(s) for s in part["strength"].dropna().unique()]
         grouped.append(
-            {
-                "scheme": scheme,
-                "attack": attack,
-                "error": error,
-                "rows": len(part),
-                "strengths": strengths,
-                "images": pictures[:EXAMPLES],
-                "more_images": max(0, len(pictures) - EXAMPLES),
-            }
+            FailureGroup(
+                scheme=scheme,
+                attack=attack,
+                error=error,
+                rows=len(part),
+                strengths=strengths,
+                images=pictures[:EXAMPLES],
+                more_images=max(0, len(pictures) - EXAMPLES),
+            )
         )
-    return {"rows": len(failed), "grouped": grouped, "missing": missing(run), "unfinished": unfinished(run)}
+    return Failures(len(failed), grouped, missing(run), unfinished(run))

@@ -1,11 +1,13 @@
 """What an attacker gets who wants a false positive, a lost owner, or somebody else's name: the tests F1 to F6."""
 
 import json
-import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from watermark.metrics.rates import wilson
-from watermark.report.rows import Json, Run
+from watermark.report.describe import Count, Json, Share, limits
+from watermark.report.rows import Run
 
 FILE = "forgery.json"
 """What ``watermark forgery`` writes; beside the rows of a run it becomes a section of the report."""
@@ -20,7 +22,34 @@ TESTS = {
 FIELDS = ("scheme", "test", "setting", "attacker_wants", "wins", "n", "psnr")
 
 
-def security(run: Run) -> Json | None:
+@dataclass(frozen=True)
+class SecurityAnswer:
+    """Wins of n pictures for the attacker, with the 95 % Wilson interval."""
+
+    scheme: str
+    test: Literal["F1", "F2", "F3", "F4", "F5", "F6"]
+    setting: str
+    attacker_wants: str
+    wins: Count
+    n: Annotated[int, limits(minimum=1)]
+    rate: Share
+    low: Share
+    high: Share
+    psnr: Annotated[float | None, "dB, of his pictures against what he started from"]
+    amount: Annotated[int | None, "pictures averaged or copies compared"]
+    family: Annotated[str, "the setting without its amount: answers of one family are one curve"]
+
+
+@dataclass(frozen=True)
+class Security:
+    """What ``watermark forgery`` found; null where it was not run for this folder."""
+
+    facts: dict[str, Any]
+    tests: dict[str, str]
+    answers: list[SecurityAnswer]
+
+
+def security(run: Run) -> Security | None:
     """The answers of ``forgery.json`` in the run folder, intervals counted again; None where there is none.
 
     Raises:
@@ -30,11 +59,11 @@ def security(run: Run) -> Json | None:
     if not path.is_file():
         return None
     content = read(path)
-    return {
-        "facts": {name: value for name, value in content.items() if name != "answers"},
-        "tests": {name: text for name, text in TESTS.items() if any(a["test"] == name for a in content["answers"])},
-        "answers": [_answer(answer) for answer in content["answers"]],
-    }
+    return Security(
+        facts={name: value for name, value in content.items() if name != "answers"},
+        tests={name: text for name, text in TESTS.items() if any(a["test"] == name for a in content["answers"])},
+        answers=[_answer(answer) for answer in content["answers"]],
+    )
 
 
 def read(path: Path) -> Json:
@@ -54,15 +83,14 @@ def read(path: Path) -> Json:
     return content
 
 
-def _answer(answer: Json) -> Json:
-    """One count with its Wilson interval; ``amount`` is how many pictures were averaged or copies compared."""
+def _answer(answer: Json) -> SecurityAnswer:
+    """One count with its Wilson interval. Files of format 1 say neither amount nor family: each answer stands alone."""
     low, high = wilson(answer["wins"], answer["n"])
-    amount = re.search(r"\b(?:average|mean|mosaic) of (\d+)", answer["setting"])
-    return {
+    return SecurityAnswer(
         **{name: answer[name] for name in FIELDS},
-        "rate": answer["wins"] / answer["n"],
-        "low": low,
-        "high": high,
-        "amount": int(amount[1]) if amount else None,
-        "family": re.sub(r"\bof \d+\b", "of n", answer["setting"]) if amount else answer["setting"],
-    }
+        rate=answer["wins"] / answer["n"],
+        low=low,
+        high=high,
+        amount=answer.get("amount"),
+        family=answer.get("family") or answer["setting"],
+    )

@@ -1,7 +1,11 @@
 """The verdict in words: which scheme, how sure, and what the reader must know before believing it."""
 
-from watermark.report.rows import Json, Run
-from watermark.report.sections.pairwise import LEVEL
+from dataclasses import dataclass
+
+from watermark.report.rows import Run
+from watermark.report.sections.coverage import Coverage
+from watermark.report.sections.pairwise import LEVEL, Pair
+from watermark.report.sections.verdict import Card
 from watermark.report.wording import count, n_of, percent, plural, power, share
 
 UNEQUAL = 0.5
@@ -10,7 +14,17 @@ SMALL = 20
 """Pictures under which the page warns in its first screen."""
 
 
-def sentence(run: Run, found: list[Json], pairs: list[Json], covered: Json) -> Json:
+@dataclass(frozen=True)
+class Verdict:
+    """In words: which scheme, how sure, what is promised, and what the reader must know before believing it."""
+
+    headline: str
+    detail: str
+    promise: str
+    small: str | None
+
+
+def sentence(run: Run, found: list[Card], pairs: list[Pair], covered: Coverage) -> Verdict:
     """A headline, what it rests on, what is promised, and warnings.
 
     Args:
@@ -20,82 +34,82 @@ def sentence(run: Run, found: list[Json], pairs: list[Json], covered: Json) -> J
         covered: from ``coverage``: what is not there yet, and on how many pictures false alarms were looked for.
     """
     best = found[0]
-    noun = "photo" if best["group"] == "natural" else "test picture"
+    noun = "photo" if best.group == "natural" else "test picture"
     promised = run.false_positive_rate
-    warnings = (covered["unfinished"], _unread(found), _small(best), _unequal(found))
-    return {
-        "headline": _headline(found, pairs, noun),
-        "detail": _detail(best, f"{noun}s"),
-        "promise": (
+    warnings = (covered.unfinished, _unread(found), _small(best), _unequal(found))
+    return Verdict(
+        headline=_headline(found, pairs, noun),
+        detail=_detail(best, f"{noun}s"),
+        promise=(
             f"“Found” means a p-value of at most {power(promised)} after paying for everything that was tried: in "
             f"theory one false alarm in {count(1 / promised)} unmarked pictures. {_alarms(found, covered)}"
         ),
-        "small": " ".join(filter(None, warnings)) or None,
-    }
+        small=" ".join(filter(None, warnings)) or None,
+    )
 
 
-def _headline(found: list[Json], pairs: list[Json], noun: str) -> str:
+def _headline(found: list[Card], pairs: list[Pair], noun: str) -> str:
     best = found[0]
-    if not best["detection"]["n"]:
+    if not best.detection.n:
         return "Nothing to judge: no marked picture was read after an attack"
-    level = [card["scheme"] for card in found[1:] if card["rank"] == "not separable"]
-    worse = [card["scheme"] for card in found[1:] if card["rank"] == "worse"]
-    tied = [card["scheme"] for card in found if card["detection"]["rate"] == best["detection"]["rate"]]
-    few = f"{plural(best['detection']['images'], noun)} {'is' if best['detection']['images'] == 1 else 'are'} too few"
-    hopeless = any(pair["overall"]["smallest_p"] * len(pairs) > LEVEL for pair in pairs)
+    level = [card.scheme for card in found[1:] if card.rank == "not separable"]
+    worse = [card.scheme for card in found[1:] if card.rank == "worse"]
+    tied = [card.scheme for card in found if card.detection.rate == best.detection.rate]
+    few = f"{plural(best.detection.images, noun)} {'is' if best.detection.images == 1 else 'are'} too few"
+    hopeless = any(pair.overall.smallest_p * len(pairs) > LEVEL for pair in pairs)
     if level and hopeless and len(tied) == 1:
-        return f"{best['scheme']} keeps the most marks; {few} to prove it best"
+        return f"{best.scheme} keeps the most marks; {few} to prove it best"
     if level and hopeless and len(tied) < len(found):
-        lost = "lost no mark" if best["detection"]["rate"] == 1 else "kept the most marks"
+        lost = "lost no mark" if best.detection.rate == 1 else "kept the most marks"
         return f"{_listed(tied)} {lost}; {few} to rank the schemes"
     if level and worse:
-        return f"{_listed([best['scheme'], *level])} lead and cannot be told apart"
+        return f"{_listed([best.scheme, *level])} lead and cannot be told apart"
     if level:
-        return f"No scheme stands out among {_listed([best['scheme'], *level])}"
-    kept = percent(best["detection"])
+        return f"No scheme stands out among {_listed([best.scheme, *level])}"
+    kept = percent(vars(best.detection))
     if worse:
-        return f"{best['scheme']} survives best: found in {kept} of attacked {noun}s"
-    return f"{best['scheme']}: mark found in {kept} of attacked {noun}s"
+        return f"{best.scheme} survives best: found in {kept} of attacked {noun}s"
+    return f"{best.scheme}: mark found in {kept} of attacked {noun}s"
 
 
-def _detail(best: Json, pictures: str) -> str:
+def _detail(best: Card, pictures: str) -> str:
     text = (
-        f"{best['scheme']}: mark found in {share(best['detection'])} of attacked {pictures}, provider and content ID "
-        f"read exactly in {share(best['payload'])}; {n_of(best['detection'])}."
+        f"{best.scheme}: mark found in {share(vars(best.detection))} of attacked {pictures}, provider and content ID "
+        f"read exactly in {share(vars(best.payload))}; {n_of(vars(best.detection))}."
     )
-    quality = best["quality"]
-    if quality["psnr"] is None:
+    quality = best.quality
+    if quality.psnr is None:
         return text
-    ssim = "" if quality["ssim"] is None else f", SSIM {quality['ssim']:.3f}"
-    return f"{text} Marked at {quality['psnr']:.1f} dB PSNR{ssim}."
+    ssim = "" if quality.ssim is None else f", SSIM {quality.ssim:.3f}"
+    return f"{text} Marked at {quality.psnr:.1f} dB PSNR{ssim}."
 
 
-def _alarms(found: list[Json], covered: Json) -> str:
-    alarms = sum(card["false_positives"]["successes"] for card in found)
-    n = sum(card["false_positives"]["n"] for card in found)
+def _alarms(found: list[Card], covered: Coverage) -> str:
+    alarms = sum(card.false_positives.successes for card in found)
+    n = sum(card.false_positives.n for card in found)
     if n == 0:
         return "No unmarked picture was read here, so none of that was measured."
-    pictures = plural(covered["unmarked_pictures"], "unmarked picture")
+    pictures = plural(covered.unmarked_pictures, "unmarked picture")
     return f"Measured here: {count(alarms)} in {plural(n, 'reading')} of {pictures}, all schemes together."
 
 
-def _unread(found: list[Json]) -> str | None:
-    names = [card["scheme"] for card in found if not card["detection"]["n"]]
+def _unread(found: list[Card]) -> str | None:
+    names = [card.scheme for card in found if not card.detection.n]
     return f"{_listed(names)} could not be measured: see Failures." if names and len(names) < len(found) else None
 
 
-def _small(best: Json) -> str | None:
-    images = best["detection"]["images"]
+def _small(best: Card) -> str | None:
+    images = best.detection.images
     if images >= SMALL or images == 0:
         return None
     text = f"Only {plural(images, 'picture')}: read the intervals, not the rates."
-    if best["detection"]["rate"] < 1:
+    if best.detection.successes < best.detection.n:
         return text
     return text + f" A scheme that fails on one picture in {max(2, images // 2)} could still have passed here by luck."
 
 
-def _unequal(found: list[Json]) -> str | None:
-    known = [card["quality"]["psnr"] for card in found if card["quality"]["psnr"] is not None]
+def _unequal(found: list[Card]) -> str | None:
+    known = [card.quality.psnr for card in found if card.quality.psnr is not None]
     if not known or max(known) - min(known) < UNEQUAL:
         return None
     return (

@@ -1,11 +1,64 @@
 """One card per scheme: how good, how sure, how fast."""
 
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
 import pandas as pd
 
-from watermark.report.rows import IDENTITY, Json, Run, bit_accuracy, mean, misattributed, rate
+from watermark.report.describe import Count, Group, Json, Share, Size, limits
+from watermark.report.rows import IDENTITY, Rate, Run, bit_accuracy, mean, misattributed, rate
+from watermark.report.sections.cells import Ladder
+from watermark.report.sections.pairwise import Pair
+
+Rank = Literal["best", "not separable", "worse", "not tested"]
 
 
-def cards(run: Run, ladder: list[Json], pairs: list[Json]) -> list[Json]:
+@dataclass(frozen=True)
+class MarkQuality:
+    """Mean and worst picture of the marked ones, before any attack; null where nothing was measured."""
+
+    images: Count
+    psnr: float | None
+    psnr_min: float | None
+    ssim: float | None
+    ssim_min: float | None
+    worst_tile_psnr: float | None
+
+
+@dataclass(frozen=True)
+class PerStage:
+    """Embedding and reading; null where nothing was timed."""
+
+    embed: Size | None
+    decode: Size | None
+
+
+@dataclass(frozen=True)
+class Card:
+    """How good, how sure, how fast one scheme is."""
+
+    scheme: str
+    group: Group
+    rank: Rank
+    message_bits: Count | None
+    payload_bits: Count | None
+    target_psnr: float | None
+    quality: MarkQuality
+    no_attack: Rate
+    detection: Rate
+    payload: Rate
+    bit_accuracy: Share | None
+    misattribution: Rate
+    false_positives: Rate
+    hard_cases: Rate | None
+    hard_payload: Rate | None
+    worst: Annotated[list[Ladder], limits(maxItems=3)]
+    failed: Count
+    seconds: PerStage
+    images_per_second: Annotated[PerStage, "over the run; since 1.2.0"]
+
+
+def cards(run: Run, ladder: list[Ladder], pairs: list[Pair]) -> list[Card]:
     """One verdict per scheme, the best detection first.
 
     Args:
@@ -14,88 +67,85 @@ def cards(run: Run, ladder: list[Json], pairs: list[Json]) -> list[Json]:
         pairs: from ``pairwise.pairs``: says which schemes cannot be told from the best.
     """
     found = [_card(run, scheme, ladder) for scheme in run.schemes]
-    found.sort(key=lambda card: -(card["detection"]["rate"] or 0.0))
-    best = found[0]["scheme"]
-    for card in found:
-        card["rank"] = "best" if card["scheme"] == best else _against(best, card["scheme"], pairs)
-    return found
+    found.sort(key=lambda card: -(card.detection.rate or 0.0))
+    best = found[0].scheme
+    return [replace(card, rank=_against(best, card.scheme, pairs)) for card in found]
 
 
-def _card(run: Run, scheme: str, ladder: list[Json]) -> Json:
+def _card(run: Run, scheme: str, ladder: list[Ladder]) -> Card:
     group = run.headline_group
     rows = run.rows[run.rows["scheme"] == scheme]
     negatives = run.negatives()
     clean = rows[rows["marked"] & (rows["attack"] == IDENTITY) & (rows["group"] == group)]
-    attacked = [c for c in ladder if (c["scheme"], c["group"]) == (scheme, group) and c["attack"] != IDENTITY]
-    facts = run.manifest.get("schemes", {}).get(scheme, {})
-    return {
-        "scheme": scheme,
-        "group": group,
-        "message_bits": facts.get("message_bits"),
-        "payload_bits": _payload_bits(run.manifest.get("layout") or {}),
-        "target_psnr": facts.get("target_psnr"),
-        "quality": _quality(rows[rows["marked"] & (rows["group"] == group)]),
-        "no_attack": rate(clean, "is_marked"),
-        **_attacked(run.marked(group), scheme),
-        "false_positives": rate(negatives[negatives["scheme"] == scheme], "is_marked"),
-        **_hard(run, scheme),
-        "worst": sorted(attacked, key=lambda cell: cell["detection"]["rate"])[:3],
-        "failed": int(rows["error"].notna().sum()),
-        **_speed(run.costs, scheme),
-    }
-
-
-def _attacked(marked: pd.DataFrame, scheme: str) -> Json:
-    """The headline rates: marked pictures of the headline group, after every attack."""
+    marked = run.marked(group)
     marked = marked[marked["scheme"] == scheme]
-    return {
-        "detection": rate(marked, "is_marked"),
-        "payload": rate(marked, "payload_ok"),
-        "bit_accuracy": bit_accuracy(marked),
-        "misattribution": rate(marked, misattributed(marked)),
-    }
+    attacked = [c for c in ladder if (c.scheme, c.group) == (scheme, group) and c.attack != IDENTITY]
+    facts = run.manifest.get("schemes", {}).get(scheme, {})
+    seconds = _seconds(run.costs, scheme)
+    return Card(
+        scheme=scheme,
+        group=group,
+        rank="not tested",
+        message_bits=facts.get("message_bits"),
+        payload_bits=_payload_bits(run.manifest.get("layout") or {}),
+        target_psnr=facts.get("target_psnr"),
+        quality=_quality(rows[rows["marked"] & (rows["group"] == group)]),
+        no_attack=rate(clean, "is_marked"),
+        detection=rate(marked, "is_marked"),
+        payload=rate(marked, "payload_ok"),
+        bit_accuracy=bit_accuracy(marked),
+        misattribution=rate(marked, misattributed(marked)),
+        false_positives=rate(negatives[negatives["scheme"] == scheme], "is_marked"),
+        hard_cases=_hard(run, scheme, "is_marked"),
+        hard_payload=_hard(run, scheme, "payload_ok"),
+        worst=sorted(attacked, key=lambda cell: cell.detection.rate or 0.0)[:3],
+        failed=int(rows["error"].notna().sum()),
+        seconds=seconds,
+        images_per_second=PerStage(*(1 / each if each else None for each in (seconds.embed, seconds.decode))),
+    )
 
 
-def _hard(run: Run, scheme: str) -> Json:
-    """The same for the hard cases; null where they are the headline."""
+def _hard(run: Run, scheme: str, hits: str) -> Rate | None:
+    """A headline rate for the hard cases; None where they are the headline."""
     if run.headline_group == "hard":
-        return {"hard_cases": None, "hard_payload": None}
+        return None
     hard = run.marked("hard")
-    hard = hard[hard["scheme"] == scheme]
-    return {"hard_cases": rate(hard, "is_marked"), "hard_payload": rate(hard, "payload_ok")}
+    return rate(hard[hard["scheme"] == scheme], hits)
 
 
 def _payload_bits(layout: Json) -> int | None:
     return sum(v for v in layout.values() if isinstance(v, int) and not isinstance(v, bool)) or None
 
 
-def _quality(rows: pd.DataFrame) -> Json:
+def _quality(rows: pd.DataFrame) -> MarkQuality:
     per_image = rows.groupby("image")[["psnr", "ssim", "worst_tile_psnr"]].first()
     psnr = per_image["psnr"].dropna()
-    return {
-        "images": len(psnr),
-        "psnr": mean(per_image["psnr"]),
-        "psnr_min": None if psnr.empty else float(psnr.min()),
-        "ssim": mean(per_image["ssim"]),
-        "ssim_min": None if per_image["ssim"].isna().all() else float(per_image["ssim"].min()),
-        "worst_tile_psnr": None
+    return MarkQuality(
+        images=len(psnr),
+        psnr=mean(per_image["psnr"]),
+        psnr_min=None if psnr.empty else float(psnr.min()),
+        ssim=mean(per_image["ssim"]),
+        ssim_min=None if per_image["ssim"].isna().all() else float(per_image["ssim"].min()),
+        worst_tile_psnr=None
         if per_image["worst_tile_psnr"].isna().all()
         else float(per_image["worst_tile_psnr"].min()),
-    }
+    )
 
 
-def _speed(costs: pd.DataFrame, scheme: str) -> Json:
-    """Seconds per image and images per second for embedding and reading; None where nothing was timed."""
+def _seconds(costs: pd.DataFrame, scheme: str) -> PerStage:
+    """Seconds per image for embedding and reading."""
     sums = costs[costs["scheme"] == scheme].groupby("stage")[["images", "seconds"]].sum()
     seconds: dict[str, float | None] = dict.fromkeys(("embed", "decode"))
     for stage in seconds:
         if stage in sums.index and sums.loc[stage, "images"] > 0:
             seconds[stage] = float(sums.loc[stage, "seconds"] / sums.loc[stage, "images"])
-    return {"seconds": seconds, "images_per_second": {stage: 1 / s if s else None for stage, s in seconds.items()}}
+    return PerStage(**seconds)
 
 
-def _against(best: str, scheme: str, pairs: list[Json]) -> str:
+def _against(best: str, scheme: str, pairs: list[Pair]) -> Rank:
+    if scheme == best:
+        return "best"
     for pair in pairs:
-        if {pair["first"], pair["second"]} == {best, scheme}:
-            return "worse" if pair["overall"]["separable"] else "not separable"
+        if {pair.first, pair.second} == {best, scheme}:
+            return "worse" if pair.overall.separable else "not separable"
     return "not tested"
