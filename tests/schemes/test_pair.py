@@ -3,9 +3,16 @@ import json
 import pytest
 import torch
 from safetensors.torch import save_file
+from skimage import data
 
+from attacks.compression import Jpeg
+from attacks.filters import GaussianBlur
+from attacks.resize import ResizeBack
+from watermark.images import to_8bit
+from watermark.metrics.psnr import psnr
 from watermark.schemes.block_pair import BlockPair
 from watermark.schemes.pair import PairScheme
+from watermark.watermarker import Watermarker
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +23,30 @@ def weights(tmp_path_factory):
     settings = {"message_bits": 8, "frame": 64}
     save_file(BlockPair(8, 64).state_dict(), str(path), metadata={"BlockPair": json.dumps(settings)})
     return str(path)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("attack", [Jpeg(50), GaussianBlur(1.0), ResizeBack(0.5)], ids=["jpeg", "blur", "resize"])
+def test_the_shipped_pair_reads_its_own_bits_after(attack):
+    marker = Watermarker.load("hidden", key="pair", device="cpu")
+    image = torch.from_numpy(data.astronaut()).permute(2, 0, 1)[None].float() / 255
+    marked = to_8bit(marker.embed(image, 7, 123_456))
+    assert float(psnr(marked, image)) == pytest.approx(38, abs=0.1)
+    found = marker.detect(attack(marked))[0]
+    assert (found.provider_id, found.content_id) == (7, 123_456)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [(128, 128), (300, 210)])
+def test_every_frame_of_the_grid_carries_its_own_bits(size):
+    scheme = PairScheme("hidden", key=0, target_psnr=32, grid=2)
+    assert scheme.message_bits == 128
+    images = torch.from_numpy(data.chelsea()).permute(2, 0, 1)[None, :, : size[0], 100 : 100 + size[1]].float() / 255
+    message = torch.rand(1, 128, generator=torch.Generator().manual_seed(1)) < 0.5
+    read = scheme.decode(to_8bit(scheme.embed(images, message)))
+    right = ((read.logits > 0) == message).float().reshape(4, 32).mean(1)
+    assert right.min() > 0.75
+    assert read.hypotheses.tolist() == [1]
 
 
 @torch.no_grad()
