@@ -11,6 +11,7 @@ from PIL import Image
 
 from watermark import files
 from watermark.errors import UserError
+from watermark.files import whole
 from watermark.identity import Request, issue
 from watermark.labels import read_labels
 from watermark.registry import Registry
@@ -114,7 +115,9 @@ def test_without_a_visible_label_the_recipient_is_recorded_as_a_keyed_hash(sourc
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.007, 0.031])
-def test_a_killed_process_never_leaves_a_picture_without_a_record(source, tmp_path, registry, marker, delay):
+def test_a_killed_process_never_leaves_a_picture_without_a_record(
+    source, tmp_path, registry, marker, delay, monkeypatch
+):
     context = multiprocessing.get_context("spawn")
     results = context.SimpleQueue()
     worker = context.Process(target=issue_for_ever, args=(tmp_path, results))
@@ -130,7 +133,41 @@ def test_a_killed_process_never_leaves_a_picture_without_a_record(source, tmp_pa
         found = marker.detect(Image.open(path))
         assert registry.find(7, found.content_id) is not None
         assert read_labels(Image.open(path))
+    hidden = [path for path in tmp_path.iterdir() if path.name.startswith(whole.PREFIX)]
+    for path in hidden:  # nor a hidden one
+        try:
+            found = marker.detect(files.decode(path.read_bytes(), path))
+        except UserError:  # reserved, or half written
+            continue
+        assert registry.find(7, found.content_id) is not None
+    issue(Request(source, tmp_path / "next.png", 7), registry, marker, KEY_ID)
+    whole._swept.clear()
+    monkeypatch.setattr(whole, "YOUNG", 0.0)
+    issue(Request(source, tmp_path / "last.png", 7), registry, marker, KEY_ID)
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(whole.PREFIX)] == []
     assert registry.verify().ok
+
+
+@pytest.mark.parametrize("name", ["file/below.png", "n" * 300 + ".png", "folder.png"])
+def test_a_target_that_cannot_be_is_one_line_and_takes_no_id(source, tmp_path, registry, marker, name, monkeypatch):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.png").mkdir()
+    monkeypatch.setattr(Registry, "allocate", lambda *_: pytest.fail("an ID was taken"))
+    with pytest.raises(UserError, match=r"cannot be written|it is a folder") as refusal:
+        issue(Request(source, tmp_path / name, 7, overwrite=True), registry, marker, KEY_ID)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_full_disk_is_one_line_that_names_the_target_and_nothing_is_recorded(
+    source, tmp_path, registry, marker, monkeypatch
+):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(UserError, match=r"out\.png: cannot be written \(No space left on device\)"):
+        issue(Request(source, tmp_path / "out.png", 7), registry, marker, KEY_ID)
+    assert_nothing_released(tmp_path, registry)
 
 
 def assert_nothing_released(tmp_path, registry):

@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from watermark.cli.identity_options import add_registry_option, load_keys, marker_for, open_registry
+from watermark.cli.marking import add_file_options
 from watermark.errors import UserError
 
 
@@ -36,6 +37,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--target-psnr", type=float, help="quality of the marked pixels in dB (default: the scheme's)")
     parser.add_argument("--quality", type=int, help="of JPEG, WebP or AVIF output, 1 to 100")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT")
+    add_file_options(parser)
     parser.set_defaults(run=run)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watermark.cli.identity_options import add_registry_option, candidates_for, load_keys, open_registry
+from watermark.cli.marking import add_file_options
 from watermark.errors import UserError
 from watermark.shown import shown
 
@@ -34,6 +35,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--json", action="store_true", help="print the whole evidence")
     parser.add_argument("--output", type=Path, metavar="JSON", help="write the whole evidence to a new file")
+    add_file_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -46,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
 
     if not 0 < args.false_positive_rate < 1:
         raise UserError(f"--false-positive-rate: expected a number between 0 and 1, got {args.false_positive_rate}")
+    if args.output and args.output.exists():
+        raise UserError(f"{shown(args.output)}: exists already")
     policy = load_policy(args.policy)
     registry = open_registry(args, None)
     candidates = candidates_for(registry, load_keys(args.key_file), args.false_positive_rate)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from watermark import files
 from watermark.errors import UserError
+from watermark.files.whole import check_free
 from watermark.identity.looks import perceptual_hash, thumbnail
 from watermark.identity.tracing import Found, Marker
 from watermark.labels import AigcLabel, add_visible_label
@@ -142,8 +143,7 @@ def _checked_slot(request: Request, registry: Registry, key_id: str) -> Slot:
         raise UserError(
             f"slot {slot.slot} belongs to key {slot.key_id}, this is key {key_id}; a new key takes a new slot"
         )
-    if request.target.exists() and not request.overwrite:
-        raise UserError(f"{shown(request.target)}: exists already; say --overwrite to replace it")
+    check_free(request.target, request.overwrite)
     if request.target.suffix.lower() not in SUFFIXES:
         expected = " ".join(sorted(SUFFIXES))
         raise UserError(f"{request.target}: expected a format with a place for the label: {expected}")
