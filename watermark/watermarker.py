@@ -13,7 +13,7 @@ from torch import Tensor
 from watermark import strips
 from watermark.codec import Codec, Layout, Payload
 from watermark.config import build, build_named, check_settings, compose
-from watermark.detection import Detection, Detector
+from watermark.detection import MISATTRIBUTION_RATE, Detection, Detector
 from watermark.images import to_8bit
 from watermark.keys import Key, derived_key
 from watermark.metrics.psnr import psnr
@@ -35,6 +35,8 @@ class Watermarker:
         layout: how many bits each ID has.
         false_positive_rate: the promise behind ``is_marked``: an unmarked picture is called marked at most this
             often, over the choice of keys, after paying for everything that the detector tried.
+        misattribution_rate: the promise behind the IDs of a marked picture: they are given only where the chance that
+            they are not its own is at most this.
 
     Raises:
         TypeError: if the key is none, or the scheme is a finished one, whose key is its own.
@@ -57,12 +59,13 @@ class Watermarker:
         *,
         layout: Layout | None = None,
         false_positive_rate: float = 1e-6,
+        misattribution_rate: float = MISATTRIBUTION_RATE,
     ) -> None:
         if isinstance(scheme, Scheme):
             raise TypeError(f"expected what builds a scheme from key=..., got a finished {type(scheme).__name__}")
         self.scheme = scheme(key=scheme_key(key)).eval()
         self.codec = Codec(layout or Layout(), self.scheme.message_bits, key)
-        self.detector = Detector(self.codec, false_positive_rate)
+        self.detector = Detector(self.codec, false_positive_rate, misattribution_rate)
 
     @classmethod
     def load(
@@ -72,6 +75,7 @@ class Watermarker:
         *,
         layout: str = "l64",
         false_positive_rate: float = 1e-6,
+        misattribution_rate: float = MISATTRIBUTION_RATE,
         device: str | torch.device = "auto",
         **settings: Any,
     ) -> Self:
@@ -82,6 +86,7 @@ class Watermarker:
             key: the secret: a non-empty ``str`` or ``bytes``, or an ``int``; see ``watermark.keys.key_bytes``.
             layout: any file name under ``configs/codec``.
             false_positive_rate: see the class.
+            misattribution_rate: see the class.
             device: where pictures that are not tensors are worked on; ``auto`` is a GPU where there is one.
             **settings: any setting of the scheme, for example ``target_psnr=42``.
 
@@ -96,6 +101,7 @@ class Watermarker:
             key,
             layout=build_named("codec", layout),
             false_positive_rate=false_positive_rate,
+            misattribution_rate=misattribution_rate,
             device=device,
             **settings,
         )
@@ -108,6 +114,7 @@ class Watermarker:
         *,
         layout: Layout | None = None,
         false_positive_rate: float = 1e-6,
+        misattribution_rate: float = MISATTRIBUTION_RATE,
         device: str | torch.device = "auto",
         **settings: Any,
     ) -> Self:
@@ -118,6 +125,7 @@ class Watermarker:
             key: see the class.
             layout: see the class.
             false_positive_rate: see the class.
+            misattribution_rate: see the class.
             device: see ``load``.
             **settings: take the place of those in ``config``.
 
@@ -126,7 +134,8 @@ class Watermarker:
             TypeError: if the key is none.
         """
         scheme = partial(build, config, **settings)
-        marker = cls(scheme, key, layout=layout, false_positive_rate=false_positive_rate)
+        rates = {"false_positive_rate": false_positive_rate, "misattribution_rate": misattribution_rate}
+        marker = cls(scheme, key, layout=layout, **rates)
         marker.scheme.to(pick_device(device))
         return marker
 

@@ -36,6 +36,23 @@ def test_one_picture_is_marked_and_found(tmp_path, capsys):
     assert "not marked" in capsys.readouterr().out
 
 
+def test_a_mark_whose_id_is_not_certain_enough_is_said_to_be_one_and_nobody_is_named(tmp_path, capsys):
+    PICTURE.save(tmp_path / "in.png")
+    main(["embed", str(tmp_path / "in.png"), str(tmp_path / "out.png"), "--provider", "7", "--content", "123"])
+    capsys.readouterr()
+    asked = ["detect", str(tmp_path / "out.png"), "--misattribution-rate", "1e-290"]
+    assert main(asked) == 0
+    line = capsys.readouterr().out
+    assert "marked with this key, too faint to say whose ID" in line
+    assert "provider" not in line
+    assert main([*asked, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["is_marked"], told["provider_id"], told["content_id"]) == (True, None, None)
+    assert told["name_uncertain"].endswith("promised at most 1e-290)")
+    assert main([*asked[:3], "0"]) == 2
+    assert "misattribution_rate must be in (0, 1], got 0" in capsys.readouterr().err
+
+
 def test_without_a_content_id_every_picture_gets_its_own_and_its_line_says_which(folder, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["embed", str(folder), str(out), "--provider", "3"]) == 2  # broken.png

@@ -116,6 +116,19 @@ def test_the_list_holds_the_likeliest_word():
     assert (code.decode(llr)[0][:, 0] == best).all()
 
 
+@pytest.mark.parametrize(("information_bits", "channel_bits"), [(8, 16), (8, 24), (10, 40), (12, 16)])
+def test_words_that_are_not_on_the_list_are_weighed_as_if_they_were(information_bits, channel_bits):
+    whole = PolarCode(information_bits, channel_bits, list_size=1 << information_bits)  # every word is on the list
+    llr = noisy(whole.encode(random_bits(50, information_bits)), 0.3)
+    words, metrics, rest = whole.weigh(llr)
+    probability = np.stack([whole.log_probability(llr, words[:, i]) for i in range(words.shape[1])], axis=1)
+    assert np.abs(probability + metrics).max() < 1e-3
+    assert rest.max() < -15  # nothing was dropped
+    listed = PolarCode(information_bits, channel_bits, list_size=4).weigh(llr)
+    missing = np.exp(-metrics).sum(1) - np.exp(-listed.metrics).sum(1)
+    assert np.exp(listed.rest).sum() == pytest.approx(missing.sum(), rel=0.2)
+
+
 def test_a_batch_decodes_as_its_words_do_one_by_one():
     code = PolarCode(64, 300, list_size=8)
     llr = noisy(code.encode(random_bits(6, 64)), threshold_snr(64, 300))

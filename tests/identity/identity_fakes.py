@@ -17,6 +17,7 @@ class FakeFound:
     provider_id: int | None = None
     content_id: int | None = None
     version: int | None = None
+    name_uncertain: str | None = None
 
 
 class FakeMarker:

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from identity_fakes import FAKE_CODE, KEY_ID, draw
+from identity_fakes import FAKE_CODE, KEY_ID, FakeFound, FakeMarker, draw
 from PIL import Image
 
 from watermark import files
@@ -61,6 +61,19 @@ def test_ids_and_slots_that_are_not_on_record_are_told_apart(registry, candidate
     assert ask(unknown_slot, registry, candidates).watermark.state is State.SLOT_UNKNOWN
     foreign = [Candidate(marker, "key-2", "fake", "l64")]
     assert ask(unknown_id, registry, foreign).watermark.state is State.SLOT_UNKNOWN
+
+
+def test_a_mark_too_faint_to_name_anybody_names_nobody(released, registry, candidates, monkeypatch):
+    faint = FakeFound(True, -6.4, name_uncertain="too faint to say whose ID")
+    monkeypatch.setattr(FakeMarker, "detect", lambda self, image: faint)
+    evidence = ask(released[0], registry, candidates)
+    assert evidence.watermark.state is State.NAME_UNCERTAIN
+    assert evidence.watermark.found is None
+    verdict = measures_article_6(evidence)
+    assert (verdict.attributed_to, verdict.needs_review) == (None, True)
+    mark = json.loads(to_json(evidence, verdict))["watermark"]
+    assert (mark["provider_id"], mark["registry"], mark["misattribution_rate"]) == (None, None, 1e-4)
+    assert mark["name_uncertain"] == "too faint to say whose ID"
 
 
 def test_a_clean_picture_is_no_mark(source, registry, candidates):

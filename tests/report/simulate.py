@@ -114,6 +114,7 @@ def _row(rng, plan, image, scheme, attack, rung, strength, marked) -> dict:
         "log10_p_expected": log10_expected,
         "decoded_provider_id": ids[0] if found else None,
         "decoded_content_id": ids[1] if found else None,
+        "log10_doubt": -9.0 if found else None,
         "payload_ok": right if marked else None,
         "hypotheses": 1,
         "psnr": 42 + float(rng.normal(0, 0.1)) if marked else None,
@@ -151,8 +152,9 @@ def _manifest(plan: Simulation, images: list[dict]) -> dict:
             s: {"message_bits": BITS, "target_psnr": 42.0, "settings": {}, "weights_sha256": None} for s in plan.schemes
         },
         "attacks": {n: common | facts | {"reproduces": "a simulated attack"} for n, facts in ATTACKS.items()},
-        "layout": {"name": "l64", "version": 4, "provider": 12, "content": 40, "check": 8},
+        "layout": {"name": "l64", "version": 4, "provider": 12, "content": 40, "check": 16},
         "false_positive_rate": 1e-6,
+        "misattribution_rate": 1e-4,
         "wall_seconds": 12.5,
         "counts": {"images": len(images)},
         "failures": [],

@@ -94,7 +94,9 @@ def test_wrong_owners_are_counted_apart_from_misses(sim, tmp_path):
     sim.change_rows(path, accuse)
     found = report_data(load_run(path))
     assert of(found["schemes"], scheme="steady")["misattribution"]["successes"] == 2
-    assert of(found["identification"]["schemes"], scheme="steady")["blind"]["wrong"]["successes"] == 2
+    blind = of(found["identification"]["schemes"], scheme="steady")["blind"]
+    assert blind["wrong"]["successes"] == 2
+    assert sum(blind[kind]["successes"] for kind in ("right", "wrong", "unnamed", "none")) == blind["right"]["n"]
     assert of(found["schemes"], scheme="average")["misattribution"]["successes"] == 0
 
 

@@ -20,7 +20,7 @@ from watermark.transforms.lattice import lattice_lines, synthesize
 from watermark.transforms.resample import resize
 
 PAYLOAD = Payload(version=1, provider_id=77, content_id=123_456_789)
-LAYOUT = Layout(version_bits=4, provider_bits=12, content_bits=40, check_bits=8, check="crc")
+LAYOUT = Layout(version_bits=4, provider_bits=12, content_bits=40, check_bits=16, check="crc")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watermark.cli.marking import add_file_options, add_scheme_options, expand, load_marker, with_progress
+from watermark.cli.marking import (
+    add_file_options,
+    add_misattribution_option,
+    add_scheme_options,
+    expand,
+    load_marker,
+    with_progress,
+)
 from watermark.errors import UserError
 from watermark.shown import reason, shown
 
@@ -26,6 +33,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="how often an unmarked picture may be called marked (default: %(default)s)",
     )
     add_file_options(parser)
+    add_misattribution_option(parser)
     add_scheme_options(parser)
     parser.set_defaults(run=run)
 
@@ -33,7 +41,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 if every readable picture is marked, 1 if one is not, 2 if one could not be read."""
     files = expand(args.inputs)
-    marker = load_marker(args, args.false_positive_rate)
+    marker = load_marker(
+        args, false_positive_rate=args.false_positive_rate, misattribution_rate=args.misattribution_rate
+    )
     from watermark.files import look
 
     unmarked = failed = 0
@@ -55,9 +65,10 @@ def run(args: argparse.Namespace) -> int:
 def _line(path: Path, found: "Detection") -> str:
     if not found.is_marked:
         return f"{shown(path)}: not marked (log10 p {found.log10_p:.1f})"
-    return (
-        f"{shown(path)}: marked, provider {found.provider_id}, content {found.content_id} (log10 p {found.log10_p:.1f})"
-    )
+    if found.name_uncertain:
+        return f"{shown(path)}: marked with this key, {found.name_uncertain} (log10 p {found.log10_p:.1f})"
+    ids = f"provider {found.provider_id}, content {found.content_id}"
+    return f"{shown(path)}: marked, {ids} (log10 p {found.log10_p:.1f})"
 
 
 def _json(path: Path, found: "Detection") -> str:
@@ -68,6 +79,8 @@ def _json(path: Path, found: "Detection") -> str:
         "provider_id": found.provider_id,
         "content_id": found.content_id,
         "version": found.version,
+        "name_uncertain": found.name_uncertain,
+        "log10_doubt": None if found.log10_doubt is None else round(found.log10_doubt, 3),
         "hypotheses": found.hypotheses,
     }
     return json.dumps(facts)

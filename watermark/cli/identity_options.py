@@ -33,8 +33,8 @@ def open_registry(args: argparse.Namespace, key: "KeyFile | None", *, create: bo
     return Registry(args.registry, key.registry_key if key else None, create=create)
 
 
-def marker_for(slot: "Slot", key: "KeyFile", rate: float, target_psnr: float | None = None) -> "Watermarker":
-    """The marker that a slot's definition asks for.
+def marker_for(slot: "Slot", key: "KeyFile", target_psnr: float | None = None, **rates: Any) -> "Watermarker":
+    """The marker that a slot's definition asks for, at the promised rates (default: those of ``Watermarker.load``).
 
     Raises:
         UserError: the scheme or layout is not installed here.
@@ -43,15 +43,13 @@ def marker_for(slot: "Slot", key: "KeyFile", rate: float, target_psnr: float | N
 
     settings: dict[str, Any] = {} if target_psnr is None else {"target_psnr": target_psnr}
     try:
-        return Watermarker.load(
-            slot.algorithm, key=key.mark_key, layout=slot.layout, false_positive_rate=rate, **settings
-        )
+        return Watermarker.load(slot.algorithm, key=key.mark_key, layout=slot.layout, **rates, **settings)
     except (ValueError, RuntimeError) as error:
         raise UserError(f"slot {slot.slot}: {str(error).splitlines()[0]}") from None
 
 
-def candidates_for(registry: "Registry", keys: Sequence["KeyFile"], rate: float) -> list["Candidate"]:
-    """One marker for every pair of a key and a scheme that the registry's slots name, at its share of the rate.
+def candidates_for(registry: "Registry", keys: Sequence["KeyFile"], **rates: float) -> list["Candidate"]:
+    """One marker for every pair of a key and a scheme that the registry's slots name, at its share of the rates.
 
     Raises:
         UserError: no slot belongs to any of the keys.
@@ -66,9 +64,9 @@ def candidates_for(registry: "Registry", keys: Sequence["KeyFile"], rate: float)
     if not wanted:
         names = ", ".join(key.key_id for key in keys)
         raise UserError(f"no slot of this registry belongs to key {names}")
-    share = rate / len(wanted)
+    shares = {name: rate / len(wanted) for name, rate in rates.items()}
     return [
-        Candidate(marker_for(slot, key, share), key.key_id, slot.algorithm, slot.layout)
+        Candidate(marker_for(slot, key, **shares), key.key_id, slot.algorithm, slot.layout)
         for key, slot in wanted.values()
     ]
 

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         overwrite=args.overwrite,
         quality=args.quality,
     )
-    record = issue(request, registry, marker_for(slot, key, 1e-6, args.target_psnr), key.key_id)
+    record = issue(request, registry, marker_for(slot, key, args.target_psnr), key.key_id)
     ids = f"provider {record.slot}, content {record.content_id}"
     print(f"{args.output}: issued as {ids}, kept until {record.retain_until}")
     return 0

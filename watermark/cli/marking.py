@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watermark.errors import UserError
 from watermark.shown import shown
@@ -56,8 +56,19 @@ def _pixels(text: str) -> int:
     return number
 
 
-def load_marker(args: argparse.Namespace, false_positive_rate: float = 1e-6) -> "Watermarker":
-    """The marker that the options describe.
+def add_misattribution_option(parser: argparse.ArgumentParser) -> None:
+    """``--misattribution-rate``."""
+    parser.add_argument(
+        "--misattribution-rate",
+        type=float,
+        default=1e-4,
+        help="how often the IDs of a marked picture may be another's; less certain ones are not named (default: "
+        "%(default)s)",
+    )
+
+
+def load_marker(args: argparse.Namespace, **rates: Any) -> "Watermarker":
+    """The marker that the options describe, at the promised rates (default: those of ``Watermarker.load``).
 
     Raises:
         UserError: for an unknown scheme, layout or setting, or a bad key file.
@@ -69,9 +80,8 @@ def load_marker(args: argparse.Namespace, false_positive_rate: float = 1e-6) -> 
             args.scheme,
             key=_key(args.key_file),
             layout=args.layout,
-            false_positive_rate=false_positive_rate,
             device=args.device,
-            **_settings(args.set),
+            **(rates | _settings(args.set)),
         )
     except (ValueError, RuntimeError) as error:
         raise UserError(str(error).splitlines()[0]) from None

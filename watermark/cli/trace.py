@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watermark.cli.identity_options import add_registry_option, candidates_for, load_keys, open_registry
-from watermark.cli.marking import add_file_options
+from watermark.cli.marking import add_file_options, add_misattribution_option
 from watermark.errors import UserError
 from watermark.shown import shown
 
@@ -33,6 +33,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--false-positive-rate", type=float, default=1e-6, help="of the whole answer (default: %(default)s)"
     )
+    add_misattribution_option(parser)
     parser.add_argument("--json", action="store_true", help="print the whole evidence")
     parser.add_argument("--output", type=Path, metavar="JSON", help="write the whole evidence to a new file")
     add_file_options(parser)
@@ -46,18 +47,21 @@ def run(args: argparse.Namespace) -> int:
     from watermark.identity.evidence import classifier_from_json
     from watermark.identity.policy import load_policy
 
-    if not 0 < args.false_positive_rate < 1:
-        raise UserError(f"--false-positive-rate: expected a number between 0 and 1, got {args.false_positive_rate}")
+    for option in ("false_positive_rate", "misattribution_rate"):
+        if not 0 < getattr(args, option) < 1:
+            name = f"--{option.replace('_', '-')}"
+            raise UserError(f"{name}: expected a number between 0 and 1, got {getattr(args, option)}")
     if args.output and args.output.exists():
         raise UserError(f"{shown(args.output)}: exists already")
     policy = load_policy(args.policy)
     registry = open_registry(args, None)
-    candidates = candidates_for(registry, load_keys(args.key_file), args.false_positive_rate)
+    rates = {"false_positive_rate": args.false_positive_rate, "misattribution_rate": args.misattribution_rate}
+    candidates = candidates_for(registry, load_keys(args.key_file), **rates)
     evidence = trace(
         args.file,
         registry,
         candidates,
-        false_positive_rate=args.false_positive_rate,
+        **rates,
         declared=None if args.declared is None else args.declared == "yes",
         classifier=classifier_from_json(_read(args.classifier)) if args.classifier else None,
     )
@@ -74,6 +78,8 @@ def _lines(path: Path, evidence: "Evidence", verdict: "Verdict") -> str:
     lines = [f"{path}: {mark.state.value} (log10 p {mark.log10_p:.1f})"]
     if mark.provider_id is not None:
         lines.append(f"  mark        provider {mark.provider_id}, content {mark.content_id}")
+    if mark.name_uncertain:
+        lines.append(f"  mark        of this key, {mark.name_uncertain}")
     if mark.found and mark.found.record:
         record = mark.found.record
         lines.append(f"  record      {record.content_producer} {record.produce_id}, issued {record.created_at}")

@@ -7,30 +7,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from watermark.codec.certainty import cautious_scale
 from watermark.codec.limiter import limited
 from watermark.codec.payload import Layout, Payload
-from watermark.codec.polar import PolarCode
+from watermark.codec.polar import PolarCode, Weighed
 from watermark.keys import Key, keyed_permutation, keyed_signs
 
 _BATCH = 64  # words decoded at a time: bounds the memory
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Decoded:
     """What the code made of the soft decisions of one image.
 
     Attributes:
         payload: what was read; None where no candidate had right check bits.
-        codeword: ``(K,)`` bool on the CPU, the channel message of the candidate, to be compared with the logits.
-        check_ok: whether the check bits agree.
         corrected: how many hard channel decisions the candidate overrules.
         score: ``sum(l s) / ||l||`` of the candidate with the limited logits, which ``detection.null`` turns into a
             p-value; 0 where there is no evidence.
     """
 
     payload: Payload | None
-    codeword: Tensor
-    check_ok: bool
     corrected: int
     score: float
 
@@ -74,9 +71,8 @@ class Codec:
     def decode(self, logits: Tensor) -> list[Decoded]:
         """Read a batch of soft decisions.
 
-        The answer is the likeliest candidate of the list whose check bits are right. One that the others leave less
-        than ``2 ** -check_bits`` of the likelihood is not taken: its check bits are as likely right by chance, and it
-        would name somebody else.
+        The answer is the likeliest candidate of the list whose check bits are right. How likely it is the one that was
+        sent is another question: ``rivals``.
 
         Args:
             logits: ``(N, K)`` float on any device, any scale, ``> 0`` means 1. Logits that are not finite, or all
@@ -89,11 +85,8 @@ class Codec:
             raise ValueError(f"expected logits (N, {self.message_bits}), got {tuple(logits.shape)}")
         soft = limited(logits).numpy()
         norm = np.sqrt((soft**2).sum(1))
-        llr = self._llr(soft)
-        parts = [self.code.decode(llr[i : i + _BATCH]) for i in range(0, max(len(llr), 1), _BATCH)]
-        words, metrics = (np.concatenate(part) for part in zip(*parts, strict=True))  # (N, L, total_bits), (N, L)
-        likely = _shares(metrics) >= 2.0**-self.layout.check_bits
-        checked = self.layout.checks(words, self._key) & likely & (norm > 0)[:, None]  # (N, L)
+        words, _, _ = self._weigh(self._llr(soft, self._design_scale))  # (N, L, total_bits)
+        checked = self.layout.checks(words, self._key) & (norm > 0)[:, None]  # (N, L)
         best = words[np.arange(len(words)), checked.argmax(1)]  # likeliest with right check bits, else the likeliest
         channel = self._to_channel(self.code.encode(best))
         scores = (soft * np.where(channel, 1.0, -1.0)).sum(1) / np.where(norm > 0, norm, 1)
@@ -101,27 +94,53 @@ class Codec:
         return [
             Decoded(
                 payload=self.layout.unpack(best[i]) if ok else None,
-                codeword=torch.from_numpy(channel[i]),
-                check_ok=ok,
                 corrected=int(corrected[i]),
                 score=float(scores[i]),
             )
             for i, ok in enumerate(checked.any(1).tolist())
         ]
 
+    def rivals(self, logits: Tensor, payloads: Sequence[Payload]) -> tuple[np.ndarray, np.ndarray]:
+        """Weigh each image's payload against every other valid word.
+
+        Valid words of the decoder's list count with their likelihood; all words that are not on it with the likelihood
+        of the paths that were dropped, times the chance that frozen and check bits come out right. The logits are
+        brought to a scale fitted to the payload (``cautious_scale``).
+
+        Args:
+            logits: as in ``decode``, with information in every row.
+            payloads: one per row.
+
+        Returns:
+            ``(N,)`` log of the odds that another word was sent, natural, all words being equally likely beforehand;
+            and ``(N,)`` the log-likelihood ratio of a bit per unit of its limited logit.
+        """
+        soft = limited(logits).numpy()
+        words = self.layout.pack(payloads, self._key)
+        scale = cautious_scale(soft * np.where(self._to_channel(self.code.encode(words)), 1.0, -1.0))
+        llr = self._llr(soft, scale[:, None])
+        listed, metrics, rest = self._weigh(llr)
+        strangers = self.layout.checks(listed, self._key) & (listed != words[:, None]).any(-1)  # (N, L)
+        others = np.logaddexp.reduce(np.where(strangers, -metrics.astype(np.float64), -np.inf), axis=1)
+        others = np.logaddexp(others, rest - self.layout.check_bits * np.log(2))
+        own = self.code.log_probability(llr, words)
+        return others - own, scale
+
+    def _weigh(self, llr: np.ndarray) -> Weighed:
+        parts = [self.code.weigh(llr[i : i + _BATCH]) for i in range(0, max(len(llr), 1), _BATCH)]
+        return Weighed(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
     def _to_channel(self, words: np.ndarray) -> np.ndarray:
         return words[:, self._order] ^ self._flips
 
-    def _llr(self, soft: np.ndarray) -> np.ndarray:
-        """Log P(0)/P(1) per code bit, as if the mark were just strong enough: where the scale matters most."""
+    @property
+    def _design_scale(self) -> float:
+        """As if the mark were just strong enough: where the scale matters most."""
         snr = 2 * self.code.construction.design_snr  # per real dimension
-        scale = 2 * (snr * (1 + snr)) ** 0.5  # 2 A / sigma^2 with A^2 + sigma^2 = 1 and A^2 / sigma^2 = snr
+        return 2 * (snr * (1 + snr)) ** 0.5  # 2 A / sigma^2 with A^2 + sigma^2 = 1 and A^2 / sigma^2 = snr
+
+    def _llr(self, soft: np.ndarray, scale: float | np.ndarray) -> np.ndarray:
+        """Log P(0)/P(1) per code bit ``(N, K)`` from limited logits and their scale."""
         llr = np.empty(soft.shape, dtype=np.float32)
         llr[:, self._order] = np.where(self._flips, soft, -soft) * scale
         return llr
-
-
-def _shares(metrics: np.ndarray) -> np.ndarray:
-    """The share of each candidate in the likelihood of its list, from path metrics ``(N, L)``."""
-    weights = np.exp(metrics.min(1, keepdims=True) - metrics)
-    return weights / weights.sum(1, keepdims=True)

@@ -41,7 +41,8 @@ class Payload:
 class Layout:
     """Widths of the fields of a payload, most significant first: version, provider, content, check.
 
-    The check bits choose among the decoder's candidates and never prove a mark (the p-value does). ``check="mac"``
+    The check bits choose among the decoder's candidates, which makes wrong IDs rare, and never prove a mark (the
+    p-value does). ``check="mac"``
     makes them a truncated keyed BLAKE2b over the other bits, so that who can copy signs without knowing the key still
     cannot write a payload of his own choice.
 
@@ -57,7 +58,7 @@ class Layout:
     version_bits: int = 4
     provider_bits: int = 12
     content_bits: int = 40
-    check_bits: int = 8
+    check_bits: int = 16
     check: Literal["crc", "mac"] = "crc"
 
     def __post_init__(self) -> None:

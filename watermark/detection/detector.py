@@ -6,15 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from watermark.codec.codec import Codec
 from watermark.codec.limiter import limited
 from watermark.codec.payload import CURRENT_VERSION, Payload
+from watermark.detection.answer import Detection
 from watermark.detection.null import correlation_score, log10_p_value, log10_tail, pay_for
 
 _log = logging.getLogger(__name__)
+MISATTRIBUTION_RATE = 1e-4
+"""Promised by default: ``results/published/names`` has the numbers that it was chosen by."""
+_NEVER = 1e-300  # what a floating-point number can say of the least doubt
 _CHUNK = 16_384  # registry words encoded at a time
 
 
@@ -38,54 +43,47 @@ class SoftRead(Protocol):
 
 
 @dataclass(frozen=True)
-class Detection:
-    """The answer for one image.
+class _Answer:
+    """What one reading says; ``log10_doubt`` (chance that the payload is not what was sent) only where marked."""
 
-    Attributes:
-        is_marked: ``log10_p`` is at or below the promised false-positive rate.
-        log10_p: p-value after paying for code words, readings and keys; 0 where no valid word was found.
-        provider_id: who; None if not marked.
-        content_id: what; None if not marked.
-        version: format of the payload; None if not marked.
-        hypotheses: readings of the message among which the answer was chosen.
-        corrected: channel bits that the code corrected in the word behind ``log10_p``.
-        score: normalised soft correlation ``S`` of that word (also where its check bits were wrong); for ranking only.
-        log10_p_expected: p-value of the expected payload alone (readings and keys paid); None if none was expected.
-        reading: which reading this answer comes from: 0 for ``logits``, 1 and up for ``others``.
-
-    Example:
-        >>> import torch
-        >>> from watermark import Watermarker
-        >>> found = Watermarker.load("dwt_dct", key="a secret").detect(torch.rand(1, 3, 64, 64))[0]
-        >>> found.is_marked, found.provider_id, found.content_id
-        (False, None, None)
-    """
-
-    is_marked: bool
+    payload: Payload | None
     log10_p: float
-    provider_id: int | None
-    content_id: int | None
-    version: int | None
-    hypotheses: int
-    corrected: int
     score: float
-    log10_p_expected: float | None = None
+    corrected: int
+    log10_p_expected: float | None
+    log10_doubt: float | None = None
     reading: int = 0
+
+    @property
+    def strength(self) -> tuple[float, float, float]:
+        """Sorts the answers to several readings of one picture, the strongest first."""
+        return self.log10_p, self.log10_p_expected or 0.0, -self.score
 
 
 class Detector:
-    """Decide at a false-positive rate that holds by construction (see ``detection.null``).
+    """Two decisions, each at its own promised rate: is there a mark of this key, and whose ID is it.
+
+    The first holds by construction (see ``detection.null``). The second is a posterior: the chance that another word
+    than the one found was sent, from the likelihood of all valid words (``Codec.rivals``), plus the p-value, plus what
+    readings that disagree leave. ``detection.measure`` holds it against what was sent.
 
     Args:
         codec: holds the key.
         false_positive_rate: promised chance, over keys, that any one picture without this key's mark is called
             marked; in ``(0, 1)``.
+        misattribution_rate: promised chance that a marked picture is given an ID that is not its own; IDs less certain
+            are not named; in ``(0, 1]``, 1 names the likeliest in any case (to measure, never to accuse).
     """
 
-    def __init__(self, codec: Codec, false_positive_rate: float = 1e-6) -> None:
+    def __init__(
+        self, codec: Codec, false_positive_rate: float = 1e-6, misattribution_rate: float = MISATTRIBUTION_RATE
+    ) -> None:
         if not 0 < false_positive_rate < 1:
             raise ValueError(f"false_positive_rate must be in (0, 1), got {false_positive_rate}")
+        if not 0 < misattribution_rate <= 1:
+            raise ValueError(f"misattribution_rate must be in (0, 1], got {misattribution_rate}")
         self.codec, self.false_positive_rate = codec, false_positive_rate
+        self.misattribution_rate = misattribution_rate
         words = codec.layout.log10_words(CURRENT_VERSION)
         if words - codec.message_bits * math.log10(2) > math.log10(false_positive_rate):
             _log.warning(
@@ -107,12 +105,14 @@ class Detector:
 
         Without a registry the code is decoded and any of its valid words may be the answer: check bits follow from the
         rest, so only the free bits are paid for (``Layout.log10_words``); any version is accepted. A word with wrong
-        check bits is not valid: then nothing was found, whatever its score, and ``log10_p`` is 0.
+        check bits is not valid: then nothing was found, whatever its score, and ``log10_p`` is 0. A mark is proven
+        before its ID is: just under the threshold other valid words fit nearly as well, and none is named.
         With a registry the answer is the registered word of the highest soft correlation and only those words are paid
         for, so far weaker marks are recognised. A picture that reads as a valid word outside of the registry gives no
         answer: code words of near IDs resemble each other, and to name the nearest one would be a false accusation.
-        Where the scheme's first reading proves nothing, its other readings are asked, and the strongest answer counts;
-        the p-value pays for all of them in any case.
+        Half of the belief goes to its words, half to all others: that is what a name has to be certain against.
+        Where the scheme's first reading leaves the mark or the name in doubt, its other readings are asked, and the
+        strongest answer counts; the p-value pays for all of them in any case, the name for those that were proven.
 
         Args:
             readout: what the scheme read.
@@ -128,18 +128,17 @@ class Detector:
         if expected is not None and len(expected) != len(readout.logits):
             raise ValueError(f"expected one payload per image ({len(readout.logits)}), got {len(expected)}")
         hypotheses = readout.hypotheses.detach().cpu()
-        found = self._judge(readout.logits, hypotheses, expected, candidate_keys, registry)
-        doubtful = [i for i, answer in enumerate(found) if not answer.is_marked]
+        answers = [[a] for a in self._judge(readout.logits, hypotheses, expected, candidate_keys, registry)]
+        doubtful = [i for i, (answer,) in enumerate(answers) if not self._is_certain(answer)]
         if readout.others is not None and doubtful:
             others = readout.others[doubtful]
             count = others.shape[1]
             rows = [i for i in doubtful for _ in range(count)]
             wanted = [expected[i] for i in rows] if expected is not None else None
             more = self._judge(others.flatten(0, 1), hypotheses[rows], wanted, candidate_keys, registry)
-            for place, i in enumerate(doubtful):
-                again = [replace(answer, reading=1 + c) for c, answer in enumerate(more[place * count :][:count])]
-                found[i] = min([found[i], *again], key=_strength)
-        return found
+            for place, i in enumerate(rows):
+                answers[i].append(replace(more[place], reading=1 + place % count))
+        return [self._conclude(said, int(tries)) for said, tries in zip(answers, hypotheses, strict=True)]
 
     def _judge(
         self,
@@ -148,11 +147,11 @@ class Detector:
         expected: Sequence[Payload] | None,
         candidate_keys: int,
         registry: Sequence[Payload] | None,
-    ) -> list[Detection]:
+    ) -> list[_Answer]:
         """One answer per reading ``(M, K)``; see ``detect``."""
         logits = limited(readings)
         tries = hypotheses.double().clamp_min(1).log10() + math.log10(candidate_keys)  # (M,)
-        alone = None
+        alone: list[float | None] = [None] * len(logits)
         if expected is not None:
             alone = pay_for(log10_p_value(logits, self.codec.encode(expected)), tries).tolist()
         if registry is None:
@@ -161,40 +160,64 @@ class Detector:
             found = self._without_strangers(logits, self._identify(logits, registry), registry)
         words = torch.tensor([self._log10_words(payload, registry) for payload, _, _ in found], dtype=torch.float64)
         scores = torch.tensor([score for _, score, _ in found], dtype=torch.float64)
-        p = pay_for(log10_tail(scores, logits), tries + words)
-        return [
-            self._answer(payload, float(p[i]), score, corrected, int(hypotheses[i]), alone[i] if alone else None)
+        p = pay_for(log10_tail(scores, logits), tries + words).tolist()
+        answers = [
+            _Answer(payload, 0.0 if payload is None else p[i], score, corrected, alone[i])
             for i, (payload, score, corrected) in enumerate(found)
         ]
+        return self._doubted(answers, logits, registry)
+
+    def _doubted(self, answers: list[_Answer], logits: Tensor, registry: Sequence[Payload] | None) -> list[_Answer]:
+        """The same answers, those that prove a mark with the chance that another word was sent."""
+        proven = {i: answer.payload for i, answer in enumerate(answers) if answer.payload and self._is_mark(answer)}
+        if not proven:
+            return answers
+        payloads = list(proven.values())
+        log_odds, scale = self.codec.rivals(logits[list(proven)], payloads)
+        if registry is not None:
+            log_odds += math.log(len(registry)) - self.codec.layout.free_bits * math.log(2)
+            log_odds = np.logaddexp(log_odds, self._registered_rivals(logits[list(proven)], payloads, scale, registry))
+        doubts = (log_odds - np.logaddexp(0, log_odds)) / math.log(10)
+        told = dict(zip(proven, doubts.tolist(), strict=True))
+        return [replace(answer, log10_doubt=told.get(i)) for i, answer in enumerate(answers)]
+
+    def _is_mark(self, answer: _Answer) -> bool:
+        return answer.log10_p <= math.log10(self.false_positive_rate)
+
+    def _is_certain(self, answer: _Answer) -> bool:
+        return answer.log10_doubt is not None and answer.log10_doubt <= math.log10(self.misattribution_rate)
+
+    def _conclude(self, answers: list[_Answer], hypotheses: int) -> Detection:
+        """The strongest answer to the readings of one picture, and its name if it is certain enough."""
+        best = min(answers, key=lambda answer: answer.strength)
+        seen = Detection(
+            is_marked=best.log10_doubt is not None,
+            log10_p=best.log10_p,
+            hypotheses=hypotheses,
+            corrected=best.corrected,
+            log10_p_expected=best.log10_p_expected,
+            reading=best.reading,
+        )
+        if best.log10_doubt is None or best.payload is None:
+            return seen
+        proven = [answer for answer in answers if answer.log10_doubt is not None]
+        others = sum(10 ** (best.log10_p - answer.log10_p) for answer in proven if answer.payload != best.payload)
+        faint = len(proven) * 10**best.log10_doubt + 10**best.log10_p
+        doubt = min(max(others + faint, _NEVER), 1.0)
+        seen = replace(seen, log10_doubt=math.log10(doubt))
+        if doubt > self.misattribution_rate:
+            return replace(seen, name_uncertain=self._excuse(doubt, readings_disagree=others > faint))
+        named = best.payload
+        return replace(seen, provider_id=named.provider_id, content_id=named.content_id, version=named.version)
+
+    def _excuse(self, doubt: float, readings_disagree: bool) -> str:
+        what = "readings of the picture disagree on the ID" if readings_disagree else "too faint to say whose ID"
+        return f"{what} (chance of a wrong one {doubt:.1g}, promised at most {self.misattribution_rate:g})"
 
     def _log10_words(self, payload: Payload | None, registry: Sequence[Payload] | None) -> float:
         if registry is not None:
             return math.log10(len(registry))
         return self.codec.layout.log10_words(payload.version) if payload else 0.0  # without a payload p is 1 anyway
-
-    def _answer(
-        self,
-        payload: Payload | None,
-        log10_p: float,
-        score: float,
-        corrected: int,
-        hypotheses: int,
-        log10_p_expected: float | None,
-    ) -> Detection:
-        log10_p = 0.0 if payload is None else log10_p
-        is_marked = log10_p <= math.log10(self.false_positive_rate)
-        named = payload if is_marked else None
-        return Detection(
-            is_marked=is_marked,
-            log10_p=log10_p,
-            provider_id=named.provider_id if named else None,
-            content_id=named.content_id if named else None,
-            version=named.version if named else None,
-            hypotheses=hypotheses,
-            corrected=corrected,
-            score=score,
-            log10_p_expected=log10_p_expected,
-        )
 
     def _decode(self, logits: Tensor) -> list[tuple[Payload | None, float, int]]:
         return [(decoded.payload, decoded.score, decoded.corrected) for decoded in self.codec.decode(logits)]
@@ -225,8 +248,19 @@ class Detector:
         corrected = ((logits > 0) != words).sum(1).tolist()
         return list(zip(payloads, scores, corrected, strict=True))
 
-
-def _strength(answer: Detection) -> tuple[float, float, float]:
-    """Sorts the answers to several readings of one picture, the strongest first."""
-    expected = 0.0 if answer.log10_p_expected is None else answer.log10_p_expected
-    return answer.log10_p, expected, -answer.score
+    def _registered_rivals(
+        self, logits: Tensor, payloads: Sequence[Payload], scale: np.ndarray, registry: Sequence[Payload]
+    ) -> np.ndarray:
+        """``(N,)`` log of the odds that another registered word was sent than ``payloads``, at this scale."""
+        place = {payload: i for i, payload in enumerate(registry)}
+        soft = (logits * torch.from_numpy(scale)[:, None] / 2).float()
+        own = (soft * (self.codec.encode(payloads).float() * 2 - 1)).sum(1, keepdim=True)
+        found = torch.full((len(soft),), -torch.inf, dtype=torch.float64)
+        for start in range(0, len(registry), _CHUNK):
+            signs = self.codec.encode(registry[start : start + _CHUNK]).float() * 2 - 1  # (M, K)
+            ahead = (soft @ signs.T - own).double()  # (N, M)
+            for row, payload in enumerate(payloads):
+                if 0 <= place[payload] - start < len(signs):
+                    ahead[row, place[payload] - start] = -torch.inf
+            found = torch.logaddexp(found, ahead.logsumexp(1))
+        return found.numpy()

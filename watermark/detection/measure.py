@@ -82,7 +82,7 @@ def measure(case: str, above_db: float, words: int, list_size: int | None = None
     lost = detected = misattributed = 0
     start = time.process_time()
     for done in range(0, words, BATCH):
-        payloads = [_random_payload(layout, rng) for _ in range(min(BATCH, words - done))]
+        payloads = [random_payload(layout, rng) for _ in range(min(BATCH, words - done))]
         clean = codec.encode(payloads).numpy() * 2.0 - 1
         logits = torch.from_numpy(clean + rng.standard_normal(clean.shape) / math.sqrt(2 * snr))
         once = torch.ones(len(logits), dtype=torch.int64)
@@ -96,7 +96,9 @@ def measure(case: str, above_db: float, words: int, list_size: int | None = None
     return Point(case, db, above_db, math.sqrt(2 * bits * snr), words, lost, detected, misattributed, cost)
 
 
-def _random_payload(layout: Layout, rng: np.random.Generator) -> Payload:
+def random_payload(layout: Layout, rng: np.random.Generator) -> Payload:
+    """Any IDs, of the current version."""
+
     def draw(bits: int) -> int:
         return int.from_bytes(rng.bytes((bits + 7) // 8), "big") % (1 << bits)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-TOLERANCE = {"log10_p": (5e-3, 0.05), "log10_p_expected": (5e-3, 0.05)}
+TOLERANCE = {"log10_p": (5e-3, 0.05), "log10_p_expected": (5e-3, 0.05), "log10_doubt": (2e-2, 0.1)}
 """Relative and absolute: numbers agree within ``absolute + relative * |number|``. Measured between three instruction
 sets: at most .0023 of log10 p where it is below -10, .017 where it is near 0 (results/published/reliability)."""
 QUALITY_TOLERANCE = (1e-3, 1e-6)
@@ -44,7 +44,9 @@ def rounding(device: torch.device) -> str:
         torch.set_num_threads(threads)
 
 
-def differences(was: Mapping[str, Any], now: Mapping[str, Any], exact: bool, rate: float) -> list[str]:
+def differences(
+    was: Mapping[str, Any], now: Mapping[str, Any], exact: bool, rate: float, misattribution_rate: float = 1.0
+) -> list[str]:
     """One line per field of a row that does not say the same.
 
     Args:
@@ -52,8 +54,10 @@ def differences(was: Mapping[str, Any], now: Mapping[str, Any], exact: bool, rat
         now: the same picture and cell measured again.
         exact: whether both come from one machine; else within the tolerance.
         rate: the false-positive rate that ``is_marked`` was decided at.
+        misattribution_rate: the rate that IDs were named at.
     """
-    undecided = not exact and _at_threshold(was, now, rate)
+    limits = {"log10_p": rate, "log10_doubt": misattribution_rate}
+    undecided = not exact and any(_at_threshold(name, was, now, limit) for name, limit in limits.items())
     return [
         f"{name} was {_shown(was.get(name))}, is {_shown(value)}"
         for name, value in now.items()
@@ -80,10 +84,10 @@ def _ties(row: Mapping[str, Any]) -> float:
     return TIE * row["message_bits"]
 
 
-def _at_threshold(was: Mapping[str, Any], now: Mapping[str, Any], rate: float) -> bool:
+def _at_threshold(name: str, was: Mapping[str, Any], now: Mapping[str, Any], rate: float) -> bool:
     """Whether rounding alone may turn the answer."""
-    found = [row.get("log10_p") for row in (was, now)]
-    return all(isinstance(p, float) and _agree("log10_p", math.log10(rate), p, {}) for p in found)
+    found = [row.get(name) for row in (was, now)]
+    return all(isinstance(p, float) and _agree(name, math.log10(rate), p, {}) for p in found)
 
 
 def _soft(packed: bytes) -> np.ndarray:

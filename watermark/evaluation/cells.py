@@ -129,6 +129,7 @@ class UnitRun:
             log10_p_expected=found.log10_p_expected,
             decoded_provider_id=found.provider_id,
             decoded_content_id=found.content_id,
+            log10_doubt=found.log10_doubt,
             payload_ok=found.is_marked and right if marked else None,
             hypotheses=found.hypotheses,
             **measured,

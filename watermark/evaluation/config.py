@@ -18,6 +18,8 @@ class EvaluateConfig:
     target_psnr: float | None = None
     """Embed every scheme at this quality, dB; None: as each scheme is configured."""
     false_positive_rate: float = 1e-6
+    misattribution_rate: float = 1e-4
+    """IDs of a marked picture are named only where the chance that they are another's is at most this."""
     seed: int = 0
     """Decides payloads, keys and attack draws."""
     batch_size: int = 1

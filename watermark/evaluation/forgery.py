@@ -190,9 +190,9 @@ class ForgeryTests:
         marked = self._mark(self.marker, self.targets, OWNER)
         near = [Payload(OWNER.provider_id, content) for content in near_ids(OWNER.content_id, 40)]
         words = "registry of the 40 IDs one bit away, without the right one"
-        yield self._count("F6", words, "a near ID named", marked, None, _is_marked, near)
+        yield self._count("F6", words, "a near ID named", marked, None, _is_named, near)
         drawn = [Payload(OWNER.provider_id, content) for content in random_ids(1000, 40, self.generator)]
-        yield self._count("F6", "unmarked, 1000 random IDs", "an ID named", self.targets, None, _is_marked, drawn)
+        yield self._count("F6", "unmarked, 1000 random IDs", "an ID named", self.targets, None, _is_named, drawn)
 
     def _mark(self, marker: Watermarker, images: Tensor, payload: Payload) -> Tensor:
         parts = [to_8bit(marker.embed(part, payload.provider_id, payload.content_id)) for part in images.split(BATCH)]
@@ -226,6 +226,10 @@ class ForgeryTests:
 
 def _is_marked(found: Detection) -> bool:
     return found.is_marked
+
+
+def _is_named(found: Detection) -> bool:
+    return found.content_id is not None
 
 
 def _not_owner(found: Detection) -> bool:

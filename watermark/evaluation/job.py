@@ -71,6 +71,7 @@ class Job:
         self.unmarked_limit: int | None = config.get("unmarked")  # runs of earlier versions do not say
         if self.unmarked_limit is not None and self.unmarked_limit < 0:
             raise UserError(f"unmarked: expected at least 0 pictures, got {self.unmarked_limit}")
+        self.misattribution_rate: float = config.get("misattribution_rate", 1.0)  # earlier runs named in any case
         self.keys: int = config.get("keys", 1)
         if not 1 <= self.keys <= MAX_KEYS:
             raise UserError(f"keys: expected 1 to {MAX_KEYS}, got {self.keys}")
@@ -107,6 +108,7 @@ class Job:
             self.key(key),
             layout=self.layout,
             false_positive_rate=self.config["false_positive_rate"],
+            misattribution_rate=self.misattribution_rate,
             device=self.device,
         )
 

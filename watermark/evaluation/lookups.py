@@ -37,7 +37,7 @@ def write_lookups(folder: Path, job: Job) -> None:
         codec = Codec(job.layout, int(rows["message_bits"].iloc[0]), job.key(0)) if len(rows) else None
         if codec is not None:
             found[scheme] = {
-                "near": _near(run, job, rows, Detector(codec, run.false_positive_rate)),
+                "near": _near(run, job, rows, Detector(codec, run.false_positive_rate, job.misattribution_rate)),
                 "random": _random(run, rows, job.seed),
             }
     write_json(folder / FILE, {"schemes": found})

@@ -48,6 +48,7 @@ def manifest(job: Job) -> dict[str, Any]:
         "attacks": _attack_facts(job),
         "layout": dict(vars(job.layout)),
         "false_positive_rate": job.config["false_positive_rate"],
+        "misattribution_rate": job.misattribution_rate,
         "perceptual": fingerprints(job.config.get("perceptual") or []),
     }
 

@@ -46,9 +46,11 @@ class Record:
     """Verification against the expected IDs only (no search over code words): what the null diagnostics use."""
     decoded_provider_id: int | None
     decoded_content_id: int | None
-    """What detection answered; None where it answered "no mark"."""
+    """What detection answered; None where it answered "no mark", or named nobody."""
+    log10_doubt: float | None
+    """Chance that the likeliest IDs are another's; marked and named nobody where above the misattribution rate."""
     payload_ok: bool | None
-    """Detected with exactly the embedded IDs; None for a negative."""
+    """Detected, and named with exactly the embedded IDs; None for a negative."""
     hypotheses: int | None
     psnr: float | None
     """Marked against original, dB; None for a negative."""

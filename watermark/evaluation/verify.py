@@ -112,7 +112,7 @@ def _compare(run_dir: Path, job: Job, unit: Unit, cell: Cell, result: Verificati
         result.rows += 1
         was = kept.get(_name(row), {})
         where = f"{unit.scheme}, {row['image']}, key {unit.key}, {cell.name} {cell.strength}, marked={row['marked']}"
-        found = differences(was, row, result.exact, job.config["false_positive_rate"])
+        found = differences(was, row, result.exact, job.config["false_positive_rate"], job.misattribution_rate)
         lines = [f"{where}: {line}" for line in found]
         result.differing_rows += bool(lines)
         result.differences += lines

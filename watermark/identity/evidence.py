@@ -25,6 +25,7 @@ class State(StrEnum):
     UNKNOWN_ID = "valid-checksum-unknown-id"
     SLOT_UNKNOWN = "slot-unknown"
     HASH_MISMATCH = "hash-mismatch"
+    NAME_UNCERTAIN = "name-uncertain"
     NO_MARK = "no-mark"
 
 
@@ -34,6 +35,7 @@ MEANINGS = {
     State.SLOT_UNKNOWN: "a valid mark, but this registry has no such slot for this key and scheme",
     State.HASH_MISMATCH: "the mark names a recorded image, and the picture does not look like it: perhaps a copied "
     "mark, perhaps heavy editing",
+    State.NAME_UNCERTAIN: "a mark of this key, but it is not certain whose: no record is named",
     State.NO_MARK: "no mark at the promised false-positive rate",
 }
 
@@ -46,10 +48,12 @@ class WatermarkEvidence:
         state: see ``State``.
         log10_p: how surprising the reading is without a mark; everything that was tried is paid for.
         false_positive_rate: promised for this answer as a whole.
+        misattribution_rate: likewise; IDs less certain than that are not named.
         tried: pairs of key and scheme.
-        provider_id: slot in the pixels; None without a mark.
-        content_id: number in the pixels; None without a mark.
-        version: payload version; None without a mark.
+        provider_id: slot in the pixels; None without a mark, or where it is not certain whose it is.
+        content_id: number in the pixels; likewise.
+        version: payload version; likewise.
+        name_uncertain: why no ID is named although there is a mark.
         found: the registry's record; None if there is none.
         comparison: with the released picture; None if there is no record or it was purged.
     """
@@ -57,10 +61,12 @@ class WatermarkEvidence:
     state: State
     log10_p: float
     false_positive_rate: float
+    misattribution_rate: float
     tried: int
     provider_id: int | None = None
     content_id: int | None = None
     version: int | None = None
+    name_uncertain: str | None = None
     found: Found | None = None
     comparison: Comparison | None = None
 
@@ -138,10 +144,12 @@ def to_json(evidence: Evidence, verdict: Verdict) -> str:
             "meaning": MEANINGS[mark.state],
             "log10_p": round(mark.log10_p, 3),
             "false_positive_rate": mark.false_positive_rate,
+            "misattribution_rate": mark.misattribution_rate,
             "key_and_scheme_pairs_tried": mark.tried,
             "provider_id": mark.provider_id,
             "content_id": mark.content_id,
             "version": mark.version,
+            "name_uncertain": mark.name_uncertain,
             "registry": found,
             "perceptual_hash": comparison,
         },

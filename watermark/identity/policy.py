@@ -11,6 +11,7 @@ from watermark.errors import UserError
 from watermark.identity.evidence import MEANINGS, Evidence, State, Verdict
 
 Policy = Callable[[Evidence], Verdict]
+UNRESOLVED = (State.HASH_MISMATCH, State.UNKNOWN_ID, State.SLOT_UNKNOWN, State.NAME_UNCERTAIN)
 CLASS_OF_LABEL = {"1": "confirmed", "2": "possible", "3": "suspected"}
 
 
@@ -42,7 +43,7 @@ def measures_article_6(evidence: Evidence) -> Verdict:
         platform_class = "suspected"
     else:
         platform_class = "none"
-    review = contradicts or mark.state in (State.HASH_MISMATCH, State.UNKNOWN_ID, State.SLOT_UNKNOWN)
+    review = contradicts or mark.state in UNRESOLVED
     return Verdict(platform_class, attributed, review, tuple(reasons))
 
 

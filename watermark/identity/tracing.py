@@ -3,13 +3,14 @@
 import hashlib
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from PIL import Image
 
 from watermark import files
+from watermark.detection import MISATTRIBUTION_RATE
 from watermark.identity.evidence import Evidence, State, WatermarkEvidence
 from watermark.identity.looks import compare
 from watermark.labels.carriers import labels_in
@@ -30,6 +31,8 @@ class Found(Protocol):
     def content_id(self) -> int | None: ...  # noqa: D102
     @property
     def version(self) -> int | None: ...  # noqa: D102
+    @property
+    def name_uncertain(self) -> str | None: ...  # noqa: D102
 
 
 class Marker(Protocol):
@@ -49,7 +52,7 @@ class Candidate:
     """A key and scheme that the registry's marks may have been made with.
 
     Attributes:
-        marker: built with that key, scheme and layout, at its share of the false-positive rate.
+        marker: built with that key, scheme and layout, at its share of the promised rates.
         key_id: fingerprint of the key.
         algorithm: scheme name.
         layout: payload layout.
@@ -67,6 +70,7 @@ def trace(
     candidates: Iterable[Candidate],
     *,
     false_positive_rate: float,
+    misattribution_rate: float = MISATTRIBUTION_RATE,
     declared: bool | None = None,
     classifier: dict[str, Any] | None = None,
 ) -> Evidence:
@@ -75,8 +79,9 @@ def trace(
     Args:
         path: a picture.
         registry: opened with or without its key.
-        candidates: what to look for, each built with ``false_positive_rate / len(candidates)``.
+        candidates: what to look for, each built with both rates divided by ``len(candidates)``.
         false_positive_rate: promised for the answer as a whole.
+        misattribution_rate: likewise, for the IDs of a marked picture.
         declared: the uploader's word, if asked.
         classifier: some classifier's answer, if any.
 
@@ -96,26 +101,31 @@ def trace(
         file=facts,
         metadata=tuple(labels_in(files.metadata_of(content, path))),
         declared=declared,
-        watermark=look_up(image, registry, list(candidates), false_positive_rate),
+        watermark=look_up(image, registry, list(candidates), false_positive_rate, misattribution_rate),
         classifier=classifier,
         created_at=time_text(utc_now()),
     )
 
 
 def look_up(
-    image: Image.Image, registry: Registry, candidates: list[Candidate], false_positive_rate: float
+    image: Image.Image,
+    registry: Registry,
+    candidates: list[Candidate],
+    false_positive_rate: float,
+    misattribution_rate: float = MISATTRIBUTION_RATE,
 ) -> WatermarkEvidence:
-    """Detect with every candidate, take the most certain answer, and look it up."""
+    """Detect with every candidate, take the most certain answer, and look it up if it names anybody."""
     tried = len(candidates)
     answers = [(candidate.marker.detect(image), candidate) for candidate in candidates]
-    answers.sort(key=lambda pair: (not pair[0].is_marked, pair[0].log10_p))
+    answers.sort(key=lambda pair: (not pair[0].is_marked, pair[0].provider_id is None, pair[0].log10_p))
+    log10_p = min(0.0, answers[0][0].log10_p + math.log10(tried)) if answers else 0.0
+    nothing = WatermarkEvidence(State.NO_MARK, log10_p, false_positive_rate, misattribution_rate, tried)
     if not answers or not answers[0][0].is_marked:
-        log10_p = min(0.0, answers[0][0].log10_p + math.log10(tried)) if answers else 0.0
-        return WatermarkEvidence(State.NO_MARK, log10_p, false_positive_rate, tried)
+        return nothing
     found, candidate = answers[0]
     provider_id, content_id = found.provider_id, found.content_id
-    assert provider_id is not None  # a marked answer names both
-    assert content_id is not None
+    if provider_id is None or content_id is None:
+        return replace(nothing, state=State.NAME_UNCERTAIN, name_uncertain=found.name_uncertain)
     slot, record, comparison = registry.slot(provider_id), None, None
     expected = (candidate.key_id, candidate.algorithm, candidate.layout)
     if slot is None or (slot.key_id, slot.algorithm, slot.layout) != expected:
@@ -125,11 +135,9 @@ def look_up(
     else:
         comparison = compare(image, record.record.perceptual_hash, record.record.thumbnail)
         state = State.MATCH if comparison.is_same else State.HASH_MISMATCH
-    return WatermarkEvidence(
+    return replace(
+        nothing,
         state=state,
-        log10_p=min(0.0, found.log10_p + math.log10(tried)),
-        false_positive_rate=false_positive_rate,
-        tried=tried,
         provider_id=provider_id,
         content_id=content_id,
         version=found.version,

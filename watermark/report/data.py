@@ -28,7 +28,7 @@ from watermark.report.sections.sentence import Verdict, sentence
 from watermark.report.sections.thresholds import Thresholds, thresholds
 from watermark.report.sections.verdict import Card, cards
 
-SCHEMA_VERSION = "1.3.0"
+SCHEMA_VERSION = "1.4.0"
 
 
 class OfScheme(Protocol):
@@ -55,6 +55,9 @@ class Report:
     date: Annotated[str, limits(pattern=r"^\d{4}-\d{2}-\d{2}$"), "day on which the rows were last written, UTC"]
     group: Annotated[Group, "which pictures the headline numbers are about"]
     false_positive_rate: Annotated[float, limits(exclusiveMinimum=0)]
+    misattribution_rate: Annotated[
+        float, limits(exclusiveMinimum=0, maximum=1), "IDs less certain were not named; since 1.4.0"
+    ]
     coverage: Coverage
     verdict: Verdict
     schemes: Annotated[list[Card], limits(minItems=1)]
@@ -94,6 +97,7 @@ def report_data(run: Run) -> Json:
         date=day((run.path / "rows.parquet").stat().st_mtime),
         group=run.headline_group,
         false_positive_rate=run.false_positive_rate,
+        misattribution_rate=run.misattribution_rate,
         coverage=covered,
         verdict=sentence(run, verdict, tested, covered),
         schemes=verdict,

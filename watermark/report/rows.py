@@ -25,7 +25,7 @@ GROUPS: tuple[Group, ...] = ("natural", "hard")
 UNUSED = frozenset({"logits", "seed", "attack_version", "provider_id", "content_id", "decoded_provider_id"})
 """Columns that no number of the report needs; left on disk."""
 
-ADDED = frozenset({"key", "ms_ssim", "ciede2000", "lpips", "dists"})
+ADDED = frozenset({"key", "ms_ssim", "ciede2000", "lpips", "dists", "log10_doubt"})
 """Columns that older runs do not have; they read as not measured."""
 
 
@@ -59,6 +59,11 @@ class Run:
         present = set(self.rows["attack"].unique()) - {IDENTITY}
         listed = [name for name in self.manifest.get("attacks", {}) if name in present]
         return listed + sorted(present - set(listed))
+
+    @property
+    def misattribution_rate(self) -> float:
+        """The promised rate that IDs were named at; 1 for earlier runs, which named the likeliest in any case."""
+        return float(self.manifest.get("misattribution_rate", 1.0))
 
     @property
     def false_positive_rate(self) -> float:
@@ -157,6 +162,11 @@ def rate(rows: pd.DataFrame, hits: pd.Series | np.ndarray | str) -> Rate:
 def misattributed(rows: pd.DataFrame) -> pd.Series:
     """Marked rows that were detected with somebody else's ids: the error that accuses the wrong owner."""
     return rows["is_marked"] & rows["decoded_content_id"].notna() & ~rows["payload_ok"]
+
+
+def unnamed(rows: pd.DataFrame) -> pd.Series:
+    """Rows that were detected without IDs: the mark is proven, and whose it is was not certain enough to say."""
+    return rows["is_marked"] & rows["decoded_content_id"].isna()
 
 
 def bit_accuracy(rows: pd.DataFrame) -> float | None:

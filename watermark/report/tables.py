@@ -7,7 +7,18 @@ from watermark.report.describe import Json
 from watermark.report.wording import NOTHING, count, db, fixed, interval, percent, plural, power
 
 SUMMARY_PROVENANCE = ("command", "job_key", "config", "config_hash", "git", "versions", "device", "seeds", "data")
-HEAD = ("Scheme", "PSNR", "SSIM", "Found, no attack", "Found, attacked", "IDs exact", "False alarms", "Weakest against")
+HEAD = (
+    "Scheme",
+    "PSNR",
+    "SSIM",
+    "Found, no attack",
+    "Found, attacked",
+    "IDs exact",
+    "Wrong IDs",
+    "No ID named",
+    "False alarms",
+    "Weakest against",
+)
 
 
 def _rows(data: Json) -> list[list[str]]:
@@ -19,11 +30,17 @@ def _rows(data: Json) -> list[list[str]]:
             percent(card["no_attack"]),
             f"{percent(card['detection'])} [{interval(card['detection'])}]",
             f"{percent(card['payload'])} [{interval(card['payload'])}]",
-            f"{card['false_positives']['successes']} / {count(card['false_positives']['n'])}",
+            f"{_of(card['misattribution'])} [{interval(card['misattribution'])}]",
+            f"{_of(card['unnamed'])} [{interval(card['unnamed'])}]",
+            _of(card["false_positives"]),
             ", ".join(cell["attack"] for cell in card["worst"]),
         ]
         for card in data["schemes"]
     ]
+
+
+def _of(rate: Json) -> str:
+    return f"{rate['successes']} / {count(rate['n'])}"
 
 
 def caption(data: Json) -> str:
@@ -137,6 +154,7 @@ def summary(data: Json) -> Json:
         "payload",
         "false_positives",
         "misattribution",
+        "unnamed",
         "message_bits",
     )
     p = data["provenance"]
@@ -144,7 +162,8 @@ def summary(data: Json) -> Json:
         "schema_version": data["schema_version"],
         "verdict": data["verdict"]["headline"],
         "false_positive_rate": data["false_positive_rate"],
-        "higher_is_better": {"detection": True, "payload": True, "false_positives": False, "misattribution": False},
+        "higher_is_better": dict.fromkeys(("detection", "payload"), True)
+        | dict.fromkeys(("false_positives", "misattribution", "unnamed"), False),
         "schemes": {card["scheme"]: {name: card[name] for name in keep} for card in data["schemes"]},
         "coverage": data["coverage"],
         "failed_rows": data["failures"]["rows"],

@@ -8,7 +8,7 @@ import pandas as pd
 
 from watermark.metrics.identification import colliding_pairs, look_up
 from watermark.report.describe import Count, Group, Json, Share
-from watermark.report.rows import Rate, Run, misattributed, rate
+from watermark.report.rows import Rate, Run, misattributed, rate, unnamed
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 VOLUMES = (1e6, 1e9, 1e11)
@@ -20,7 +20,8 @@ class Blind:
 
     right: Rate
     wrong: Rate
-    none: Rate
+    unnamed: Annotated[Rate, "marked, and no ID certain enough to name; since 1.4.0"]
+    none: Annotated[Rate, "no mark"]
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,8 @@ def _scheme(run: Run, scheme: str) -> SchemeIdentification:
         blind=Blind(
             right=rate(marked, "payload_ok"),
             wrong=rate(marked, wrong),
-            none=rate(marked, ~marked["payload_ok"] & ~wrong),
+            unnamed=rate(marked, unnamed(marked)),
+            none=rate(marked, ~marked["is_marked"]),
         ),
         gain=_gain(marked),
         near=near_ids(run, scheme),

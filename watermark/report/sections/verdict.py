@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import pandas as pd
 
 from watermark.report.describe import Count, Group, Json, Share, Size, limits
-from watermark.report.rows import IDENTITY, Rate, Run, bit_accuracy, mean, misattributed, rate
+from watermark.report.rows import IDENTITY, Rate, Run, bit_accuracy, mean, misattributed, rate, unnamed
 from watermark.report.sections.cells import Ladder
 from watermark.report.sections.pairwise import Pair
 
@@ -49,6 +49,7 @@ class Card:
     payload: Rate
     bit_accuracy: Share | None
     misattribution: Rate
+    unnamed: Annotated[Rate, "marked, and no ID certain enough to name; since 1.4.0"]
     false_positives: Rate
     hard_cases: Rate | None
     hard_payload: Rate | None
@@ -95,6 +96,7 @@ def _card(run: Run, scheme: str, ladder: list[Ladder]) -> Card:
         payload=rate(marked, "payload_ok"),
         bit_accuracy=bit_accuracy(marked),
         misattribution=rate(marked, misattributed(marked)),
+        unnamed=rate(marked, unnamed(marked)),
         false_positives=rate(negatives[negatives["scheme"] == scheme], "is_marked"),
         hard_cases=_hard(run, scheme, "is_marked"),
         hard_payload=_hard(run, scheme, "payload_ok"),
