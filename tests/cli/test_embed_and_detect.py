@@ -53,6 +53,20 @@ def test_a_mark_whose_id_is_not_certain_enough_is_said_to_be_one_and_nobody_is_n
     assert "misattribution_rate must be in (0, 1], got 0" in capsys.readouterr().err
 
 
+def test_strangers_learn_nothing_of_unmarked_pictures_and_no_measure_of_marked_ones(tmp_path, capsys):
+    PICTURE.save(tmp_path / "in.png")
+    main(["embed", str(tmp_path / "in.png"), str(tmp_path / "out.png"), "--provider", "7", "--content", "123"])
+    capsys.readouterr()
+    assert main(["detect", "--public", "--json", str(tmp_path / "in.png"), str(tmp_path / "out.png")]) == 1
+    plain, marked = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    nothing = {"is_marked": False, "provider_id": None, "content_id": None, "name_uncertain": False}
+    assert plain == {"file": str(tmp_path / "in.png"), **nothing, "at_most_one_in": None}
+    known = {"is_marked": True, "provider_id": 7, "content_id": 123, "name_uncertain": False}
+    assert marked == {"file": str(tmp_path / "out.png"), **known, "at_most_one_in": 10**12}
+    assert main(["detect", "--public", str(tmp_path / "in.png")]) == 1
+    assert capsys.readouterr().out == f"{tmp_path / 'in.png'}: not marked\n"
+
+
 def test_without_a_content_id_every_picture_gets_its_own_and_its_line_says_which(folder, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["embed", str(folder), str(out), "--provider", "3"]) == 2  # broken.png

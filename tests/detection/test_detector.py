@@ -7,7 +7,7 @@ import torch
 
 from watermark.codec import Codec, Layout, Payload
 from watermark.codec.limiter import limited
-from watermark.detection import Detector, log10_p_value
+from watermark.detection import Detection, Detector, PublicAnswer, log10_p_value
 from watermark.schemes.base import Readout
 
 
@@ -257,3 +257,11 @@ def test_a_registered_name_is_given_only_where_it_leads_its_neighbours():
 def test_a_misattribution_rate_out_of_range_is_refused():
     with pytest.raises(ValueError, match="misattribution_rate must be in"):
         Detector(Codec(Layout(), 128, 1), misattribution_rate=0)
+
+
+def test_a_public_answer_has_few_values_and_none_for_the_unmarked():
+    answers = {Detection(p <= -6, p, 7, 8).public() for p in np.linspace(-6, -300, 500)}
+    assert {answer.at_most_one_in for answer in answers} == {10**6, 10**12}
+    assert {Detection(False, p).public() for p in np.linspace(0, -5.9, 100)} == {PublicAnswer(False)}
+    withheld = Detection(True, -6.5, name_uncertain="too faint").public()
+    assert (withheld.provider_id, withheld.name_uncertain) == (None, True)

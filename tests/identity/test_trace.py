@@ -8,7 +8,7 @@ from PIL import Image
 
 from watermark import files
 from watermark.errors import UserError
-from watermark.identity import Candidate, Request, State, issue, measures_article_6, to_json, trace
+from watermark.identity import Candidate, Request, State, issue, measures_article_6, public, to_json, trace
 from watermark.identity.evidence import classifier_from_json
 from watermark.identity.policy import load_policy
 from watermark.labels import AigcLabel, save_with_label
@@ -74,6 +74,18 @@ def test_a_mark_too_faint_to_name_anybody_names_nobody(released, registry, candi
     mark = json.loads(to_json(evidence, verdict))["watermark"]
     assert (mark["provider_id"], mark["registry"], mark["misattribution_rate"]) == (None, None, 1e-4)
     assert mark["name_uncertain"] == "too faint to say whose ID"
+
+
+def test_strangers_learn_whose_picture_it_is_and_no_number(source, released, registry, candidates, marker, tmp_path):
+    record = released[1]
+    forged = resave(tmp_path / "forged.png", marker.embed(draw(2), 7, record.content_id))
+    assert public(ask(released[0], registry, candidates)) == {
+        "answer": "match",
+        "producer": record.content_producer,
+        "number": record.produce_id,
+    }
+    assert public(ask(forged, registry, candidates)) == {"answer": "marked, not attributed"}
+    assert public(ask(source, registry, candidates)) == {"answer": "no mark"}
 
 
 def test_a_clean_picture_is_no_mark(source, registry, candidates):

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from watermark.errors import UserError
 from watermark.shown import reason, shown
 
 if TYPE_CHECKING:
-    from watermark.detection import Detection
+    from watermark.detection import Detection, PublicAnswer
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -31,6 +32,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         type=float,
         default=1e-6,
         help="how often an unmarked picture may be called marked (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--public",
+        action="store_true",
+        help="say only what a stranger may know: nothing that grows as a forger comes near",
     )
     add_file_options(parser)
     add_misattribution_option(parser)
@@ -58,20 +64,33 @@ def run(args: argparse.Namespace) -> int:
                 print(json.dumps({"file": str(path), "error": text}))
             continue
         unmarked += not found.is_marked
-        print(_json(path, found) if args.json else _line(path, found))
+        print((_json if args.json else _line)(path, found.public() if args.public else found))
     return 2 if failed else int(unmarked > 0)
 
 
-def _line(path: Path, found: "Detection") -> str:
+def _line(path: Path, found: "Detection | PublicAnswer") -> str:
+    how_sure = _how_sure(found)
     if not found.is_marked:
-        return f"{shown(path)}: not marked (log10 p {found.log10_p:.1f})"
+        return f"{shown(path)}: not marked{how_sure}"
     if found.name_uncertain:
-        return f"{shown(path)}: marked with this key, {found.name_uncertain} (log10 p {found.log10_p:.1f})"
-    ids = f"provider {found.provider_id}, content {found.content_id}"
-    return f"{shown(path)}: marked, {ids} (log10 p {found.log10_p:.1f})"
+        excuse = found.name_uncertain if isinstance(found.name_uncertain, str) else "too faint to say whose ID"
+        return f"{shown(path)}: marked with this key, {excuse}{how_sure}"
+    return f"{shown(path)}: marked, provider {found.provider_id}, content {found.content_id}{how_sure}"
 
 
-def _json(path: Path, found: "Detection") -> str:
+def _how_sure(found: "Detection | PublicAnswer") -> str:
+    from watermark.detection import PublicAnswer
+
+    if not isinstance(found, PublicAnswer):
+        return f" (log10 p {found.log10_p:.1f})"
+    return f" (by chance at most 1 time in {found.at_most_one_in:,})" if found.at_most_one_in else ""
+
+
+def _json(path: Path, found: "Detection | PublicAnswer") -> str:
+    from watermark.detection import PublicAnswer
+
+    if isinstance(found, PublicAnswer):
+        return json.dumps({"file": str(path), **asdict(found)})
     facts = {
         "file": str(path),
         "is_marked": found.is_marked,

@@ -1,6 +1,7 @@
 """`watermark trace FILE`: whose picture is this, with evidence. Exit status 0 match, 1 any other answer, 2 error."""
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_misattribution_option(parser)
     parser.add_argument("--json", action="store_true", help="print the whole evidence")
+    parser.add_argument(
+        "--public", action="store_true", help="print only what a stranger may know; --output keeps the whole evidence"
+    )
     parser.add_argument("--output", type=Path, metavar="JSON", help="write the whole evidence to a new file")
     add_file_options(parser)
     parser.set_defaults(run=run)
@@ -43,7 +47,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 only for ``match``."""
     from watermark.files import write_whole
-    from watermark.identity import State, to_json, trace
+    from watermark.identity import State, public, to_json, trace
     from watermark.identity.evidence import classifier_from_json
     from watermark.identity.policy import load_policy
 
@@ -69,7 +73,11 @@ def run(args: argparse.Namespace) -> int:
     report = to_json(evidence, verdict)
     if args.output:
         write_whole(args.output, report + "\n")
-    print(report if args.json else _lines(args.file, evidence, verdict))
+    if args.public:
+        told = public(evidence)
+        print(json.dumps(told) if args.json else "\n".join(f"{name:11} {shown(said)}" for name, said in told.items()))
+    else:
+        print(report if args.json else _lines(args.file, evidence, verdict))
     return 0 if evidence.watermark.state is State.MATCH else 1
 
 

@@ -1,7 +1,7 @@
 """From soft decisions to a decision with a provable false-positive rate."""
 
-from watermark.detection.answer import Detection
+from watermark.detection.answer import Detection, PublicAnswer
 from watermark.detection.detector import MISATTRIBUTION_RATE, Detector
 from watermark.detection.null import log10_p_value
 
-__all__ = ["MISATTRIBUTION_RATE", "Detection", "Detector", "log10_p_value"]
+__all__ = ["MISATTRIBUTION_RATE", "Detection", "Detector", "PublicAnswer", "log10_p_value"]

@@ -1,6 +1,30 @@
-"""What a detector answers about one picture."""
+"""What a detector answers about one picture: to the key's owner, and to everybody else."""
 
 from dataclasses import dataclass
+
+PUBLIC_CLASSES = (3, 6, 12)
+"""How surprising a mark is to strangers: at most one in 10 to the power of one of these. Few, for each is a step that
+an attacker can feel his way along."""
+
+
+@dataclass(frozen=True)
+class PublicAnswer:
+    """What may leave the house: no number that grows as a forger or a remover comes nearer.
+
+    Attributes:
+        is_marked: as in ``Detection``.
+        provider_id: as in ``Detection``.
+        content_id: as in ``Detection``.
+        name_uncertain: marked, and no ID certain enough to be given.
+        at_most_one_in: an unmarked picture is called marked with this certainty at most once in so many; one of
+            ``10 ** PUBLIC_CLASSES``; None where unmarked, or above the largest chance.
+    """
+
+    is_marked: bool
+    provider_id: int | None = None
+    content_id: int | None = None
+    name_uncertain: bool = False
+    at_most_one_in: int | None = None
 
 
 @dataclass(frozen=True)
@@ -8,7 +32,8 @@ class Detection:
     """The answer for one picture, as the key's owner gets it. Two claims, which are not the same.
 
     That the picture carries a mark of this key is proven by ``log10_p``. Whose ID it is needs more: just under the
-    threshold other IDs fit nearly as well, and then none is given.
+    threshold other IDs fit nearly as well, and then none is given. Strangers get ``public()``: with ``log10_p`` as a
+    guide a mark is taken off, or brought on, query by query.
 
     Attributes:
         is_marked: ``log10_p`` is at or below the promised false-positive rate.
@@ -42,3 +67,16 @@ class Detection:
     corrected: int = 0
     log10_p_expected: float | None = None
     reading: int = 0
+
+    def public(self) -> PublicAnswer:
+        """What a stranger may know; of an unmarked picture nothing but that."""
+        if not self.is_marked:
+            return PublicAnswer(False)
+        reached = [power for power in PUBLIC_CLASSES if self.log10_p <= -power]
+        return PublicAnswer(
+            is_marked=True,
+            provider_id=self.provider_id,
+            content_id=self.content_id,
+            name_uncertain=self.name_uncertain is not None,
+            at_most_one_in=10 ** reached[-1] if reached else None,
+        )

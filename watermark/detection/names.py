@@ -42,8 +42,8 @@ def chunk(case: str, number: int) -> NDArray[np.float64]:
     layout, bits = CASES[case]
     codec = Codec(layout, bits, key="names")
     rng, words = np.random.default_rng([number, bits]), layout.log10_words(CURRENT_VERSION)
-    ends = [norm.isf(10 ** (p - words)) for p in STRENGTHS]
-    share = rng.uniform(*ends, size=(CHUNK, 1)) / bits**0.5  # mean correlation of one bit with its sign
+    first, last = (float(norm.isf(10 ** (p - words))) for p in STRENGTHS)
+    share = rng.uniform(first, last, size=(CHUNK, 1)) / bits**0.5  # mean correlation of one bit with its sign
     payloads = [random_payload(layout, rng) for _ in range(CHUNK)]
     messages = codec.encode(payloads)
     noise = torch.from_numpy(rng.standard_normal(messages.shape) * np.sqrt(1 / share**2 - 1))

@@ -1,6 +1,6 @@
 """Issue pictures with an identity, and trace pictures back to it."""
 
-from watermark.identity.evidence import Evidence, State, Verdict, WatermarkEvidence, to_json
+from watermark.identity.evidence import Evidence, State, Verdict, WatermarkEvidence, public, to_json
 from watermark.identity.issuing import Request, issue
 from watermark.identity.looks import Comparison, compare, hash_distance, perceptual_hash, thumbnail
 from watermark.identity.policy import Policy, measures_article_6
@@ -22,6 +22,7 @@ __all__ = [
     "look_up",
     "measures_article_6",
     "perceptual_hash",
+    "public",
     "thumbnail",
     "to_json",
     "trace",

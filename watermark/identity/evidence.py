@@ -122,6 +122,18 @@ class Verdict:
     policy: str = field(default="measures-article-6")
 
 
+def public(evidence: Evidence) -> dict[str, Any]:
+    """What a stranger may know: whose picture it is if that is certain, whether there is a mark, and no measure.
+
+    How near a picture came to a mark, and how much its looks differ from the record's, are what a forger would climb.
+    """
+    mark = evidence.watermark
+    record = mark.found.record if mark.found and mark.state is State.MATCH else None
+    if record is not None:
+        return {"answer": "match", "producer": record.content_producer, "number": record.produce_id}
+    return {"answer": "no mark" if mark.state is State.NO_MARK else "marked, not attributed"}
+
+
 def to_json(evidence: Evidence, verdict: Verdict) -> str:
     """The exportable report; the four kinds of evidence stay apart, the verdict stands beside them."""
     mark = evidence.watermark
