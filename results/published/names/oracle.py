@@ -1,0 +1,105 @@
+# ruff: noqa: T201 - a script prints
+"""How much evidence queries take away: ``python results/published/names/oracle.py DIR OUT.jsonl --queries 250``.
+
+An attacker without the key has a marked picture and asks the detector. Each step adds a random pattern that repeats
+every 128 px (what he knows of the scheme: its period) and keeps it if the answer got no better for the mark. With the
+owner's answer "better" is log10 p; with the public one it is what ``Detection.public()`` says, and a step that makes
+the picture unmarked ends the climb. The same patterns in the same order, the same budget of damage for both; the third
+attacker asks nobody and keeps every step. Rows are appended; pictures and attackers that are there are left out.
+"""
+
+import argparse
+import json
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from watermark import Watermarker, files
+from watermark.detection import Detection
+from watermark.images import to_8bit
+from watermark.metrics.psnr import psnr
+from watermark.pixels import to_tensor
+
+PERIOD, WAVES = 128, 40
+MARKS = (50, 100, 250, 500, 1000)  # queries after which the evidence is noted
+FLOOR = 38.0  # dB against the marked picture: no step may go below
+
+
+def pattern(size: tuple[int, int], generator: torch.Generator) -> Tensor:
+    """``(1, 1, H, W)``, unit root-mean-square: some random waves of the period."""
+    spectrum = torch.zeros(PERIOD, PERIOD // 2 + 1, dtype=torch.complex64)
+    places = torch.randint(3, PERIOD // 3, (WAVES, 2), generator=generator)
+    phases = torch.rand(WAVES, generator=generator) * 2 * math.pi
+    spectrum[places[:, 0] * torch.where(torch.rand(WAVES, generator=generator) < 0.5, -1, 1), places[:, 1]] = (
+        torch.polar(torch.ones(WAVES), phases)
+    )
+    tile = torch.fft.irfft2(spectrum, s=(PERIOD, PERIOD))
+    tile = tile / tile.square().mean().sqrt()
+    repeats = [-(-n // PERIOD) for n in size]
+    return tile.repeat(*repeats)[: size[0], : size[1]][None, None]
+
+
+def is_worse(attacker: str, now: Detection, before: Detection) -> bool:
+    """Whether the mark looks weaker than before, or no stronger, in what this attacker is told."""
+    if attacker == "owner's answer":
+        return now.log10_p > before.log10_p
+    if attacker == "nobody":
+        return True
+    told, had = now.public(), before.public()
+    return (told.is_marked, told.at_most_one_in or 0) <= (had.is_marked, had.at_most_one_in or 0)
+
+
+def climb(marker: Watermarker, marked: Tensor, attacker: str, queries: int, step: float, seed: int) -> list[dict]:
+    """Evidence and damage after some numbers of queries."""
+    generator = torch.Generator().manual_seed(seed)
+    (found,) = marker.detector.detect(marker.read(marked))
+    current, notes = marked, [{"queries": 0, "log10_p": found.log10_p, "psnr": None}]
+    for query in range(1, queries + 1):
+        trial = (current + step / 255 * pattern(marked.shape[-2:], generator)).clamp(0, 1)
+        if float(psnr(to_8bit(trial), marked)) >= FLOOR:
+            ask = attacker != "nobody" or query in MARKS
+            now = marker.detector.detect(marker.read(to_8bit(trial)))[0] if ask else found
+            if is_worse(attacker, now, found):
+                current, found = trial, now
+        if query in MARKS or not found.is_marked:
+            seen = to_8bit(current)
+            final = marker.detector.detect(marker.read(seen))[0]
+            notes.append({"queries": query, "log10_p": final.log10_p, "psnr": float(psnr(seen, marked))})
+            print(attacker, notes[-1], flush=True)
+        if not found.is_marked:
+            break
+    return notes
+
+
+def main() -> None:
+    """Every picture, every attacker."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pictures", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--count", type=int, default=2)
+    parser.add_argument("--queries", type=int, default=250)
+    parser.add_argument("--scheme", default="tile_spread")
+    parser.add_argument("--step", type=float, default=0.35, help="root-mean-square of a step, grey levels")
+    arguments = parser.parse_args()
+    marker = Watermarker.load(arguments.scheme, key="oracle", target_psnr=45)
+    known = (
+        [json.loads(line) for line in arguments.output.read_text().splitlines()] if arguments.output.exists() else []
+    )
+    done = {(row["picture"], row["attacker"]) for row in known if row["asked"] == arguments.queries}
+    for number, path in enumerate(sorted(files.find_pictures(arguments.pictures))[: arguments.count]):
+        picture = to_tensor(files.load(path))[..., :256, :256]
+        marked = to_8bit(marker.embed(picture, 7, 1000 + number))
+        for attacker in ("owner's answer", "public answer", "nobody"):
+            if (path.name, attacker) in done:
+                continue
+            with torch.no_grad():
+                notes = climb(marker, marked, attacker, arguments.queries, arguments.step, number)
+            row = {"picture": path.name, "scheme": arguments.scheme, "attacker": attacker}
+            with arguments.output.open("a") as file:
+                file.write(json.dumps({**row, "asked": arguments.queries, "notes": notes}) + "\n")
+
+
+if __name__ == "__main__":
+    main()
