@@ -3,6 +3,7 @@ import torch
 
 from attacks.noise import GaussianNoise
 from watermark.training.curriculum import Curriculum
+from watermark.training.layers import JpegLayer
 from watermark.training.noise import NoiseLayer, NoisePool, strength
 
 
@@ -49,6 +50,33 @@ def test_noise_depends_on_the_generator_alone():
 def test_strengths_stay_in_their_range():
     made = [strength(GaussianNoise, "sigma", 0.05, 0.2, log=True)(draw).attack.strength for draw in (0.0, 0.5, 1.0)]
     assert made == pytest.approx([0.05, 0.1, 0.2])
+
+
+KINDS = {
+    "noise": {"build": GaussianNoise, "parameter": "sigma"},
+    "jpeg": {"build": JpegLayer, "parameter": "quality", "whole": 1},
+}
+
+
+def test_a_table_of_ranges_is_a_pool():
+    table = {
+        "clean": {"weight": 0.5, "steps": []},
+        "both": {"weight": 2, "gate": 0.9, "steps": [["noise", 0.05, 0.2, "log"], ["jpeg", 30, 90]]},
+    }
+    made = NoisePool.of_ranges(KINDS, table, group=3, worst_of=2)
+    assert (made.group, made.worst_of) == (3, 2)
+    assert made.open_layers(0.5) == ["clean"]
+    assert made.layers["both"].weight == 2
+    assert NoisePool.of_ranges(KINDS, {"one": {"weight": 1, "steps": []}}).choose(0.5, torch.Generator()) == "one"
+    first, second = made.layers["both"].steps
+    assert first(0.5).attack.strength == pytest.approx(0.1)
+    assert second(0.501).codec.strength == 60
+
+
+@pytest.mark.parametrize("step", [["nois", 0, 1], ["noise", 0], ["noise", 0, 1, "logarithm"]])
+def test_a_step_that_is_none_is_told_with_what_there_is(step):
+    with pytest.raises(ValueError, match=r"noise layer odd: expected \[kind, low, high\].*noise, jpeg; got"):
+        NoisePool.of_ranges(KINDS, {"odd": {"weight": 1, "steps": [step]}})
 
 
 def test_quality_rises_only_with_skill():

@@ -1,8 +1,9 @@
 """The noise layer: the suite's attacks with random strength, switched on by skill, and the hard ones more often."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -70,6 +71,37 @@ class NoisePool:
     worst_of: int = 1
     memory: float = 0.9
     running: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of_ranges(
+        cls, kinds: Mapping[str, Mapping[str, Any]], layers: Mapping[str, Mapping[str, Any]], **settings: Any
+    ) -> Self:
+        """A pool from a table (``configs/noise``).
+
+        Args:
+            kinds: by name, the ``build``, ``parameter`` and ``whole`` of ``strength``.
+            layers: by name, ``weight``, ``gate`` (0 without one) and ``steps``, each ``[kind, low, high]``; a fourth
+                word ``log`` asks for even ratios.
+            **settings: ``group``, ``worst_of``, ``memory``.
+
+        Raises:
+            ValueError: for a step that is none, or of an unknown kind.
+        """
+
+        def step(layer: str, said: Sequence[Any]) -> Callable[[float], nn.Module]:
+            if len(said) not in (3, 4) or said[0] not in kinds or list(said[3:]) not in ([], ["log"]):
+                known = ", ".join(kinds)
+                raise ValueError(
+                    f"noise layer {layer}: expected [kind, low, high] or [kind, low, high, log] with a kind "
+                    f"of {known}; got {list(said)}"
+                )
+            return strength(low=said[1], high=said[2], log=len(said) == 4, **kinds[said[0]])
+
+        made = {}
+        for name, layer in layers.items():
+            steps = tuple(step(name, said) for said in layer["steps"])
+            made[name] = NoiseLayer(steps, float(layer["weight"]), float(layer.get("gate", 0)))
+        return cls(made, **settings)
 
     def open_layers(self, skill: float) -> list[str]:
         """Names of the layers that a model of this bit accuracy meets."""
