@@ -40,6 +40,18 @@ def test_a_large_picture_is_marked_at_the_target_and_found(marker, small_working
         assert (found.provider_id, found.content_id) == (7, 123)
 
 
+@pytest.mark.parametrize("name", ["dwt_dct", "dwt_dct_svd"])
+def test_schemes_of_a_frame_are_marked_in_strips_too(monkeypatch, name):
+    marker = Watermarker.load(name, key="k", device="cpu")
+    monkeypatch.setattr(type(marker.scheme), "working_area", 300_000)
+    picture = Image.fromarray(data.chelsea()).resize((1203, 802))
+    marked = marker.embed(picture, 7, 123)
+    assert float(psnr(to_tensor(marked), to_tensor(picture))) == pytest.approx(42, abs=0.1)
+    monkeypatch.undo()
+    assert marker.detect(marked).content_id == 123  # at full size too
+    assert marker.detect(marked.resize((600, 400))).content_id == 123
+
+
 def test_a_strip_of_the_enlarged_change_is_that_strip_of_the_whole():
     change = torch.randn(1, 3, 40, 60)
     wide = torch.nn.functional.interpolate(change, (40, 150), mode="bicubic")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from attacks.regeneration import ImageCoder
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+FORMATS = ("PNG", "JPEG", "WEBP")  # nothing else is ever tried
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,12 @@ def draw_crops(paths: list[Path], count: int, side: int, seed: int) -> Tensor:
 
 
 def _short_side(path: Path) -> int:
-    with Image.open(path) as picture:
+    with Image.open(path, formats=FORMATS) as picture:
         return min(picture.size)
 
 
 def _crop(path: Path, side: int, draw: list[float]) -> Tensor:
-    with Image.open(path) as picture:
+    with Image.open(path, formats=FORMATS) as picture:
         pixels = torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)
     top, left = (int(share * (length - side + 1)) for share, length in zip(draw, pixels.shape[-2:], strict=False))
     crop = pixels[:, top : top + side, left : left + side]

@@ -123,7 +123,7 @@ def _opened(data: bytes, name: object) -> Iterator[tuple[ImageFile.ImageFile, Me
     """Pillow's picture of the pixels alone, its header read and its size allowed, and the metadata beside them."""
     found = formats.of_content(data)
     if found is None:
-        raise UserError(f"{name}: not a picture that Pillow can read")
+        raise UserError(f"{name}: not a picture of a format that is read here")
     if not formats.installed(found):
         package = found.package[0].replace("_", "-") if found.package else ""
         raise UserError(f"{name}: {found.name} needs the package {package}; install robust-watermark[formats]")

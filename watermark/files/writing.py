@@ -131,6 +131,8 @@ def _fitting(metadata: Metadata, name: str, body: Image.Image) -> tuple[Metadata
         packet = xmp.whole(metadata.xmp, metadata.xmp_extension) if metadata.xmp else b""
         lost += ["rest of a large XMP packet"] * (packet is None)
         metadata = replace(metadata, xmp=metadata.xmp if packet is None else packet, xmp_extension=b"")
+    if name == "JXL" and metadata.xmp:  # pillow-jxl-plugin neither reads nor writes it back
+        lost, metadata = [*lost, "XMP"], replace(metadata, xmp=b"")
     if name not in {"JPEG", "TIFF"}:
         lost += ["IPTC"] * bool(metadata.photoshop or metadata.iptc)
     return metadata, lost

@@ -42,6 +42,7 @@ class BlockQuantization(Scheme):
             whose expected quality is this on any picture, so the decoder must be told the same number.
     """
 
+    working_area = 4_000_000  # the frame is far smaller
     min_size = 96  # below, the quantised waves are finer than the pixels
     gain_limits = (0.8, 1.1)  # beyond these a scaled residual would miss its lattice points
 
