@@ -7,8 +7,8 @@ import zlib
 from pathlib import Path
 
 import pytest
-from conftest import chunk
 from PIL import Image
+from raw_bytes import chunk
 
 from watermark import files
 from watermark.errors import UserError

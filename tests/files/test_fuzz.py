@@ -18,9 +18,9 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from conftest import chunk, segment
 from hypothesis import HealthCheck, given, settings
 from PIL import Image
+from raw_bytes import chunk, segment
 
 from watermark import Watermarker, files
 from watermark.errors import UserError

@@ -6,8 +6,8 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import chunk, segment, with_chunks, with_segments
 from PIL import Image
+from raw_bytes import chunk, segment, with_chunks, with_segments
 
 from watermark import files
 from watermark.files import exif as exif_bytes

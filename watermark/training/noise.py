@@ -113,7 +113,7 @@ class NoisePool:
     def choose(self, skill: float, generator: torch.Generator) -> str:
         """One open layer: the worst of a few candidates."""
         names = self.open_layers(skill)
-        weights = torch.tensor([self.layers[name].weight for name in names])
+        weights = torch.tensor([self.layers[name].weight for name in names], dtype=torch.float32)
         drawn = torch.multinomial(weights, self.worst_of, replacement=True, generator=generator)
         return max((names[i] for i in drawn.tolist()), key=lambda name: self.running.get(name, math.inf))
 
