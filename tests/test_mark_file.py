@@ -53,13 +53,13 @@ def test_a_mark_that_the_file_does_not_hold_is_refused_in_one_line_with_what_hel
     assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
 
 
-def noise():
+def noise(*size):
     """Black-and-white noise, in which a mark drowns at the first re-saving."""
-    return Image.fromarray((np.random.default_rng(0).random((300, 400)) > 0.5).astype(np.uint8) * 255)
+    return Image.fromarray((np.random.default_rng(0).random(size) > 0.5).astype(np.uint8) * 255)
 
 
 def test_ensuring_lowers_the_quality_until_the_file_and_its_resavings_are_read(tmp_path, marker):
-    noise().save(tmp_path / "in.png")
+    noise(480, 640).save(tmp_path / "in.png")
     plain = mark_file(marker, tmp_path / "in.png", tmp_path / "plain.png", 1, 2)
     made = mark_file(marker, tmp_path / "in.png", tmp_path / "sure.png", 1, 2, stronger=stronger)
     assert plain.weak
@@ -70,7 +70,7 @@ def test_ensuring_lowers_the_quality_until_the_file_and_its_resavings_are_read(t
 
 
 def test_the_preflight_says_after_what_the_mark_is_lost_with_a_number(tmp_path, marker):
-    noise().save(tmp_path / "in.png")
+    noise(300, 400).save(tmp_path / "in.png")
     made = mark_file(marker, tmp_path / "in.png", tmp_path / "out.png", 1, 2, preflight="thorough")
     assert {str(one) for one in QUICK} <= {str(one) for one in THOROUGH}
     assert {what for what, _ in made.weak} <= {str(one) for one in THOROUGH}
