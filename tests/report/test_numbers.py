@@ -202,5 +202,5 @@ def test_what_is_no_run_is_refused_in_one_line(sim, tmp_path):
     simulated = sim.simulate(tmp_path / "whole", sim.Simulation(photos=1, hard=0, samples=False))
     (simulated / "manifest.json").replace(tmp_path / "manifest.json")
     pq.write_table(pa.table({"image": ["a"]}), tmp_path / "rows.parquet")
-    with pytest.raises(ValueError, match="lacks attack"):
+    with pytest.raises(UserError, match=r"lacks image_class, .*attack"):
         load_run(tmp_path)

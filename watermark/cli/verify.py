@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from watermark.shown import shown
+
 OWN_CONFIG = "a configuration folder of your own, if the run measured schemes or attacks of yours"
 
 
@@ -27,9 +29,9 @@ def run(args: argparse.Namespace) -> int:
 
     result = verify(args.run_dir, args.cells, args.seed, pictures=args.pictures, own=args.config_dir)
     for line in result.notes:
-        print(f"note: {line}")
+        print(f"note: {shown(line)}")
     for line in result.differences:
-        print(f"differs: {line}")
+        print(f"differs: {shown(line)}")
     how = "to the byte" if result.exact else "within the tolerance for another machine (decisions equal)"
     same = result.rows - result.differing_rows
     print(f"{same} of {result.rows} rows in {result.cells} cells came out the same, {how}")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from watermark.evaluation.manifest import Json, read_manifest, read_progress
-from watermark.evaluation.parts import merge_parts, write_json
+from watermark.evaluation.parts import merge_parts, own_file, write_json
 from watermark.evaluation.plan import MAX_KEYS, Unit, plan
 
 PROGRESS = "progress.json"
@@ -44,7 +44,4 @@ def units(manifest: Json) -> list[Unit]:
 
 def finished(run_dir: Path, planned: list[Unit]) -> list[Unit]:
     """The units of a run whose rows are there."""
-    there = {
-        path.name for path in (run_dir / "parts").glob("*.rows.parquet") if path.is_file() and not path.is_symlink()
-    }
-    return [unit for unit in planned if f"{unit.name}.rows.parquet" in there]
+    return [unit for unit in planned if own_file(run_dir, "parts", f"{unit.name}.rows.parquet")]

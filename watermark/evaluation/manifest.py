@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from watermark.errors import UserError
+from watermark.evaluation.parts import own_file
+from watermark.shown import shown
 
 Json = dict[str, Any]
 
 MAX_BYTES = 64 * 2**20
 """Of a JSON file in a run folder; ten thousand pictures take 2 MiB."""
-NAME = re.compile(r"(?!\.)[^/\\]{1,100}")
-"""Names of schemes and attacks: they become parts of file names."""
+NAME = re.compile(r"(?!\.)[^/\\\[\]]{1,100}")
+"""Names of schemes and attacks: they become parts of file names, and are printed (brackets are markup there)."""
 WHOLE, NUMBER, TEXT, FLAG = (int,), (int, float), (str,), (bool,)
 MAYBE = (type(None),)
 
@@ -80,20 +82,20 @@ def read_manifest(run_dir: Path) -> Json:
     Raises:
         UserError: if there is none, or it is not of the shape that a run writes; says where.
     """
-    path = run_dir / "manifest.json"
-    if not path.is_file():
+    path = own_file(run_dir, "manifest.json")
+    if path is None:
         raise UserError(f"expected a run directory with manifest.json, got {run_dir}")
     found = read_json(path, _SHAPE)
     names_are_plain(path, (*found["schemes"], *found["attacks"]))
     if not 0 < found["false_positive_rate"] < 1:
         raise UserError(f"{path}: false_positive_rate: expected a number between 0 and 1")
-    return found
+    return _harmless(found)
 
 
 def read_progress(run_dir: Path) -> Json:
     """What ``progress.json`` says, ``{}`` where there is none."""
-    path = run_dir / "progress.json"
-    return read_json(path, _PROGRESS) if path.is_file() else {}
+    path = own_file(run_dir, "progress.json")
+    return read_json(path, _PROGRESS) if path else {}
 
 
 def read_json(path: Path, shape: Any) -> Json:
@@ -112,6 +114,15 @@ def read_json(path: Path, shape: Any) -> Json:
     if wrong := _wrong(found, shape, ""):
         raise UserError(f"{path}: {wrong}")
     return found
+
+
+def _harmless(value: Any) -> Any:
+    """The same without control characters, escapes and bidi overrides in any text."""
+    if isinstance(value, dict):
+        return {shown(name, MAX_BYTES): _harmless(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_harmless(item) for item in value]
+    return shown(value, MAX_BYTES) if isinstance(value, str) else value
 
 
 def names_are_plain(path: Path, names: Iterable[str]) -> None:

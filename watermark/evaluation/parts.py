@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from watermark.errors import UserError
 from watermark.evaluation.plan import Unit
 from watermark.evaluation.records import arrow_schema
+from watermark.shown import reason
 
 COSTS = pa.schema(
     [
@@ -27,8 +28,10 @@ COSTS = pa.schema(
     ]
 )
 
-MAX_PART = 2**30
-"""Bytes that a part may claim to hold; a unit of one picture and 243 cells holds 3 MiB."""
+MAX_PART, MAX_RATIO = 2**30, 20
+"""A table may claim to hold this many bytes, and so many times those of its file; soft decisions hardly shrink."""
+FREE_ROWS = 100_000
+"""And one row for each byte of its file, beside these; a row of a run takes some hundred bytes."""
 
 
 def merge_parts(folder: Path, units: Sequence[Unit]) -> int:
@@ -43,22 +46,42 @@ def merge_parts(folder: Path, units: Sequence[Unit]) -> int:
     return pq.read_metadata(folder / "rows.parquet").num_rows
 
 
+def own_file(run_dir: Path, *parts: str) -> Path | None:
+    """A regular file below a run folder; None where there is none, or where a link or a name leads elsewhere."""
+    path = run_dir.joinpath(*parts)
+    try:
+        inside = path.resolve(strict=True) == run_dir.resolve(strict=True).joinpath(*parts)
+        return path if inside and path.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # a loop of links, a name with a zero byte
+        return None
+
+
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
-    """A table of a run folder that has this schema.
+    """A table of a run folder that has the columns of this schema.
+
+    Args:
+        path: of a Parquet file; it may be a stranger's.
+        schema: the columns to read; the file may have others.
 
     Raises:
-        UserError: if it is none, has other columns, or claims to hold more than ``MAX_PART``.
+        UserError: if it is none, lacks a column or has it of another type, or claims to hold more than it can.
     """
     try:
         with pq.ParquetFile(path) as file:
-            claimed = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
-            if claimed > MAX_PART:
-                raise UserError(f"{path}: expected at most {MAX_PART >> 20} MiB of rows, got {claimed >> 20}")
-            if not file.schema_arrow.equals(schema):
-                raise UserError(f"{path}: expected the columns of {', '.join(schema.names[:3])}, ...; it has others")
-            return file.read()
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+            facts, size = file.metadata, path.stat().st_size
+            claimed = sum(facts.row_group(i).total_byte_size for i in range(facts.num_row_groups))
+            if claimed > MAX_RATIO * size + MAX_PART or facts.num_rows > size + FREE_ROWS:
+                said = f"{facts.num_rows} rows, {claimed >> 20} MiB in a file of {size >> 10} KiB"
+                raise UserError(f"{path}: claims to hold {said}; not read")
+            if missing := [name for name in schema.names if name not in file.schema_arrow.names]:
+                raise UserError(f"{path}: lacks {', '.join(missing)}")
+            for column in schema:
+                place = file.schema_arrow.get_field_index(column.name)
+                if (kind := file.schema_arrow.field(place).type) != column.type:
+                    raise UserError(f"{path}: {column.name}: expected {column.type}, got {kind!s:.80}")
+            return file.read(columns=schema.names).cast(schema)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise UserError(f"{path}: cannot be read: {reason(error)}") from None
 
 
 def _stream(path: Path, schema: pa.Schema, parts: Iterable[Path]) -> None:

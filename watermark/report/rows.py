@@ -9,10 +9,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from watermark.evaluation.manifest import read_manifest
+from watermark.errors import UserError
+from watermark.evaluation.manifest import names_are_plain, read_manifest
+from watermark.evaluation.parts import COSTS, own_file, read_table
 from watermark.evaluation.records import arrow_schema
 from watermark.metrics.clustered import clustered_rate
 from watermark.report.describe import Count, Group, Json, Share
+from watermark.shown import reason, shown
 
 IDENTITY = "identity"
 """Name of the attack that does nothing."""
@@ -89,27 +92,31 @@ class Run:
         if len(rows) == 0:
             return None
         wanted, values, start = np.sort(rows.index.to_numpy()), [], 0
-        with pq.ParquetFile(self.path / "rows.parquet") as file:
-            for batch in file.iter_batches(columns=["logits"]):  # never the whole column: it can be gigabytes
-                here = wanted[(wanted >= start) & (wanted < start + len(batch))] - start
-                values += batch.column(0).take(pa.array(here)).to_pylist()
-                start += len(batch)
-        if any(value is None for value in values):
-            return None
-        return np.stack([np.frombuffer(value, "<f2") for value in values]).astype(np.float64)
+        path = self.path / "rows.parquet"
+        try:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(columns=["logits"]):  # never the whole column: it can be gigabytes
+                    here = wanted[(wanted >= start) & (wanted < start + len(batch))] - start
+                    values += batch.column(0).take(pa.array(here)).to_pylist()
+                    start += len(batch)
+            if any(value is None for value in values):
+                return None
+            return np.stack([np.frombuffer(value, "<f2") for value in values]).astype(np.float64)
+        except (OSError, ValueError, TypeError, IndexError, pa.ArrowException) as error:
+            raise UserError(f"{path}: soft decisions cannot be read: {reason(error)}") from None
 
 
 def load_run(path: Path) -> Run:
     """Read a run directory.
 
     Raises:
-        FileNotFoundError: if it has no manifest or no rows.
-        ValueError: if the rows are none, or not of the schema in ``records``.
+        UserError: if it has no manifest or no rows, or they are not of the shape that a run writes.
+        ValueError: if the rows are none.
     """
     path = Path(path)
     manifest = read_manifest(path)
-    if not (path / "rows.parquet").is_file():
-        raise FileNotFoundError(f"expected a run directory with rows.parquet, got {path}")
+    if own_file(path, "rows.parquet") is None:
+        raise UserError(f"expected a run directory with rows.parquet, got {path}")
     rows = _read_rows(path)
     if rows.empty:
         raise ValueError(f"expected at least one row, {path} has none")
@@ -118,20 +125,42 @@ def load_run(path: Path) -> Run:
     rows["key"] = rows["key"].fillna(0).astype(int)
     rows["image_code"] = pd.factorize(rows["image"])[0]
     rows["right_bits"] = 1 - rows["bit_errors"] / rows["message_bits"]
-    costs = path / "costs.parquet"
-    empty = pd.DataFrame(columns=["unit", "scheme", "stage", "attack", "images", "pixels", "seconds"])
-    return Run(path, rows, pd.read_parquet(costs) if costs.is_file() else empty, manifest)
+    return Run(path, rows, _read_costs(path), manifest)
 
 
 def _read_rows(path: Path) -> pd.DataFrame:
-    """The columns that the report uses."""
-    wanted = [field for field in arrow_schema() if field.name not in UNUSED]
-    present = set(pq.read_schema(path / "rows.parquet").names)
-    missing = sorted(field.name for field in wanted if field.name not in present)
-    if set(missing) - ADDED:
-        raise ValueError(f"expected rows with the columns of Record, {path} lacks {', '.join(missing)}")
-    table = pq.read_table(path / "rows.parquet", columns=[field.name for field in wanted if field.name in present])
-    return table.to_pandas().assign(**dict.fromkeys(missing, np.nan))
+    """The columns that the report uses, their text harmless to print."""
+    wanted = pa.schema([field for field in arrow_schema() if field.name not in UNUSED])
+    rows = _read(path / "rows.parquet", wanted)
+    for column in ("scheme", "attack"):
+        names_are_plain(path / "rows.parquet", rows[column].unique())
+    return rows.assign(**dict.fromkeys(sorted(ADDED - set(rows.columns)), np.nan))
+
+
+def _read_costs(path: Path) -> pd.DataFrame:
+    costs = own_file(path, "costs.parquet")
+    return pd.DataFrame(columns=COSTS.names) if costs is None else _read(costs, COSTS)
+
+
+def _read(path: Path, schema: pa.Schema) -> pd.DataFrame:
+    """A table whose columns are all there but those that older runs do not have."""
+    try:
+        present = set(pq.read_schema(path).names)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise UserError(f"{path}: cannot be read: {reason(error)}") from None
+    older = (ADDED | {"peak_bytes"}) - present
+    wanted = pa.schema([field for field in schema if field.name not in older])
+    return _harmless(read_table(path, wanted).to_pandas())
+
+
+def _harmless(table: pd.DataFrame) -> pd.DataFrame:
+    """Control characters and the like of every text as codes; a run has few different texts."""
+    for name in table.columns[[kind in ("object", "str", "string") for kind in map(str, table.dtypes)]]:
+        column = table[name]
+        codes = {text: shown(text) for text in column.unique() if isinstance(text, str)}
+        if any(text != code for text, code in codes.items()):
+            table[name] = column.map(codes, na_action="ignore")
+    return table
 
 
 @dataclass(frozen=True)

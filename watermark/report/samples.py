@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from watermark.errors import UserError
+from watermark.evaluation.parts import own_file
 from watermark.files import look
 from watermark.report.describe import Json
 from watermark.report.rows import IDENTITY, Run
@@ -25,7 +26,7 @@ def samples(run: Run) -> list[Json]:
     found: list[Json] = []
     for image, group in zip(images["image"], images["group"], strict=True):
         folders = {scheme: root / scheme / str(image).replace("/", "_") for scheme in run.schemes}
-        folders = {scheme: folder for scheme, folder in folders.items() if (folder / "marked.webp").is_file()}
+        folders = {scheme: folder for scheme, folder in folders.items() if _own(run, folder / "marked.webp")}
         if not folders or len(found) == PICTURES:
             continue
         first = next(iter(folders.values()))
@@ -33,7 +34,7 @@ def samples(run: Run) -> list[Json]:
             {
                 "image": image,
                 "group": group,
-                "original": _uri(first / "original.webp"),
+                "original": _uri(run, first / "original.webp"),
                 "schemes": [_marked(run, image, scheme, folder) for scheme, folder in folders.items()],
                 "attacked": _attacked(run, image, folders) if len(found) < ATTACKED else [],
             }
@@ -46,8 +47,8 @@ def _marked(run: Run, image: str, scheme: str, folder: Path) -> Json:
     own = rows[(rows["image"] == image) & (rows["scheme"] == scheme) & rows["marked"] & rows["psnr"].notna()]
     return {
         "scheme": scheme,
-        "marked": _uri(folder / "marked.webp"),
-        "residual": _uri(folder / "residual10.webp"),
+        "marked": _uri(run, folder / "marked.webp"),
+        "residual": _uri(run, folder / "residual10.webp"),
         "psnr": None if own.empty else float(own["psnr"].iloc[0]),
     }
 
@@ -72,7 +73,9 @@ def _attacked(run: Run, image: str, folders: dict[str, Path]) -> list[Json]:
             {"scheme": s, "found": bool(m), "right": bool(p)}
             for s, m, p in zip(at["scheme"], at["is_marked"], at["payload_ok"], strict=True)
         ]
-        found.append({"attack": attack, "strength": shown, "picture": _uri(path), "shown": scheme, "answers": answers})
+        found.append(
+            {"attack": attack, "strength": shown, "picture": _uri(run, path), "shown": scheme, "answers": answers}
+        )
     return found
 
 
@@ -89,9 +92,15 @@ def _stems(attack: str, value: float | None) -> list[str]:
     return [f"{attack}-{value}", attack] if value is None else [f"{attack}-{value}", f"{attack}-{value:g}"]
 
 
-def _uri(path: Path) -> str | None:
-    """A small WebP as a data URI; a picture that cannot be read is left out with a warning."""
+def _own(run: Run, path: Path) -> bool:
+    return own_file(run.path, *path.relative_to(run.path).parts) is not None
+
+
+def _uri(run: Run, path: Path) -> str | None:
+    """A small WebP as a data URI; a picture that cannot be read, or lies elsewhere, is left out with a warning."""
     try:
+        if not _own(run, path):
+            raise UserError("not a file of this run folder")
         small = look(path).convert("RGB")
         small.thumbnail((SIDE, SIDE))
         buffer = io.BytesIO()

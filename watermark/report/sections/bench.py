@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from watermark.evaluation.parts import own_file
 from watermark.metrics.scaling import power_law
 from watermark.report.describe import Count, Json, Size, limits
 from watermark.report.rows import Run
@@ -69,8 +70,8 @@ def scaling(run: Run) -> Scaling | None:
     Raises:
         ValueError: if the file is not one of ``watermark bench``.
     """
-    path = run.path / FILE
-    if not path.is_file():
+    path = own_file(run.path, FILE)
+    if path is None:
         return None
     known = read(path)
     facts = {name: known[name] for name in FACTS}
@@ -89,7 +90,7 @@ def read(path: Path) -> Json:
         content = json.loads(path.read_text())
         cases = [_case(case) for case in content["cases"]]
         return {**{name: content[name] for name in FACTS}, "cases": cases, "growth": growth(cases)}
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path}: expected the cases of watermark bench ({error})") from None
 
 

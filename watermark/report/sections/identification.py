@@ -1,11 +1,12 @@
 """Right, wrong or no owner, against the size of the registry that a mark is looked up in."""
 
-import json
 from dataclasses import dataclass
 from typing import Annotated
 
 import pandas as pd
 
+from watermark.evaluation.manifest import read_json
+from watermark.evaluation.parts import own_file
 from watermark.metrics.identification import colliding_pairs, look_up
 from watermark.report.describe import Count, Group, Json, Share
 from watermark.report.rows import Rate, Run, misattributed, rate, unnamed
@@ -158,8 +159,8 @@ def random_ids(run: Run, scheme: str) -> RandomIds | None:
 
 def lookups(run: Run) -> Json:
     """By scheme, what ``lookups.json`` in the run folder says."""
-    path = run.path / "lookups.json"
-    return json.loads(path.read_text())["schemes"] if path.is_file() else {}
+    path = own_file(run.path, "lookups.json")
+    return read_json(path, {"schemes": {"*": {"*": (dict, type(None))}}})["schemes"] if path else {}
 
 
 def _lookups(run: Run, marked: pd.DataFrame) -> list[Lookup]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from watermark.evaluation.parts import own_file
 from watermark.metrics.rates import wilson
 from watermark.report.describe import Count, Json, Share, limits
 from watermark.report.rows import Run
@@ -55,8 +56,8 @@ def security(run: Run) -> Security | None:
     Raises:
         ValueError: if the file is not one of ``watermark forgery``.
     """
-    path = run.path / FILE
-    if not path.is_file():
+    path = own_file(run.path, FILE)
+    if path is None:
         return None
     content = read(path)
     return Security(
@@ -78,7 +79,7 @@ def read(path: Path) -> Json:
         for answer in content["answers"]:
             wilson(answer["wins"], answer["n"])
             _ = {name: answer[name] for name in FIELDS}
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path}: expected the answers of watermark forgery ({error})") from None
     return content
 
