@@ -6,11 +6,12 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
+from attacks.diffusion.priors import PRIORS, Prior
 from attacks.diffusion.unet import UNet, load_unet
 from attacks.regeneration import ImageCoder, own_coder
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
-LATENT, TAESD, PIXEL = (WEIGHTS / f"diffusion_{name}.safetensors" for name in ("latent", "taesd", "pixel"))
+LATENT, TAESD = (WEIGHTS / f"diffusion_{name}.safetensors" for name in ("latent", "taesd"))
 
 
 class Denoiser(Protocol):
@@ -82,10 +83,10 @@ def taesd_model(folder: str, name: str = "taesd", file: str | None = None) -> Ow
 
 
 @cache
-def own_pixel_model(file: str | None = None) -> UNet:
-    """The shipped denoiser of pixels on [-1, 1], or weights of yours.
+def pixel_model(name: str) -> Denoiser:
+    """A denoiser of pictures on [-1, 1]: a prior by its name, or a network by the path of its weights.
 
     Raises:
         FileNotFoundError: if there is no such file.
     """
-    return load_unet(file or PIXEL)
+    return Prior(name) if name in PRIORS else load_unet(name)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from attacks.base import Attack, Generators
 from attacks.diffusion import sampler
-from attacks.diffusion.models import Denoiser, own_pixel_model
+from attacks.diffusion.models import Denoiser, pixel_model
 from attacks.diffusion.schedule import pixel_chain
 
 
@@ -14,8 +14,9 @@ class PixelDiffusion(Attack):
 
     Args:
         t: of 1; .05 is noise of standard deviation .087 on [0, 1], .1 of .17, .15 of .26, .2 of .36.
-        model: ``main`` (our own small denoiser; NOT the published ADM), the path of weights of yours, or any
-            ``Denoiser`` of pictures on [-1, 1], such as ``attacks.diffusion.priors.Prior``, which is no network.
+        model: ``dct``, ``nonlocal`` or ``variation``, which are no networks (``attacks.diffusion.priors``), the path of
+            weights of ``watermark train experiment=diffusion_pixel``, or any ``Denoiser`` of pictures on [-1, 1].
+            None of them is the published ADM.
         steps: calls of the denoiser a trip, evenly spaced; None for every training step, as published (200 at .2).
         ancestral: draw at every step (DDPM, as published) instead of DDIM.
         passes: times in a row.
@@ -28,7 +29,7 @@ class PixelDiffusion(Attack):
     def __init__(
         self,
         t: float,
-        model: str | Denoiser = "main",
+        model: str | Denoiser = "dct",
         steps: int | None = 3,
         ancestral: bool = True,
         passes: int = 1,
@@ -41,7 +42,7 @@ class PixelDiffusion(Attack):
             raise ValueError(f"passes must be at least 1, got {passes}")
         super().__init__(t)
         self.steps, self.ancestral, self.passes = steps, ancestral, passes
-        self.model = own_pixel_model(None if model == "main" else model) if isinstance(model, str) else model
+        self.model = pixel_model(model) if isinstance(model, str) else model
 
     @torch.no_grad()
     def transform(self, images: Tensor, generators: Generators) -> Tensor:

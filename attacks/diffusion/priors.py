@@ -1,4 +1,4 @@
-"""Denoisers that are no networks, for plug-and-play diffusion: held out from every mark that trains against ours."""
+"""Denoisers that are no networks, for plug-and-play diffusion; no mark of ours is trained against them."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ BORDER = 8
 class Prior:
     """A classical denoiser where a diffusion's network would be (plug-and-play; Venkatakrishnan et al., 2013).
 
-    BM3D would be the natural one; its package may not be used commercially, so its plain relatives stand here.
+    BM3D would be the natural one; its package is free for non-commercial use only, so plain relatives stand here.
 
     Args:
         kind: ``dct`` (shrinkage of sliding cosine blocks), ``nonlocal`` (means) or

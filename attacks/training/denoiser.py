@@ -72,8 +72,8 @@ class DenoiserTraining:
         pools = []
         counts = (self.examples.count, self.examples.held)
         for name, place, count in zip(("train", "held"), (train, validation), counts, strict=True):
-            paths = photo_files(place)
-            pools.append(kept_examples(folder / f"{name}.pt", paths, count, self.examples.side, self.coder, seed))
+            file = folder / f"{name}-{count}-{self.examples.side}-{seed}.pt"  # other settings, other examples
+            pools.append(kept_examples(file, photo_files(place), count, self.examples.side, self.coder, seed))
         return _Run(self, pools[0], pools[1], folder, seed, device).go()
 
     def build(self, examples: Tensor) -> UNet:

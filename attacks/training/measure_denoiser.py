@@ -1,4 +1,4 @@
-"""Denoising PSNR for the card: ``python -m attacks.training.measure_denoiser FOLDER --model main`` (or a prior)."""
+"""Denoising PSNR for the card: ``python -m attacks.training.measure_denoiser FOLDER --model WEIGHTS`` (or dct)."""
 
 import argparse
 import sys
@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attacks.diffusion.models import Denoiser, own_pixel_model
-from attacks.diffusion.priors import PRIORS, Prior
+from attacks.diffusion.models import Denoiser, pixel_model
+from attacks.diffusion.priors import PRIORS
 from attacks.training.autoencoder import load_photos
 from attacks.training.measure import interval
 
@@ -30,10 +30,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Command line of the module."""
     parser = argparse.ArgumentParser(prog="python -m attacks.training.measure_denoiser", description=__doc__)
     parser.add_argument("folder", type=Path, help="pictures that were never trained on")
-    parser.add_argument("--model", default="main", help=f"main, {', '.join(PRIORS)} or weights (default: main)")
+    parser.add_argument("--model", default="dct", help=f"{', '.join(PRIORS)} or weights (default: dct)")
     options = parser.parse_args(arguments)
     photos, name = load_photos(options.folder), options.model
-    model = Prior(name) if name in PRIORS else own_pixel_model(None if name == "main" else name)
+    model = pixel_model(name)
     sys.stdout.write("| model | sigma of 255 | n | mean PSNR, dB | 95 % interval |\n" + "|---" * 5 + "|\n")
     for sigma in SIGMAS:
         values = [denoising_psnr(model, photo, sigma, seed) for seed, photo in enumerate(photos)]

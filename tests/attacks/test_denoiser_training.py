@@ -76,6 +76,13 @@ def test_a_coders_codes_are_denoised_where_there_is_a_coder(folder, tmp_path):
     assert load_unet(path).sizes["channels"] == 4
 
 
+def test_other_settings_draw_other_examples_in_the_same_folder(folder, tmp_path):
+    recipe(steps=0).run(folder, folder, tmp_path, 1, CPU)
+    recipe(steps=0, examples=Examples(count=5, side=40, held=6)).run(folder, folder, tmp_path, 1, CPU)
+    kept = {len(torch.load(path, weights_only=True)) for path in tmp_path.glob("train*.pt")}
+    assert kept == {12, 5}
+
+
 def test_another_seed_does_not_go_on(folder, tmp_path):
     recipe(steps=1).run(folder, folder, tmp_path, 1, CPU)
     with pytest.raises(ValueError, match="seed 1, got seed 2"):

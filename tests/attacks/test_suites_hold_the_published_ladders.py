@@ -33,7 +33,7 @@ FAMILIES = [
     "erase overlay_text splice",
     "combined_geometric combined_photometric combined_degradation combined_all chain_videoseal",
     "denoise_resample regeneration regeneration_rinse2 regeneration_rinse4",
-    "diffusion diffusion_rinse2 diffusion_rinse4",
+    "diffusion diffusion_rinse2 diffusion_rinse4 diffusion_pixel",
     "embedding_attack_short",
 ]
 QUARTERS = [0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2]
@@ -79,6 +79,7 @@ PUBLISHED = {
         "combined_all": [0.04, 0.08, 0.12, 0.16, 0.2],
         "chain_videoseal": [80, 60, 40],
         "diffusion": [40, 80, 120, 160, 200],
+        "diffusion_pixel": [0.05, 0.075, 0.1, 0.15, 0.2],
         "embedding_attack_short": [2, 4, 6, 8, 12],
     },
     "waves": {
