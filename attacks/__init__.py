@@ -14,7 +14,7 @@ from attacks.denoise import DctShrinkage, DenoiseResample, NonLocalMeans, TotalV
 from attacks.diffusion.latent import DiffusionRegeneration
 from attacks.diffusion.pixel import PixelDiffusion
 from attacks.erase import Erase
-from attacks.filters import GaussianBlur, Median, Sharpen, SmallMedian
+from attacks.filters import GaussianBlur, Median, Sharpen
 from attacks.geometry import Bending, Linear, Pad, Perspective, RemoveLines, Shear, Translate
 from attacks.identity import Identity
 from attacks.noise import GaussianNoise, SaltPepper, SpeckleNoise
@@ -79,7 +79,6 @@ __all__ = [
     "Sharpen",
     "Sharpness",
     "Shear",
-    "SmallMedian",
     "SoftJpeg",
     "SoftScreenCamera",
     "SpeckleNoise",

@@ -124,16 +124,20 @@ def table_row(row: Timing) -> str:
     return f"| {row.attack} | {row.batch} | {row.library} | {numbers} |\n"
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Command line of the module."""
-    parser = argparse.ArgumentParser(prog="watermark attacks bench", description=__doc__)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `watermark attacks bench` and of ``python -m attacks.benchmark``."""
     parser.add_argument("--size", type=int, default=512, help="side of the pictures in pixels")
-    parser.add_argument("--batch", type=int, nargs="+", default=[8], help="pictures per batch; several are run in turn")
+    parser.add_argument(
+        "--batches", type=int, nargs="+", default=[8], help="pictures per batch; several are run in turn"
+    )
     parser.add_argument("--repeats", type=int, default=5, help="rounds; the median counts")
     parser.add_argument("--only", nargs="+", default=[""], help="only attacks whose name contains one of these")
     parser.add_argument("--cpu-seconds", action="store_true", help="processor time instead of the clock's")
-    parser.add_argument("--json", type=Path, help="also write the rows here")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--output", type=Path, help="also write the rows here, as JSON")
+
+
+def bench(options: argparse.Namespace) -> None:
+    """Print a table, row by row as it is measured."""
     clock = time.process_time if options.cpu_seconds else time.perf_counter
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     facts = {"size": options.size, "repeats": options.repeats, "threads": torch.get_num_threads(), "gpu": device}
@@ -141,13 +145,20 @@ def main(arguments: list[str] | None = None) -> None:
     facts |= {"torch": torch.__version__, "opencv": cv2.__version__}
     sys.stdout.write(f"{facts}\n\n{HEADER}")
     rows = []
-    for batch in options.batch:
+    for batch in options.batches:
         for row in run(options.size, batch, options.repeats, clock, options.only):
             rows.append(asdict(row))
             sys.stdout.write(table_row(row))
             sys.stdout.flush()
-            if options.json:  # again after every row: a run that is stopped leaves what it has
-                options.json.write_text(json.dumps({**facts, "rows": rows}, indent=2))
+            if options.output:  # again after every row: a run that is stopped leaves what it has
+                options.output.write_text(json.dumps({**facts, "rows": rows}, indent=2))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the module."""
+    parser = argparse.ArgumentParser(prog="python -m attacks.benchmark", description=__doc__)
+    add_options(parser)
+    bench(parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

@@ -51,22 +51,6 @@ class Median(Attack):
         return codec.edit_bytes(images, lambda levels: opencv.median(levels, size))
 
 
-class SmallMedian(Median):
-    """Median over 3x3 or 5x5 of the unrounded values, with gradients: a layer for training."""
-
-    differentiable = True
-    reproduces = "VideoSeal training augmentation, median 3"
-
-    def __init__(self, size: int) -> None:
-        if size not in (1, 3, 5):
-            raise ValueError(f"size must be 1, 3 or 5, got {size}")
-        super().__init__(size)
-
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Exchange networks."""
-        return filters.small_median(images, int(self.strength))
-
-
 class Sharpen(Attack):
     """Unsharp mask: add ``amount`` times the difference to a Gaussian blur of ``sigma`` pixels.
 

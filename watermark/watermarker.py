@@ -84,7 +84,7 @@ class Watermarker:
         Args:
             name: any file name under ``configs/scheme``.
             key: the secret: a non-empty ``str`` or ``bytes``, or an ``int``; see ``watermark.keys.key_bytes``.
-            layout: any file name under ``configs/codec``.
+            layout: any file name under ``configs/layout``.
             false_positive_rate: see the class.
             misattribution_rate: see the class.
             device: where pictures that are not tensors are worked on; ``auto`` is a GPU where there is one.
@@ -99,7 +99,7 @@ class Watermarker:
         return cls.build(
             config,
             key,
-            layout=build_named("codec", layout),
+            layout=build_named("layout", layout),
             false_positive_rate=false_positive_rate,
             misattribution_rate=misattribution_rate,
             device=device,

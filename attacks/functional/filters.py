@@ -59,17 +59,12 @@ def box_blur(images: Tensor, radius: int) -> Tensor:
     return total / size**2
 
 
-def small_median(images: Tensor, size: int) -> Tensor:
-    """Median over a ``size x size`` square by forgetful selection: only minima and maxima, so gradients pass.
+def small_median_8bit(images: Tensor, size: int) -> Tensor:
+    """Median over a ``size x size`` square of the values rounded to 8 bits, by forgetful selection on bytes.
 
     Source: Devillard, "Fast median search" (1998): hold just over half of the values, drop the least and the greatest,
-    take in the next one.
+    take in the next one. Only minima and maxima, so it runs anywhere.
     """
-    return _select(F.pad(images, (size // 2,) * 4, mode="replicate"), size)
-
-
-def small_median_8bit(images: Tensor, size: int) -> Tensor:
-    """``small_median`` of the values rounded to 8 bits, on bytes: a quarter of the memory traffic, no gradients."""
     padded = F.pad(images.detach(), (size // 2,) * 4, mode="replicate")
     return _select((padded * 255).round().to(torch.uint8), size).to(images.dtype) / 255
 

@@ -33,7 +33,7 @@ def test_psnr_counts_8_bit_levels():
 
 
 def test_benchmark_compares_both_sides_in_one_run(tmp_path, capsys):
-    main(["--size", "48", "--batch", "1", "--repeats", "1", "--json", str(tmp_path / "speed.json")])
+    main(["--size", "48", "--batches", "1", "--repeats", "1", "--output", str(tmp_path / "speed.json")])
     rows = json.loads((tmp_path / "speed.json").read_text())["rows"]
     assert len(rows) >= 35
     assert all(row["loop_ms"] > 0 and row["batched_ms"] > 0 for row in rows)
@@ -44,7 +44,7 @@ def test_benchmark_compares_both_sides_in_one_run(tmp_path, capsys):
 
 def test_the_verb_hands_its_options_to_the_benchmark(capsys):
     assert (
-        verb(["attacks", "bench", "--size", "48", "--batch", "1", "2", "--repeats", "1", "--only", "flip", "crop .5"])
+        verb(["attacks", "bench", "--size", "48", "--batches", "1", "2", "--repeats", "1", "--only", "flip", "crop .5"])
         == 0
     )
     printed = capsys.readouterr().out

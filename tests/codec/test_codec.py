@@ -32,7 +32,7 @@ def logits_of(messages, noise=0.0, seed=0):
 @pytest.mark.parametrize("spare", [0, 37, 500, 1900])
 def test_every_named_layout_comes_back_from_any_message_length(request, name, spare):
     root = request.config.rootpath
-    layout = instantiate(OmegaConf.load(root / "configs" / "codec" / f"{name}.yaml"))
+    layout = instantiate(OmegaConf.load(root / "configs" / "layout" / f"{name}.yaml"))
     assert layout.total_bits == NAMED[name]
     codec = Codec(layout, layout.total_bits + spare, key="a secret")
     payloads = payloads_of(layout, 6)

@@ -62,8 +62,8 @@ def nested(reader):
 JPEG = load("attack", "jpeg")["build"]
 PLACES = {
     "data": lambda bomb: {"data": bomb},
-    "codec": lambda bomb: {"codec": bomb},
-    "codec, nested": lambda bomb: {"codec": {**load("codec", "l64"), "version_bits": bomb}},
+    "layout": lambda bomb: {"layout": bomb},
+    "layout, nested": lambda bomb: {"layout": {**load("layout", "l64"), "version_bits": bomb}},
     "scheme": lambda bomb: {"schemes": {"dwt_dct": bomb}},
     "scheme, nested": lambda bomb: {"schemes": {"dwt_dct": {**load("scheme", "dwt_dct"), "target_psnr": bomb}}},
     "suite": lambda bomb: {"suite": {"jpeg": {"build": bomb, "sweep": {}}}},
@@ -123,12 +123,12 @@ def test_the_attack_works_where_it_is_not_stopped(tmp_path, victim):
     assert victim.exists()
 
 
-@pytest.mark.parametrize("place", ["data", "codec", "scheme", "suite"])
+@pytest.mark.parametrize("place", ["data", "layout", "scheme", "suite"])
 def test_no_variable_of_the_environment_is_read(tmp_path, capsys, monkeypatch, place):
     monkeypatch.setenv("SECRET_OF_MINE", "hunter2")
     changes = {
         "data": {"data": {**load("data", "synthetic"), "seed": "${oc.env:SECRET_OF_MINE}"}},
-        "codec": {"codec": {**load("codec", "l64"), "check": "${oc.env:SECRET_OF_MINE}"}},
+        "layout": {"layout": {**load("layout", "l64"), "check": "${oc.env:SECRET_OF_MINE}"}},
         "scheme": {"schemes": {"dwt_dct": {**load("scheme", "dwt_dct"), "target_psnr": "${oc.env:SECRET_OF_MINE}"}}},
         "suite": {"suite": {"jpeg": {**load("attack", "jpeg"), "sweep": {"quality": ["${oc.env:SECRET_OF_MINE}"]}}}},
     }

@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
         "schemes": {"dwt_dct": load("scheme", "dwt_dct") | {"target_psnr": 40}},
         "suite": {"jpeg": jpeg},
         "data": load("data", "synthetic") | {"count": 6, "width": 256, "height": 192},
-        "codec": load("codec", "l64"),
+        "layout": load("layout", "l64"),
     }
     return run(Job(config), lambda _done, _total: None)
 

@@ -35,7 +35,7 @@ def config(output, pictures, **changes):
         "schemes": {name: load("scheme", name) for name in SCHEMES},
         "suite": attacks,
         "data": {**load("data", "folder"), "path": str(pictures)},
-        "codec": load("codec", "l64"),
+        "layout": load("layout", "l64"),
     }
     return {**settings, **changes}
 

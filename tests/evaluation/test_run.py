@@ -52,7 +52,7 @@ def config(output, **changes):
         "schemes": {name: load("scheme", name) for name in ("dwt_dct", "dwt_dct_svd")},
         "suite": {"jpeg": jpeg, "crop": crop},
         "data": {**load("data", "synthetic"), "count": 4, "width": 192, "height": 160},
-        "codec": load("codec", "l64"),
+        "layout": load("layout", "l64"),
     }
     return {**settings, **changes}
 

@@ -36,7 +36,7 @@ def stopped(tmp_path):
             "schemes": {name: load("scheme", name) for name in ("dwt_dct", "dwt_dct_svd")},
             "suite": {"jpeg": load("attack", "jpeg") | {"sweep": {"quality": [80]}}},
             "data": load("data", "synthetic") | {"count": 3, "width": 128, "height": 128},
-            "codec": load("codec", "l64"),
+            "layout": load("layout", "l64"),
         }
     )
 

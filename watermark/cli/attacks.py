@@ -2,8 +2,9 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from attacks.benchmark import add_options, bench
 from watermark.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,16 +16,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("attacks", help="show or time the attacks", description=__doc__)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     show = actions.add_parser("show", help="draw every attack and rung of a suite on one picture")
-    show.add_argument("image", type=Path)
+    show.add_argument("image", type=Path, metavar="FILE", help="a picture")
     show.add_argument("--suite", default="quick", help="a name under configs/suite (default: %(default)s)")
     show.add_argument("--output", type=Path, help="PNG or JPEG file (default: IMAGE-attacks-SUITE.png)")
     show.add_argument("--max-side", type=int, default=512, help="px; a larger picture is reduced first (default: 512)")
     show.set_defaults(run=_show)
-    # "+" as the prefix lets "--size" and the like through to the benchmark's own parser, --help included
-    settings: dict[str, Any] = {"prefix_chars": "+", "add_help": False}
-    bench = actions.add_parser("bench", help="time each attack against the per-image loop that others use", **settings)
-    bench.add_argument("arguments", nargs=argparse.REMAINDER)
-    bench.set_defaults(run=_bench)
+    timing = actions.add_parser("bench", help="time each attack against the per-image loop that others use")
+    add_options(timing)
+    timing.set_defaults(run=_bench)
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -42,9 +41,7 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _bench(args: argparse.Namespace) -> int:
-    from attacks.benchmark import main
-
-    main(args.arguments)
+    bench(args)
     return 0
 
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb."""
     parser = subparsers.add_parser("embed", help="mark a picture or a folder of pictures", description=__doc__)
-    parser.add_argument("input", type=Path, help="a picture, or a folder of pictures")
-    parser.add_argument("output", type=Path, help="the marked picture; for a folder, the folder to fill")
-    parser.add_argument("--provider", type=int, required=True, help="provider ID")
+    parser.add_argument("input", type=Path, metavar="IN", help="a picture, or a folder of pictures")
+    parser.add_argument("output", type=Path, metavar="OUT", help="the marked picture; for a folder, the folder to fill")
+    parser.add_argument("--provider", type=int, required=True, metavar="ID", help="provider ID: who made it")
     parser.add_argument(
         "--content", type=int, help="content ID; in a folder the first one, counting up (default: random)"
     )

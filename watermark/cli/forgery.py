@@ -28,7 +28,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "forgery", help="try to forge, remove and transplant our own marks", description=__doc__
     )
     parser.add_argument(
-        "folder", type=Path, nargs="?", help="photographs, the more the more can be averaged; default: those of --run"
+        "folder",
+        type=Path,
+        nargs="?",
+        metavar="DIR",
+        help="photographs, the more the more can be averaged; default: those of --run",
     )
     parser.add_argument(
         "--run", type=Path, dest="run_dir", metavar="RUN_DIR", help="test its schemes and put the answers in its report"

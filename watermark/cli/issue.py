@@ -15,9 +15,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the verb."""
     text = "allocate an ID, mark, label and record a picture, all or nothing"
     parser = subparsers.add_parser("issue", help=text, description=__doc__)
-    parser.add_argument("input", type=Path, help="the generated picture")
-    parser.add_argument("output", type=Path, help="the released file: .jpg .png .webp .avif or .tiff")
-    parser.add_argument("--provider", type=int, required=True, metavar="SLOT", help="see: watermark registry slots")
+    parser.add_argument("input", type=Path, metavar="IN", help="the generated picture")
+    parser.add_argument("output", type=Path, metavar="OUT", help="the released file: .jpg .png .webp .avif or .tiff")
+    parser.add_argument(
+        "--provider", type=int, required=True, metavar="ID", help="provider ID: a slot (watermark registry slots)"
+    )
     parser.add_argument("--key-file", type=Path, required=True, help="the slot's key")
     add_registry_option(parser)
     parser.add_argument(

@@ -9,13 +9,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("key", help="make and check key files", description=__doc__)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     new = actions.add_parser("new", help="make a key file that only its owner may read")
-    new.add_argument("file", type=Path)
+    new.add_argument("file", type=Path, metavar="FILE", help="the key file to make")
     new.add_argument(
         "--rotate", type=Path, metavar="OLD", help="keep the registry's key of this file; the mark's key is new"
     )
     new.set_defaults(run=_new)
     show = actions.add_parser("show", help="say which key this is; the secret is not shown")
-    show.add_argument("file", type=Path)
+    show.add_argument("file", type=Path, metavar="FILE", help="a key file")
     show.set_defaults(run=_show)
 
 

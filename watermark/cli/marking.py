@@ -23,7 +23,7 @@ def add_scheme_options(parser: argparse.ArgumentParser) -> None:
     """Options that embedding and detection must agree on."""
     parser.add_argument("--scheme", default=DEFAULT_SCHEME, help="a name under configs/scheme (default: %(default)s)")
     parser.add_argument("--key-file", type=Path, help="the secret (make one with: watermark key new FILE)")
-    parser.add_argument("--layout", default="l64", help="a name under configs/codec (default: %(default)s)")
+    parser.add_argument("--layout", default="l64", help="a name under configs/layout (default: %(default)s)")
     parser.add_argument(
         "--set",
         action="append",

@@ -14,18 +14,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
     slot = actions.add_parser("add-slot", help="define a provider slot, for ever")
-    slot.add_argument("slot", type=int)
+    slot.add_argument("slot", type=int, metavar="SLOT", help="provider slot")
     slot.add_argument("--code", required=True, help="27-character provider code")
     slot.add_argument("--scheme", default="tile_spread", help="a name under configs/scheme (default: %(default)s)")
     slot.add_argument("--scheme-version", default="2", help="of the scheme's mark (default: %(default)s)")
-    slot.add_argument("--layout", default="l64", help="a name under configs/codec (default: %(default)s)")
+    slot.add_argument("--layout", default="l64", help="a name under configs/layout (default: %(default)s)")
     _finish(slot, _add_slot, key="required")
 
     _finish(actions.add_parser("slots", help="list the provider slots"), _slots)
 
     show = actions.add_parser("show", help="everything recorded about one content ID")
-    show.add_argument("slot", type=int)
-    show.add_argument("content_id", type=int)
+    show.add_argument("slot", type=int, metavar="SLOT", help="provider slot")
+    show.add_argument("content_id", type=int, metavar="CONTENT", help="content ID")
     _finish(show, _show)
 
     verify = actions.add_parser("verify", help="find altered, removed or reordered records; exit status 1 if any")
@@ -36,24 +36,26 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _finish(verify, _verify, key="optional")
 
     purge = actions.add_parser("purge", help="empty records whose retention is over")
-    purge.add_argument("records", type=int, nargs="*", help="only these (default: all whose time has come)")
+    purge.add_argument(
+        "records", type=int, nargs="*", metavar="RECORD", help="only these (default: all whose time has come)"
+    )
     _finish(purge, _purge, key="required")
 
     reserve = actions.add_parser("reserve", help="take a block of content IDs for an allocator elsewhere, as JSON")
-    reserve.add_argument("slot", type=int)
-    reserve.add_argument("count", type=int)
+    reserve.add_argument("slot", type=int, metavar="SLOT", help="provider slot")
+    reserve.add_argument("count", type=int, metavar="COUNT", help="how many")
     _finish(reserve, _reserve, key="required")
 
     spread = actions.add_parser("add-propagator", help="record that a service spread an issued picture")
-    spread.add_argument("slot", type=int)
-    spread.add_argument("content_id", type=int)
-    spread.add_argument("propagator")
-    spread.add_argument("propagate_id")
+    spread.add_argument("slot", type=int, metavar="SLOT", help="provider slot")
+    spread.add_argument("content_id", type=int, metavar="CONTENT", help="content ID")
+    spread.add_argument("propagator", metavar="PROPAGATOR", help="code of the service")
+    spread.add_argument("propagate_id", metavar="PROPAGATE_ID", help="its number for the picture")
     _finish(spread, _add_propagator, key="required")
 
     binding = actions.add_parser("soft-binding", help="a C2PA soft-binding assertion for an issued picture, as JSON")
-    binding.add_argument("slot", type=int)
-    binding.add_argument("content_id", type=int)
+    binding.add_argument("slot", type=int, metavar="SLOT", help="provider slot")
+    binding.add_argument("content_id", type=int, metavar="CONTENT", help="content ID")
     binding.add_argument("--owner", required=True, help="your domain, reversed: org.example")
     _finish(binding, _soft_binding)
 
@@ -72,7 +74,7 @@ def _add_slot(args: argparse.Namespace) -> int:
     if args.scheme not in config_names("scheme"):
         raise UserError(f"no scheme named {args.scheme!r}; expected one of {', '.join(config_names('scheme'))}")
     try:
-        layout = build_named("codec", args.layout)
+        layout = build_named("layout", args.layout)
     except ValueError as error:
         raise UserError(str(error)) from None
     if not 0 <= args.slot < 1 << layout.provider_bits:
@@ -158,6 +160,6 @@ def _soft_binding(args: argparse.Namespace) -> int:
         raise UserError(f"content ID {args.content_id} of slot {args.slot} is not recorded")
     name = soft_binding.algorithm_name(args.owner, slot.algorithm, slot.algorithm_version)
     payload = Payload(args.slot, args.content_id, found.record.version)
-    data = soft_binding.soft_binding_assertion(name, build_named("codec", slot.layout), payload)
+    data = soft_binding.soft_binding_assertion(name, build_named("layout", slot.layout), payload)
     print(json.dumps({"label": soft_binding.ASSERTION, "data": data}, indent=2))
     return 0

@@ -13,7 +13,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "verify", help="measure random cells of a run again and compare", description=__doc__
     )
-    parser.add_argument("run_dir", type=Path)
+    parser.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="the folder of a run")
     parser.add_argument("--cells", type=int, default=5, help="how many random cells (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="of the choice; default: another one every time")
     parser.add_argument(

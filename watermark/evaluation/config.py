@@ -11,7 +11,7 @@ from watermark.errors import UserError
 
 @dataclass
 class EvaluateConfig:
-    """The scalars of ``watermark evaluate``; groups (scheme, suite, data, codec) are composed beside them."""
+    """The scalars of ``watermark evaluate``; groups (scheme, suite, data, layout) are composed beside them."""
 
     schemes: list[str] | None = None
     """Names under configs/scheme; None: ``scheme`` if one was chosen, else all there are."""
@@ -47,7 +47,7 @@ class EvaluateConfig:
     scheme: Any = None
     suite: Any = MISSING
     data: Any = MISSING
-    codec: Any = MISSING
+    layout: Any = MISSING
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Job:
         self.seed: int = config["seed"]
         self.device = pick_device(config["device"])
         self.images: ImageSet = build(config["data"])
-        self.layout: Layout = build(config["codec"])
+        self.layout: Layout = build(config["layout"])
         self.unmarked_limit: int | None = config.get("unmarked")  # runs of earlier versions do not say
         if self.unmarked_limit is not None and self.unmarked_limit < 0:
             raise UserError(f"unmarked: expected at least 0 pictures, got {self.unmarked_limit}")

@@ -34,7 +34,7 @@ _CONFIG = {
     "schemes?": (dict, list, type(None)),
     "suite?": (dict, str, type(None)),
     "data?": dict,
-    "codec?": dict,
+    "layout?": dict,
 }
 _ATTACK = {
     "class?": TEXT,

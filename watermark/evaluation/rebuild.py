@@ -52,7 +52,7 @@ def trusted(config: dict[str, Any], own: Sequence[Path] = (), pictures: Path | N
     suite = str(config.get("suite_name"))
     for name, entry in (config.get("suite") or {}).items():
         _check(f"suite.{name}", entry, (*_suite_entries(folders, suite, name), *_files(folders, "attack")))
-    _check("codec", config.get("codec"), _files(folders, "codec"))
+    _check("layout", config.get("layout"), _files(folders, "layout"))
     return {**config, "data": _data(config.get("data"), folders, pictures), "device": "auto"}
 
 
@@ -67,7 +67,7 @@ def marker(config: dict[str, Any], scheme: str, key: str, device: Any = "cpu", *
     entry = {**config["schemes"][scheme], **settings}
     rate = config["false_positive_rate"]
     try:
-        layout = build(config["codec"])
+        layout = build(config["layout"])
         return Watermarker.build(entry, key, layout=layout, false_positive_rate=rate, device=device)
     except ValueError as error:
         raise UserError(f"{scheme}: {str(error).splitlines()[0]}") from None

@@ -31,8 +31,8 @@ from watermark.metrics.ssim import ssim
 def job(folder: Path) -> Job:
     """Pictures, cells and draws as `watermark evaluate` has them."""
     data = compose("data", "folder", {"path": str(folder)})
-    suite, codec = compose("suite", "tile_spread"), compose("codec", "l64")
-    return Job({"seed": 0, "device": "cpu", "data": data, "codec": codec, "suite": suite, "schemes": {}})
+    suite, layout = compose("suite", "tile_spread"), compose("layout", "l64")
+    return Job({"seed": 0, "device": "cpu", "data": data, "layout": layout, "suite": suite, "schemes": {}})
 
 
 def array(picture: torch.Tensor) -> np.ndarray:

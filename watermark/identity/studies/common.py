@@ -35,7 +35,7 @@ class Desk:
     @classmethod
     def open(cls, folder: Path, scheme: str, layout: str, target_psnr: float) -> "Desk":
         """A fresh registry in ``folder`` with one slot; keys are fixed, so a study can be repeated."""
-        slot = Slot(7, FAKE_CODE, "study", scheme, "1", layout, build_named("codec", layout).content_bits)
+        slot = Slot(7, FAKE_CODE, "study", scheme, "1", layout, build_named("layout", layout).content_bits)
         registry = Registry(folder / f"{layout}.db", b"registry key of the identity study")
         registry.add_slot(slot)
         key = b"mark key of the identity study"

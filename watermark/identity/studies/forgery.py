@@ -79,7 +79,7 @@ def _row(attack: str, layout: str, factor: float, desk: Desk, forged: torch.Tens
 
 def _combined_words(layout_name: str) -> dict[str, Any]:
     """How often the XOR of three valid words has valid check bits; a CRC is linear, a keyed MAC is not."""
-    layout, key = build_named("codec", layout_name), b"mark key of the identity study"
+    layout, key = build_named("layout", layout_name), b"mark key of the identity study"
     rng = np.random.default_rng(0)
     ids = rng.integers(0, 2**40, (WORDS, 3))
     words = layout.pack([Payload(7, int(number), 1) for number in ids.ravel()], key).reshape(WORDS, 3, -1)
