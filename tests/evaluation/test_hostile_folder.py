@@ -42,7 +42,7 @@ def hostile(folder, **changes):
     run = folder / "run"
     (run / "parts").mkdir(parents=True)
     (run / "manifest.json").write_text(json.dumps(facts))
-    (run / "parts" / "dwt_dct-000000-1.rows.parquet").write_bytes(b"")
+    (run / "parts" / "dwt_dct-0-000000-1.rows.parquet").write_bytes(b"")
     return run
 
 
