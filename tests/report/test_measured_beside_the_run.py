@@ -87,6 +87,21 @@ def test_answers_of_an_older_file_stand_alone_because_words_are_not_read_for_num
     assert "14 / 16" in page
 
 
+def test_lookups_of_near_and_random_ids_become_sections(small):
+    first, *others = json.loads((small / "manifest.json").read_text())["schemes"]
+    share = {"successes": 3, "n": 4, "images": 2, "rate": 0.75, "low": 0.1, "high": 0.9}
+    near = {"ids": 53, "right": share, "wrong": share, "none": share}
+    rung = {"promised": 0.1, "supported": True} | share
+    found = {first: {"near": near, "random": {"ids_per_reading": 200, "ladder": [rung]}}}
+    (small / "lookups.json").write_text(json.dumps({"schemes": found}))
+    data, _ = rebuilt(small)
+    assert {s["scheme"]: s["near"] for s in data["identification"]["schemes"]}[first] == near
+    random = {s["scheme"]: s["random_ids"] for s in data["false_positives"]}
+    assert random[first]["ladder"] == [rung]
+    assert others
+    assert all(random[scheme] is None for scheme in others)
+
+
 def test_bench_cases_become_plots_and_a_table(small, tmp_path):
     given = tmp_path / "bench.json"
     given.write_text(json.dumps({**FACTS, "cases": CASES}))

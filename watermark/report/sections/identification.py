@@ -35,10 +35,13 @@ class CodingGain:
 
 
 @dataclass(frozen=True)
-class NearIds(Blind):
+class NearIds:
     """Look-ups in a registry of the own ID and all that differ from it in one bit."""
 
     ids: Count
+    right: Rate
+    wrong: Rate
+    none: Rate
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,8 @@ def near_ids(run: Run, scheme: str) -> NearIds | None:
     said = lookups(run).get(scheme, {}).get("near")
     if not said:
         return None
-    return NearIds(ids=said["ids"], **{name: Rate(**said[name]) for name in ("right", "wrong", "none")})
+    right, wrong, none = (Rate(**said[name]) for name in ("right", "wrong", "none"))
+    return NearIds(said["ids"], right, wrong, none)
 
 
 def random_ids(run: Run, scheme: str) -> RandomIds | None:
