@@ -1,8 +1,8 @@
 """How hard are our diffusion rungs? Two peers go through them; W-Bench says how hard Stable Diffusion is for the two.
 
-    python results/published/diffusion/calibrate.py --kodak DIR --others DIR --rows calibration.jsonl [--taesd DIR]
-    python results/published/diffusion/calibrate.py --rows calibration.jsonl --table
-    python results/published/diffusion/calibrate.py --rows calibration.jsonl --figure calibration.png
+    PYTHONPATH=../peers python calibrate.py --kodak DIR --others DIR --rows calibration.jsonl [--taesd DIR]
+    python calibrate.py --rows calibration.jsonl --table
+    python calibrate.py --rows calibration.jsonl --figure calibration.png
 
 One row per picture, peer and rung is appended, so a stopped run goes on where it was. Pictures are squares of 512 px, as
 W-Bench's: the middle of a Kodak picture, and smaller photographs enlarged, which are told apart in the table. Bits and
@@ -10,9 +10,7 @@ noise come from the picture's name.
 """
 
 import argparse
-import importlib.util
 import json
-import sys
 import time
 import zlib
 from collections import defaultdict
@@ -89,7 +87,8 @@ def tensor(picture: np.ndarray) -> torch.Tensor:
 
 def measure(path: Path, wanted: dict, done: set) -> Iterator[dict]:
     """Mark by both peers, attack at every rung that is not done, read."""
-    peers = _peers()
+    from peers import PEERS as MARKS  # of ../peers; the table and the figure do not need it
+
     picture = square(path)
     for name in PEERS:
         todo = [key for key in wanted if (path.name, name, *key) not in done]
@@ -97,27 +96,19 @@ def measure(path: Path, wanted: dict, done: set) -> Iterator[dict]:
             continue
         seed = zlib.crc32(path.name.encode())
         bits = np.random.default_rng(seed).integers(0, 2, 32)
-        marked = tensor(peers[name].mark(picture, bits))
+        marked = tensor(MARKS[name].mark(picture, bits))
         for key in todo:
             started = time.process_time()
             attacked = to_8bit(wanted[key](marked, torch.Generator().manual_seed(seed)))
             seconds = time.process_time() - started
             array = (attacked[0] * 255).round().byte().permute(1, 2, 0).numpy().copy()
-            right = float((peers[name].read(array).astype(int) == bits).mean())
+            right = float((MARKS[name].read(array).astype(int) == bits).mean())
             row = {"image": path.name, "peer": name, "attack": key[0], "strength": key[1], "bits_right": right}
             row |= {
                 "psnr": round(min(psnr(attacked, marked).item(), 99.0), 3),
                 "ssim": round(ssim(attacked, marked).item(), 4),
             }
             yield row | {"cpu_s": round(seconds, 2)}
-
-
-def _peers() -> dict:
-    spec = importlib.util.spec_from_file_location("peers", HERE.parent / "peers" / "peers.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["peers"] = module
-    spec.loader.exec_module(module)
-    return module.PEERS
 
 
 def as_hard_as(accuracy: float, peer: str) -> float:
