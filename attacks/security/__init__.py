@@ -5,8 +5,23 @@ marked pictures, or answers of a detector, take pictures and callables: ``waterm
 knows a scheme or a key.
 """
 
+from attacks.security.averaging import SubtractPattern, aligned_mean
 from attacks.security.band import BandNoise, BandStop
+from attacks.security.black_box import Climb, boundary, spsa
 from attacks.security.comb import Comb, PeriodComb, find_period
 from attacks.security.spectrum import SpectralNotch, mean_excess
 
-__all__ = ["BandNoise", "BandStop", "Comb", "PeriodComb", "SpectralNotch", "find_period", "mean_excess"]
+__all__ = [
+    "BandNoise",
+    "BandStop",
+    "Climb",
+    "Comb",
+    "PeriodComb",
+    "SpectralNotch",
+    "SubtractPattern",
+    "aligned_mean",
+    "boundary",
+    "find_period",
+    "mean_excess",
+    "spsa",
+]

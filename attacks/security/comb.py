@@ -136,11 +136,28 @@ def find_period(
     looked_at = (distance >= shortest) & (distance <= longest) & ((down > 0) | ((down == 0) & (across > 0)))
     spread = float(likeness[looked_at].std().clamp_min(1e-12))
     first, top = _peak(likeness, looked_at)
+    first = _sharpened(likeness, first, spread)
     aside = (down * first[1] - across * first[0]).abs() / math.hypot(*first)  # px off the line through the first
     second, next_top = _peak(likeness, looked_at & (aside > shortest / 2))
     if next_top < max(STANDS_OUT * spread, top / 2):
         second = (first[1], -first[0])
     return (first, second), top / spread
+
+
+def _sharpened(likeness: Tensor, period: Vector, spread: float) -> Vector:
+    """A period from where its multiples lie, as far out as they can be seen: a multiple shares the error out."""
+    height, width = (n // 2 for n in likeness.shape)
+    for times in (2, 3, 4):
+        row, column = (round(times * step) for step in period)
+        if not (abs(row) < 0.8 * height and abs(column) < 0.8 * width):
+            break
+        near = torch.zeros_like(likeness, dtype=torch.bool)
+        near[row + height - 2 : row + height + 3, column + width - 2 : column + width + 3] = True
+        place, top = _peak(likeness, near)
+        if top < STANDS_OUT / 2 * spread:
+            break
+        period = (place[0] / times, place[1] / times)
+    return period
 
 
 def _likeness(image: Tensor, low: float, high: float) -> Tensor:
