@@ -1,10 +1,14 @@
-"""`watermark forgery`: the tests F1 to F6; every answer is a count with an interval, and a section of a report."""
+"""`watermark forgery`: the tests F1 to F6, or with --costs the price of every attack without the key.
+
+Every answer is a count with an interval; both stand side by side in forgery.json and in a section of the report.
+"""
 
 import argparse
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +22,11 @@ if TYPE_CHECKING:
     from watermark.evaluation.forgery import Answer
     from watermark.watermarker import Watermarker
 
+    Markers = Iterator[tuple[str, Watermarker, Watermarker]]
+
 DEFAULT_SCHEMES = ["dwt_dct", "dwt_dct_svd", "tile_spread"]
 TARGETS = 24
+FORMAT = 3
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -50,6 +57,17 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=200,
         help="that a black-box attacker's own detector is trained for; 0 leaves him out (default: %(default)s)",
     )
+    parser.add_argument(
+        "--costs",
+        action="store_true",
+        help="what every attack without the key costs in damage, instead of F1 to F6; takes hours on many pictures",
+    )
+    parser.add_argument(
+        "--queries",
+        type=int,
+        default=1000,
+        help="with --costs: that a black-box attacker may ask per picture; 0 leaves him out (default: %(default)s)",
+    )
     parser.add_argument("--output", type=Path, help="folder for forgery.json and forgery.md")
     parser.add_argument("--config-dir", type=Path, action="append", default=[], metavar="DIR", help=OWN_CONFIG)
     parser.set_defaults(run=run)
@@ -59,31 +77,74 @@ def run(args: argparse.Namespace) -> int:
     """Print every answer; write them where ``--output`` and ``--run`` say."""
     from rich.console import Console
 
-    from watermark.evaluation.forgery import ForgeryTests
-    from watermark.evaluation.parts import write_text
-
     config = _run_config(args) if args.run_dir else None
     images = _squares(_pictures(args, config), args.images, args.side)
     targets = min(TARGETS, len(images) // 2) if args.targets is None else args.targets
-    console, answers = Console(), []
-    for name, owner, rival in _markers(args, config):
-        try:
-            tests = ForgeryTests(name, owner, rival, images, targets, surrogate_steps=args.surrogate_steps)
-        except ValueError as error:
-            raise UserError(str(error)) from None
-        for answer in tests.run():
-            answers.append(answer)
-            console.print(_line(answer), highlight=False, soft_wrap=True)
-    content = _facts(args, images, targets) | {"answers": [asdict(a) for a in answers]}
+    if not 0 < targets < len(images):
+        raise UserError(f"--targets: expected 1 to {len(images) - 1} (the rest is averaged), got {targets}")
+    console = Console()
+    say = partial(console.print, highlight=False, soft_wrap=True)
+    measured = _measure_costs if args.costs else _ask
+    content = measured(args, _markers(args, config), images, targets, say)
     for folder in filter(None, (args.output, args.run_dir)):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / "forgery.json", json.dumps(content, indent=1) + "\n")
-        write_text(folder / "forgery.md", _table(answers))
+        _merge(folder, content)
     if args.run_dir:
         from watermark.report import build_report
 
-        console.print(f"Report: {build_report(args.run_dir)}", soft_wrap=True, highlight=False)
+        say(f"Report: {build_report(args.run_dir)}")
     return 0
+
+
+def _ask(
+    args: argparse.Namespace, markers: "Markers", images: "Tensor", targets: int, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """F1 to F6."""
+    from watermark.evaluation.forgery import ForgeryTests
+
+    answers = []
+    for name, owner, rival in markers:
+        tests = ForgeryTests(name, owner, rival, images, targets, surrogate_steps=args.surrogate_steps)
+        for answer in tests.run():
+            answers.append(asdict(answer))
+            say(_line(answer))
+    return _facts(args, images, targets) | {"answers": answers}
+
+
+def _measure_costs(
+    args: argparse.Namespace, markers: "Markers", images: "Tensor", targets: int, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """The price of every attack without the key."""
+    from watermark.evaluation.costs import CostTests
+
+    costs = []
+    for name, owner, rival in markers:
+        tests = CostTests(name, owner, rival, images[:-targets], images[-targets:], args.queries, args.surrogate_steps)
+        for cost in tests.run():
+            costs.append(asdict(cost) | {"half": None if cost.half is None else asdict(cost.half)})
+            say(f"{cost.scheme}  {cost.attack} ({cost.knows}): {_price(costs[-1])}")
+    return {"costs": {"facts": _facts(args, images, targets), "rows": costs}}
+
+
+def _price(cost: dict[str, Any]) -> str:
+    """The least damage for half of the wins, or the most that he had."""
+    if cost["half"] is not None:
+        half = cost["half"]
+        return f"{cost['wants']} at {half['psnr']:.1f} dB ({half['wins']}/{half['n']})"
+    best = max(cost["rungs"], key=lambda rung: (rung["wins"], rung["psnr"]))
+    worst = min(rung["psnr"] for rung in cost["rungs"])
+    return f"{cost['wants']} in {best['wins']}/{best['n']} at most, down to {worst:.1f} dB"
+
+
+def _merge(folder: Path, content: dict[str, Any]) -> None:
+    """Write the answers or the costs beside what the other call left there."""
+    from watermark.evaluation.parts import write_text
+    from watermark.report.sections.security import read
+
+    path = folder / "forgery.json"
+    merged = {"format": FORMAT, "answers": [], **(read(path) if path.is_file() else {}), **content}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(merged, indent=1) + "\n")
+    write_text(folder / "forgery.md", _table(merged["answers"]) + _cost_table(merged.get("costs")))
 
 
 def _run_config(args: argparse.Namespace) -> dict[str, Any]:
@@ -155,9 +216,12 @@ def _facts(args: argparse.Namespace, images: "Tensor", targets: int) -> dict[str
     for name in ("schemes", "target_psnr", "targets"):
         if (value := getattr(args, name)) is not None:
             words += [f"--{name.replace('_', '-')}", *([str(value)] if name != "schemes" else value)]
-    words += ["--images", str(args.images), "--side", str(args.side), "--surrogate-steps", str(args.surrogate_steps)]
+    words += ["--images", str(args.images), "--side", str(args.side)]
+    words += (
+        ["--costs", "--queries", str(args.queries)] if args.costs else ["--surrogate-steps", str(args.surrogate_steps)]
+    )
     return {
-        "format": 2,
+        "format": FORMAT,
         "command": shlex.join(words + (["--run", "RUN_DIR"] if args.run_dir else [])),
         "pictures": len(images),
         "targets": targets,
@@ -172,14 +236,29 @@ def _line(answer: "Answer") -> str:
     return f"{answer.scheme}  {answer.test}  {answer.setting}: {answer.attacker_wants} {rate}{cost}"
 
 
-def _table(answers: "list[Answer]") -> str:
+def _table(answers: list[dict[str, Any]]) -> str:
+    if not answers:
+        return ""
     lines = [
         "| scheme | test | what is done | the attacker wants | wins | 95 % interval | PSNR, dB |",
         "|---|---|---|---|---|---|---|",
     ]
     for a in answers:
-        cost = "-" if a.psnr is None else f"{a.psnr:.1f}"
-        interval = f"{100 * a.low:.0f} to {100 * a.high:.0f} %"
-        cells = (a.scheme, a.test, a.setting, a.attacker_wants, f"{a.wins}/{a.n}", interval, cost)
-        lines.append(f"| {' | '.join(cells)} |")
+        cost = "-" if a["psnr"] is None else f"{a['psnr']:.1f}"
+        interval = f"{100 * a['low']:.0f} to {100 * a['high']:.0f} %"
+        named = (a["scheme"], a["test"], a["setting"], a["attacker_wants"])
+        lines.append(f"| {' | '.join((*named, '{wins}/{n}'.format(**a), interval, cost))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cost_table(costs: dict[str, Any] | None) -> str:
+    if costs is None:
+        return ""
+    lines = [
+        "| scheme | attack | he has | what half of it costs him | wins at each PSNR, dB |",
+        "|---|---|---|---|---|",
+    ]
+    for cost in costs["rows"]:
+        rungs = ", ".join(f"{r['wins']}/{r['n']} at {r['psnr']:.1f}" for r in cost["rungs"])
+        lines.append(f"| {cost['scheme']} | {cost['attack']} | {cost['knows']} | {_price(cost)} | {rungs} |")
     return "\n".join(lines) + "\n"

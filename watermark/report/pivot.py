@@ -108,6 +108,21 @@ def _security(data: Json, schemes: list[str]) -> dict[str, Any]:
         "security_schemes": [name for name in every if name in present],
         "security_keys": every,
         "security_rows": list(rows.values()),
+        **_prices(data, schemes),
+    }
+
+
+def _prices(data: Json, schemes: list[str]) -> dict[str, Any]:
+    """What attacks cost, one row per attack, one column per scheme."""
+    costs = ((data["security"] or {}).get("costs") or {}).get("rows", [])
+    rows: dict[tuple[str, str], Json] = {}
+    for cost in costs:
+        row = rows.setdefault((cost["attack"], cost["wants"]), {**cost, "costs": {}})
+        row["costs"][cost["scheme"]] = cost
+    present = {cost["scheme"] for cost in costs}
+    return {
+        "cost_schemes": [name for name in with_others(schemes, costs) if name in present],
+        "cost_rows": list(rows.values()),
     }
 
 

@@ -1,4 +1,4 @@
-"""What an attacker gets who wants a false positive, a lost owner, or somebody else's name: the tests F1 to F6."""
+"""What an attacker gets who wants a false positive, a lost owner or somebody else's name, and what it costs him."""
 
 import json
 from dataclasses import dataclass
@@ -22,6 +22,8 @@ TESTS = {
 }
 FIELDS = ("scheme", "test", "setting", "attacker_wants", "wins", "n", "psnr")
 
+COST_FIELDS = ("scheme", "attack", "knows", "wants", "unit")
+
 
 @dataclass(frozen=True)
 class SecurityAnswer:
@@ -42,12 +44,50 @@ class SecurityAnswer:
 
 
 @dataclass(frozen=True)
+class CostRung:
+    """One strength of an attack: wins of n pictures, at a mean PSNR to the pictures that he started from."""
+
+    strength: float
+    wins: Count
+    n: Annotated[int, limits(minimum=1)]
+    psnr: Annotated[float, "dB"]
+
+
+@dataclass(frozen=True)
+class AttackPrice:
+    """The least damage at which the attacker had half of what he wanted; without the key."""
+
+    scheme: str
+    attack: str
+    knows: Annotated[str, "what he has; plain: nothing that has to do with the mark, the yardstick"]
+    wants: str
+    unit: Annotated[str, "of the strength"]
+    rungs: list[CostRung]
+    reached: Annotated[bool, "whether he ever had half; what follows is that rung, or else the one with the most wins"]
+    strength: float
+    wins: Count
+    n: Annotated[int, limits(minimum=1)]
+    low: Share
+    high: Share
+    psnr: Annotated[float, "dB"]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What ``watermark forgery --costs`` found; null where it was not run."""
+
+    facts: dict[str, Any]
+    rows: list[AttackPrice]
+
+
+@dataclass(frozen=True)
 class Security:
     """What ``watermark forgery`` found; null where it was not run for this folder."""
 
     facts: dict[str, Any]
     tests: dict[str, str]
     answers: list[SecurityAnswer]
+    costs: Annotated[Costs | None, "since 1.5.0"]
 
 
 def security(run: Run) -> Security | None:
@@ -61,9 +101,10 @@ def security(run: Run) -> Security | None:
         return None
     content = read(path)
     return Security(
-        facts={name: value for name, value in content.items() if name != "answers"},
+        facts={name: value for name, value in content.items() if name not in ("answers", "costs")},
         tests={name: text for name, text in TESTS.items() if any(a["test"] == name for a in content["answers"])},
         answers=[_answer(answer) for answer in content["answers"]],
+        costs=_costs(content["costs"]) if "costs" in content else None,
     )
 
 
@@ -79,9 +120,31 @@ def read(path: Path) -> Json:
         for answer in content["answers"]:
             wilson(answer["wins"], answer["n"])
             _ = {name: answer[name] for name in FIELDS}
+        if "costs" in content:
+            _costs(content["costs"])
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path}: expected the answers of watermark forgery ({error})") from None
     return content
+
+
+def _costs(costs: Json) -> Costs:
+    """Every price, taken from its rungs again."""
+    return Costs(dict(costs["facts"]), [_price(row) for row in costs["rows"]])
+
+
+def _price(row: Json) -> AttackPrice:
+    rungs = [CostRung(rung["strength"], rung["wins"], rung["n"], rung["psnr"]) for rung in row["rungs"]]
+    half = max((rung for rung in rungs if 2 * rung.wins >= rung.n), key=lambda rung: rung.psnr, default=None)
+    shown = half or max(rungs, key=lambda rung: (rung.wins, -rung.psnr))
+    low, high = wilson(shown.wins, shown.n)
+    return AttackPrice(
+        **{name: row[name] for name in COST_FIELDS},
+        **vars(shown),
+        rungs=rungs,
+        reached=half is not None,
+        low=low,
+        high=high,
+    )
 
 
 def _answer(answer: Json) -> SecurityAnswer:

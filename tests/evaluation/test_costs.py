@@ -1,0 +1,97 @@
+import json
+from types import SimpleNamespace
+
+import jsonschema
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+from watermark.cli import main
+from watermark.evaluation import costs
+from watermark.evaluation.costs import Cost, CostTests, Rung
+from watermark.pixels import to_tensor
+from watermark.report import schema
+from watermark.report.describe import to_json
+from watermark.report.sections.security import security
+from watermark.watermarker import Watermarker
+
+
+@pytest.fixture(scope="module")
+def measured():
+    picture = to_tensor(Image.fromarray(data.coffee()))
+    squares = torch.cat([picture[..., y : y + 160, x : x + 160] for y in (0, 120, 240) for x in (0, 200)])
+    owner, attacker = (Watermarker.load("dwt_dct", key=key, target_psnr=40) for key in ("owner", "attacker"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"STEPS": 2, "EPSILONS": (2.0,), "QUERY_DAMAGE": (35.0,), "FACTORS": (2.0,)}.items():
+            patch.setattr(costs, name, value)
+        whole = CostTests._cost
+        ends = lambda self, said, knows, build, strengths, forges=False: whole(  # noqa: E731
+            self, said, knows, build, strengths[:: max(1, len(strengths) - 1)], forges
+        )
+        patch.setattr(CostTests, "_cost", ends)  # mildest and most severe
+        tests = CostTests("dwt_dct", owner, attacker, squares[:3], squares[3:4], queries=12, surrogate_steps=1)
+        return {(cost.attack, cost.wants): cost for cost in tests.run()}
+
+
+def test_every_kind_of_attacker_has_his_price(measured):
+    assert {cost.knows for cost in measured.values()} == {costs.PLAIN, costs.ONE, costs.MANY, costs.BOX, costs.ASKS}
+    for cost in measured.values():
+        assert all(0 <= rung.wins <= rung.n == 1 for rung in cost.rungs)
+        assert cost.half is None or 2 * cost.half.wins >= cost.half.n
+
+
+def test_the_yardsticks_get_dearer_with_strength_and_take_the_mark_off_in_the_end(measured):
+    for attack in ("JPEG", "white noise", "noise in the mark's band"):
+        rungs = measured[attack, costs.LOST].rungs
+        assert [rung.psnr for rung in rungs] == sorted((rung.psnr for rung in rungs), reverse=True)
+        assert measured[attack, costs.LOST].half is not None
+
+
+def test_nobody_forges_without_the_key(measured):
+    assert all(rung.wins == 0 for cost in measured.values() if cost.wants == costs.FORGED for rung in cost.rungs)
+
+
+def test_the_price_is_the_least_damage_at_which_half_go():
+    rungs = (Rung(1, 0, 8, 45.0), Rung(2, 4, 8, 40.0), Rung(3, 3, 8, 38.0), Rung(4, 8, 8, 30.0))
+    assert Cost("s", "a", costs.ONE, costs.LOST, "u", rungs).half == rungs[1]
+    assert Cost("s", "a", costs.ONE, costs.LOST, "u", rungs[:1]).half is None
+
+
+def test_the_command_puts_costs_beside_the_answers(tmp_path, capsys, monkeypatch):
+    folder, out = tmp_path / "pictures", tmp_path / "out"
+    folder.mkdir()
+    for i in range(3):
+        Image.fromarray(data.coffee()[i * 60 : i * 60 + 130, :130].copy()).save(folder / f"{i}.png")
+    some = lambda self: iter([self._cost("JPEG", costs.PLAIN, costs.Jpeg, (90, 5))])  # noqa: E731
+    monkeypatch.setattr(CostTests, "run", some)
+    words = ["forgery", str(folder), "--schemes", "dwt_dct", "--side", "128", "--targets", "1", "--output", str(out)]
+    assert main([*words, "--surrogate-steps", "0"]) == 0
+    answers = json.loads((out / "forgery.json").read_text())["answers"]
+    capsys.readouterr()
+    assert main([*words, "--costs", "--queries", "0"]) == 0
+    assert "JPEG (plain): marks lost at" in capsys.readouterr().out
+    written = json.loads((out / "forgery.json").read_text())
+    assert written["answers"] == answers
+    assert written["costs"]["rows"][0]["half"]["strength"] == 5
+    assert "--costs --queries 0" in written["costs"]["facts"]["command"]
+    assert "| dwt_dct | JPEG | plain | marks lost at" in (out / "forgery.md").read_text()
+    assert main([*words[:-4], "--targets", "9"]) == 2
+    assert "--targets: expected 1 to 2" in capsys.readouterr().err
+
+
+def test_costs_stand_in_the_report_as_its_schema_says(tmp_path):
+    row = {"scheme": "s", "attack": "comb", "knows": costs.ONE, "wants": costs.LOST, "unit": "u"}
+    rungs = [{"strength": 0.5, "wins": 0, "n": 4, "psnr": 42.0}, {"strength": 1.0, "wins": 3, "n": 4, "psnr": 38.0}]
+    rows = [{**row, "rungs": rungs, "half": rungs[1]}, {**row, "attack": "none", "rungs": rungs[:1], "half": None}]
+    content = {"format": 3, "answers": [], "costs": {"facts": {"command": "watermark forgery"}, "rows": rows}}
+    (tmp_path / "forgery.json").write_text(json.dumps(content))
+    section = to_json(security(SimpleNamespace(path=tmp_path)))
+    kinds = schema()["$defs"]
+    jsonschema.validate(section, {**kinds["Security"], "$defs": kinds})
+    shown = [(row["reached"], row["psnr"], row["wins"]) for row in section["costs"]["rows"]]
+    assert shown == [(True, 38.0, 3), (False, 42.0, 0)]
+    del content["costs"]["rows"][0]["unit"]
+    (tmp_path / "forgery.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="expected the answers of watermark forgery"):
+        security(SimpleNamespace(path=tmp_path))
