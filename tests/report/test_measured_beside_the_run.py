@@ -102,6 +102,23 @@ def test_lookups_of_near_and_random_ids_become_sections(small):
     assert all(random[scheme] is None for scheme in others)
 
 
+def test_what_attacks_cost_stands_beside_what_anybody_can_do(small):
+    named = {"scheme": "steady", "wants": "marks lost", "unit": "share"}
+    mild, hard = ({"strength": s, "wins": w, "n": 8, "psnr": p} for s, w, p in ((0.5, 1, 42.5), (1.0, 6, 36.8)))
+    rows = [
+        {**named, "attack": "JPEG", "knows": "plain", "rungs": [mild, {**hard, "psnr": 27.3}]},
+        {**named, "attack": "comb", "knows": "one picture", "rungs": [mild, hard]},
+        {**named, "attack": "notch", "knows": "many pictures", "rungs": [mild]},
+    ]
+    content = {"format": 3, "answers": [], "costs": {"facts": {"command": "watermark forgery --costs"}, "rows": rows}}
+    (small / "forgery.json").write_text(json.dumps(content))
+    data, page = rebuilt(small)
+    assert [row["reached"] for row in data["security"]["costs"]["rows"]] == [True, True, False]
+    assert "What it costs without the key" in page
+    for price in ("27.3", "36.8", "never", "6 / 8", "watermark forgery --costs"):
+        assert price in page
+
+
 def test_bench_cases_become_plots_and_a_table(small, tmp_path):
     given = tmp_path / "bench.json"
     given.write_text(json.dumps({**FACTS, "cases": CASES}))
