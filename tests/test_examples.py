@@ -17,7 +17,7 @@ WITHOUT = {
 PUBLIC = [
     "watermark",
     "watermark.codec.payload",
-    "watermark.detection.detector",
+    "watermark.detection.answer",
     "watermark.errors",
     "watermark.schemes.base",
     "watermark.watermarker",
