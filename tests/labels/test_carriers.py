@@ -37,7 +37,7 @@ def test_writing_again_replaces_the_label_and_keeps_all_other_xmp(tmp_path, pict
     save_with_label(files.load(path), path, second, overwrite=True)
     written = Image.open(path)
     assert [one.label for one in read_labels(written)] == [second]
-    text = json.dumps(written.getxmp())
+    text = metadata.of(written).xmp.decode()
     assert "A title" in text
     assert "Generator 3" in text
 

@@ -81,7 +81,7 @@ def test_thousands_of_labels_are_counted_up_to_a_cap(tmp_path, picture):
 
 
 def evidence(found):
-    mark = WatermarkEvidence(State.NO_MARK, -0.5, 1e-6, 1)
+    mark = WatermarkEvidence(State.NO_MARK, -0.5, 1e-6, 1e-4, 1)
     return Evidence({"name": "a.png"}, tuple(found), None, mark, None, "2026-11-28T00:00:00Z")
 
 

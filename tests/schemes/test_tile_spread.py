@@ -198,14 +198,15 @@ def test_a_gpu_reads_what_a_cpu_marks(scheme, detector, marked):
     assert detector.detect(found)[0].content_id == PAYLOAD.content_id
 
 
-def test_where_the_pilot_is_faint_more_payloads_are_read_from_all_candidates_than_from_its_favourite(detector):
+def test_where_the_pilot_is_faint_all_candidates_hold_more_evidence_than_its_favourite(detector):
     pixels = torch.from_numpy(data.astronaut()[:384, :384].copy()).permute(2, 0, 1)[None].float() / 255
-    marked = to_8bit(TileSpread(key=5, target_psnr=42.0).embed(pixels, detector.codec.encode([PAYLOAD])))
-    noise = torch.randn(marked.shape, generator=torch.Generator().manual_seed(3))
-    harmed = [jpeg(marked, quality) for quality in (8, 9, 10, 11, 12)]
-    harmed += [to_8bit((marked + sigma * noise).clamp(0, 1)) for sigma in (0.15, 0.2, 0.25)]
     reader = TileSpread(key=5, target_psnr=42.0)
-    readouts = [reader.decode(images) for images in harmed]
-    found = [detector.detect(readout)[0].content_id == PAYLOAD.content_id for readout in readouts]
-    alone = [detector.detect(Readout.of(readout.logits))[0].content_id == PAYLOAD.content_id for readout in readouts]
-    assert sum(found) > sum(alone)
+    marked = to_8bit(reader.embed(pixels, detector.codec.encode([PAYLOAD])))
+    readouts = [reader.decode(jpeg(marked, quality)) for quality in range(8, 15)]
+    found = [evidence(detector, readout) for readout in readouts]
+    alone = [evidence(detector, Readout.of(readout.logits)) for readout in readouts]
+    assert sum(found) < sum(alone) - 5  # decades of log10 p, every candidate paid for
+
+
+def evidence(detector, readout):
+    return detector.detect(readout, expected=[PAYLOAD])[0].log10_p_expected
