@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -122,8 +123,10 @@ def test_a_second_run_gives_the_same_bytes(finished, tmp_path):
 
 def test_processes_and_shards_end_with_the_same_bytes(finished, tmp_path):
     _, folder = finished
+    environment = dict(os.environ)
     for shard in ("1/2", "2/2"):
         split = run(Job(config(tmp_path, shard=shard, workers=2)), quiet)
+    assert dict(os.environ) == environment  # what its processes need, others do not inherit
     assert (split / "rows.parquet").read_bytes() == (folder / "rows.parquet").read_bytes()
 
 
