@@ -16,7 +16,7 @@ from watermark.metrics.psnr import psnr
 from watermark.schemes.base import Readout
 from watermark.schemes.tile_spread import TileSpread
 from watermark.transforms.jnd import texture_mask
-from watermark.transforms.lattice import lattice_lines, synthesize
+
 from watermark.transforms.resample import resize
 
 PAYLOAD = Payload(version=1, provider_id=77, content_id=123_456_789)
