@@ -1,7 +1,7 @@
 """Find scale, angle, aspect, flip and shift of a keyed pilot in one Fourier transform; any scheme may use it."""
 
 from watermark.synchronization.geometry import Alignment, Lines, Poses
-from watermark.synchronization.reading import read_lines, trust, trust_unaided
+from watermark.synchronization.reading import read_lines
 from watermark.synchronization.spectrum import Spectrum, spectra
 from watermark.synchronization.synchronizer import MARGIN, SearchSettings, Synchronizer
 from watermark.synchronization.tracking import follow, joint_score, spread_to, windows
@@ -19,7 +19,5 @@ __all__ = [
     "read_lines",
     "spectra",
     "spread_to",
-    "trust",
-    "trust_unaided",
     "windows",
 ]

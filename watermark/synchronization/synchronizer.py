@@ -1,7 +1,8 @@
 """Blind synchronisation: which affine map took the mark into this picture? The pilot alone answers."""
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 
 import numpy as np
@@ -14,6 +15,8 @@ from watermark.synchronization.geometry import Alignment, Lines, Poses, dihedral
 from watermark.synchronization.message import MessageSync
 from watermark.synchronization.spectrum import Spectrum
 
+PLAINLY = 1.15
+"""How many times the score of a keyed pose a climb from it must reach to be more than noise."""
 MARGIN = 0.8
 """By how much a search must beat what was found by trying fewer alignments: the best of more is higher by chance."""
 
@@ -27,26 +30,31 @@ class SearchSettings:
         aspect: greatest ratio of the two scales.
         accept: pilot score (standard deviations) from which an alignment is believed.
         plain: pilot score of a pose from which nothing is gained by looking closer.
-        posed: matrices of poses, those of greatest power, whose shifts are tried, upright and turned by half.
-        cells: of each coarse search whose shifts are tried, likewise.
+        posed: matrices of poses whose shifts are tried, upright and turned by half, if they stand for all others.
+        loudest: matrices of poses whose shifts are tried if they do not.
+        blur: plane px by which a scale may be wrong at the border of a picture and yet be found.
+        cells: of each coarse search whose shifts are tried.
+        sharpened: of these are tried once more after a climb on power.
         polished: alignments whose six parameters are polished.
         reach: shifts to this many plane px from the middle are tried: half of 1,024 px, and what a pose adds.
         shift_step: plane px.
-        loud: power of a cell from which the message is asked where it lies: few pictures without lines reach it.
-        unaided: cells that are sharpened for that.
+        loud: power of a sharpened cell from which the message is asked where it lies: few pictures without lines
+            reach it.
     """
 
     scales: tuple[float, float] = (0.35, 2.6)
     aspect: float = 1.5
     accept: float = 12.0
     plain: float = 18.0
-    posed: int = 8
-    cells: int = 20
+    posed: int = 24
+    loudest: int = 8
+    blur: float = 1.5
+    cells: int = 16
+    sharpened: int = 10
     polished: int = 4
     reach: float = 560.0
     shift_step: float = 2.5
-    loud: float = 6.0
-    unaided: int = 4
+    loud: float = 8.0
 
 
 class Synchronizer(nn.Module):
@@ -157,8 +165,9 @@ class Synchronizer(nn.Module):
     def fast(self, spectrum: Spectrum, likely_scales: Sequence[float]) -> Alignment:
         """Try the keyed poses under the eight flips and quarter turns at given scales; candidates ``(N, C)``.
 
-        The best few count twice: polished in six parameters, and as they stand, with nothing but the shift polished.
-        Where the best is plain enough nothing is polished: an untouched picture lies exactly at its pose.
+        An untouched picture lies exactly at its pose, so where the best is plain enough nothing is polished. Elsewhere
+        the best few count twice: with their shift polished, and, if that is plainly better than the pose itself, with
+        all six parameters; a faint pilot follows the noise with them.
         """
         matrices = self._posed(likely_scales)  # (F, S, 8, 2, 2)
         upright = matrices[:, :, :4].flatten(0, 2).expand(len(spectrum), -1, -1, -1)
@@ -172,39 +181,63 @@ class Synchronizer(nn.Module):
         start = Alignment(matrices.flatten(0, 2)[pose], shifts, scores)
         if (scores[:, 0] >= self.settings.plain).all():
             return start
-        return self._polished(spectrum, start, step=1.0, rounds=8, alone=True)
+        whole, alone = (self._climbed(spectrum, start, 1.0, 8, free) for free in (slice(0, 6), slice(4, 6)))
+        better = whole.score > PLAINLY * scores
+        found = start.replaced(better, Alignment(whole.matrix[better], whole.shift[better], whole.score[better]))
+        found = found.joined(alone).top(2 * scores.shape[1])
+        # a climb may end on a slope beside the truth: it is believed only where no other shift of its pose is better
+        elsewhere, _, _ = self.shifts(self.score.products(spectrum, start.matrix[:, :1]), 1)
+        beaten = (elsewhere > found.score + MARGIN) & (found.score >= self.accept)
+        return replace(found, score=torch.where(beaten, self.accept - MARGIN, found.score))
 
     def shifted(self, spectrum: Spectrum, likely_scales: Sequence[float]) -> Alignment:
-        """Try the same matrices at any shift, the few of greatest power; candidates ``(N, C)``."""
-        matrices = self._posed(likely_scales)[:, :, :4].flatten(0, 2).expand(len(spectrum), -1, -1, -1)
-        scores = self.power(spectrum, matrices)
-        which = scores.topk(self.settings.posed, dim=1).indices
+        """Try the same matrices at any shift, as after a crop; candidates ``(N, C)``.
+
+        A small picture does not tell close scales apart, so a few scales stand for all; of a large one those are tried
+        at which the lines are loudest.
+        """
+        posed = self._posed(likely_scales)[:, :, :4]  # (F, S, 4, 2, 2)
+        count = self.settings.posed // posed.shape[0] // 4
+        width = 2 / max(spectrum.size) * min(likely_scales) * self.settings.blur
+        spread = float(self.pose_matrices[0, 0, 0, 0] / self.pose_matrices[-1, 0, 0, 0])
+        if count * 2 * width >= math.log(spread):
+            few = posed[:, torch.linspace(0, posed.shape[1] - 1, count + 2)[1:-1].round().long()]
+            return self._settle(spectrum, few.flatten(0, 2).expand(len(spectrum), -1, -1, -1))
+        matrices = posed.flatten(0, 2).expand(len(spectrum), -1, -1, -1)
+        which = self.power(spectrum, matrices).topk(self.settings.loudest, dim=1).indices
         return self._settle(spectrum, matrices.gather(1, which[..., None, None].expand(-1, -1, 2, 2)))
 
     def search(self, spectrum: Spectrum) -> Alignment:
         """Try every rotation and scale, every pair of scales, and the shifts of the best; candidates ``(N, C)``."""
-        return self._settle(spectrum, self._cells(spectrum).matrix)
+        cells, sharp = self._cells(spectrum)
+        return self._settle(spectrum, torch.cat([cells, sharp.matrix], 1))
 
     def search_unaided(self, spectrum: Spectrum) -> Alignment:
         """``search``, also for a message that lost its pilot: what it alone speaks for comes last, at a score of 0."""
-        cells = self._cells(spectrum)
-        found = self._settle(spectrum, cells.matrix)
+        cells, sharp = self._cells(spectrum)
+        found = self._settle(spectrum, torch.cat([cells, sharp.matrix], 1))
         if self.message is None:
             return found
-        likely = cells.top(self.settings.unaided)
-        none = Alignment(likely.matrix[:, :2], likely.shift[:, :2], torch.full_like(likely.score[:, :2], -torch.inf))
+        likely = sharp.top(2)
+        none = replace(likely, score=torch.full_like(likely.score, -torch.inf))
         asked = (likely.score[:, 0] >= self.settings.loud) & (found.score[:, 0] < self.accept)
         if asked.any():
-            few, start = spectrum.select(asked), likely.select(asked)
-            score, sharp, _ = polish(self.power, few, start.matrix, start.shift, step=1.5, rounds=8, free=slice(0, 4))
-            none = none.replaced(asked, self.message(few, Alignment(sharp, start.shift, score).top(2).matrix))
+            none = none.replaced(asked, self.message(spectrum.select(asked), likely.matrix[asked]))
         return found.joined(none)
 
-    def _cells(self, spectrum: Spectrum) -> Alignment:
-        """The best cells of the coarse searches and their power; no shift is known yet."""
-        power, cells = zip(*(coarse(spectrum, self.settings.cells) for coarse in (self.log_polar, self.log_log)), strict=True)
+    def _cells(self, spectrum: Spectrum) -> tuple[Tensor, Alignment]:
+        """The best cells ``(N, C, 2, 2)`` of the coarse searches, and the loudest of them after a climb on power.
+
+        The climb ends at the mark where its lines are loud, and follows the noise where they are not: hence both. The
+        score of what it finds is its power; no shift is known yet.
+        """
+        searches = (self.log_polar, self.log_log)
+        power, cells = zip(*(coarse(spectrum, self.settings.cells) for coarse in searches), strict=True)
         matrices = torch.cat(cells, 1)
-        return Alignment(matrices, matrices.new_zeros(*matrices.shape[:2], 2), torch.cat(power, 1))
+        start = Alignment(matrices, matrices.new_zeros(*matrices.shape[:2], 2), torch.cat(power, 1))
+        start = start.top(self.settings.sharpened)
+        climbed = polish(self.power, spectrum, start.matrix, start.shift, step=1.5, rounds=6, free=slice(0, 4))
+        return matrices, Alignment(climbed[1], climbed[2], climbed[0])
 
     def _posed(self, likely_scales: Sequence[float]) -> Tensor:
         """Matrices ``(F, S, 8, 2, 2)`` of all poses at F scales."""
@@ -217,15 +250,12 @@ class Synchronizer(nn.Module):
         both = torch.cat([products, half_turned(products, self.score.symbols)], 1)
         scores, shifts, which = self.shifts(both, self.settings.polished)
         chosen = torch.cat([matrices, -matrices], 1).gather(1, which[..., None, None].expand(-1, -1, 2, 2))
-        return self._polished(spectrum, Alignment(chosen, shifts, scores), step=1.5, rounds=10)
+        return self._climbed(spectrum, Alignment(chosen, shifts, scores), 1.5, 10, slice(0, 6)).top(scores.shape[1])
 
-    def _polished(self, spectrum: Spectrum, start: Alignment, step: float, rounds: int, alone: bool = False) -> Alignment:
-        """The best first; with ``alone`` all count twice, the second time with their shift alone polished."""
-        ends = [polish(self.loudness, spectrum, start.matrix, start.shift, step, rounds)]
-        if alone:
-            ends.append(polish(self.loudness, spectrum, start.matrix, start.shift, step, rounds, slice(4, 6)))
-        scores, matrices, shifts = (torch.cat(parts, 1) for parts in zip(*ends, strict=True))
-        return Alignment(matrices, shifts, scores).top(scores.shape[1])
+    def _climbed(self, spectrum: Spectrum, start: Alignment, step: float, rounds: int, free: slice) -> Alignment:
+        """Candidates after a climb, in their order; see ``polish``."""
+        score, matrix, shift = polish(self.loudness, spectrum, start.matrix, start.shift, step, rounds, free)
+        return Alignment(matrix, shift, score)
 
 
 def _in_all(search: Callable[[Spectrum], Alignment], chosen: Sequence[Spectrum]) -> Alignment:

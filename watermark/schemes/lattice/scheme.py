@@ -136,7 +136,7 @@ class LatticeScheme(Scheme):
         if (first.best().score >= sync.accept).all():
             return sync.deepen(first, ())
         both, turned = luma.plus(planes[1]), luma.plus(planes[1], -1.0)  # colour after a turn of the hue
-        fast, shifted = partial(sync.fast, likely_scales=scales), partial(sync.shifted, likely_scales=scales)
+        fast, shifted = partial(sync.fast, likely_scales=scales), partial(sync.shifted, likely_scales=scales[-1:])
         stages = (
             ((both, turned), fast),
             ((luma, both), shifted),
