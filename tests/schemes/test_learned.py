@@ -13,7 +13,8 @@ from attacks.resize import Resize
 from attacks.rotation import Flip, Rotation
 from watermark.images import to_8bit
 from watermark.metrics.psnr import psnr
-from watermark.schemes.learned import WEIGHTS, Learned
+from watermark.schemes.lattice.trained import WEIGHTS
+from watermark.schemes.learned import Learned
 from watermark.training.losses import total_correlation
 
 NAMES = sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))

@@ -2,7 +2,7 @@ import torch
 from omegaconf import OmegaConf
 
 from tests.training.tiny import tiny_trainer
-from watermark.schemes.learned import load_core
+from watermark.schemes.lattice.trained import load_core
 from watermark.training.checkpoint import save_atomically
 from watermark.training.export import export
 
@@ -13,7 +13,7 @@ def test_what_is_exported_is_what_was_trained(tmp_path):
     save_atomically({"step": 1, "score": 0.5, "values": trainer.average.module.state_dict()}, tmp_path / "best.pt")
     settings = {
         "message_bits": 32,
-        "tile": 32,
+        "spacing": 32,
         "low": 0.05,
         "high": 0.25,
         "pilot_lines": 12,

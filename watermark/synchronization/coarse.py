@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from watermark.synchronization.spectrum import Spectrum
 
-
 OFF_AXIS = 2 / 128
 """Cycles per plane px from an axis below which a line has no place in a log-log spectrum."""
 
@@ -59,7 +58,7 @@ class PowerScore(nn.Module):
         self.register_buffer("frequencies", torch.from_numpy(lines.frequencies).float(), persistent=False)
         self.register_buffer("weights", lines.normalised(), persistent=False)
 
-    def forward(self, spectrum: Spectrum, matrices: Tensor, shifts: Tensor | None = None) -> Tensor:
+    def forward(self, spectrum: Spectrum, matrices: Tensor, shifts: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """Scores ``(N, C)`` of matrices ``(N, C, 2, 2)``."""
         places = torch.einsum("ncji,lj->ncli", matrices, self.frequencies)
         return _excess(spectrum.power(places)) @ self.weights

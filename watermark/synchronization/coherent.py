@@ -104,7 +104,7 @@ class AllShifts(nn.Module):
         return scores * self.score.unit, (shift - (self.count - 1) / 2) * self.step, which
 
     def _sums(self, product: Tensor) -> Tensor:
-        """Sizes ``(S, S)`` of the sum at all shifts along x and y; one product ``(M,)`` at a time stays in the cache."""
+        """Sizes ``(S, S)`` of the sum at all shifts along x and y, for one product ``(M,)``: it stays in the cache."""
         turned = self.left * product
         return (torch.cat([turned.real, turned.imag], 1) @ self.right).abs_()
 

@@ -19,7 +19,7 @@ ORDER = 4
 LIMIT = 2.0
 """No single line counts for more than this many times the local RMS to that power: a regular texture has a few such."""
 LOW = 0.13
-"""Cycles per plane px up to which lines tell a first shift: the fourth power of others turns too fast for the raster."""
+"""Cycles per plane px up to which lines tell a first shift: the fourth power of others turns too fast for it."""
 
 
 class MessageSync(nn.Module):

@@ -49,7 +49,7 @@ class SearchSettings:
     posed: int = 24
     loudest: int = 8
     blur: float = 1.5
-    cells: int = 16
+    cells: int = 12
     sharpened: int = 10
     polished: int = 4
     reach: float = 560.0

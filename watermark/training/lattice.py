@@ -11,7 +11,6 @@ from watermark.schemes.lattice.mark import LatticeMark
 from watermark.synchronization import Alignment, spectra
 from watermark.training.model import Marked, TrainableMark
 
-
 SHIFTS = 128.0
 """Plane px over which the plane is shifted while training."""
 
@@ -58,7 +57,9 @@ class LatticeTraining(TrainableMark):
         key = int(torch.randint(2**62, (), generator=generator))
         carriers = self.core.carriers(key).to(images.device)
         shift = ((torch.rand(len(images), 2, generator=generator) - 0.5) * SHIFTS).to(images.device)
-        pose = Alignment(torch.eye(2, device=images.device).expand(len(images), 2, 2), shift, shift.new_zeros(len(images)))
+        pose = Alignment(
+            torch.eye(2, device=images.device).expand(len(images), 2, 2), shift, shift.new_zeros(len(images))
+        )
         residual = self.core.residual(images, message, carriers, pose, psnr, self.rounds)
         return Marked(images + residual, Placement(carriers, pose))
 

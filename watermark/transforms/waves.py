@@ -47,6 +47,8 @@ def keyed_frequencies(key: Key, purpose: str, low: float, high: float, spacing: 
     """
     wanted, least = wave_count(low, high, spacing, off_axis), (APART / spacing) ** 2
     kept = np.empty((0, 2))
+    if not wanted:
+        raise ValueError(f"no room for a frequency between {low} and {high} cycles per px")
     for throw in range(1000):
         darts = keyed_uniform(key, f"{purpose} {throw}", 2 * 1024).reshape(-1, 2) * (high, 2 * high) - (0, high)
         square = np.square(darts).sum(1)

@@ -42,9 +42,10 @@ class FlatSpectrum(nn.Module):
             raise ValueError(f"chroma_share must be between 0 and 1, got {share}")
         self.share = share
 
-    def forward(self, radius: Tensor, angle: Tensor) -> Tensor:
+    def forward(self, radius: Tensor, angle: Tensor) -> Tensor:  # noqa: ARG002 - it is what a profile is asked by
         """See the class."""
-        return radius.new_tensor([math.log1p(-self.share) / 2, math.log(self.share) / 2])[:, None].expand(-1, len(radius))
+        heights = radius.new_tensor([math.log1p(-self.share), math.log(self.share)]) / 2
+        return heights[:, None].expand(-1, len(radius))
 
 
 def classical_mark(

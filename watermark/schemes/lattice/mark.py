@@ -19,7 +19,6 @@ from watermark.synchronization import Alignment, Spectrum, read_lines, spectra
 from watermark.transforms.resample import resize
 from watermark.transforms.waves import Canvas
 
-
 UPSIDE_DOWN = 3.0
 """Deviations below nothing at which the pilot of a plane is plainly upside down."""
 

@@ -166,7 +166,7 @@ class LineWeights(nn.Module):
     needs_all_planes = True
     """Whether one plane alone cannot be judged."""
 
-    def forward(self, lines: Tensor, carriers: Carriers, believe_pilot: bool = True) -> Tensor:
+    def forward(self, lines: Tensor, carriers: Carriers, believe_pilot: bool = True) -> Tensor:  # noqa: ARG002
         """Positive weights ``(N, 2, L)``.
 
         Args:

@@ -1,4 +1,4 @@
-"""The scheme: every picture gets a keyed pose, and is read where the pilot says, where it bends, and where that is in doubt."""
+"""The scheme: a keyed pose for every picture; reading where the pilot says, where the mark bends, and in doubt."""
 
 from functools import partial
 from typing import ClassVar
@@ -146,7 +146,7 @@ class LatticeScheme(Scheme):
         return sync.deepen(first, stages)
 
     def _likely_scales(self, maps: Tensor, whole: bool) -> tuple[float, ...]:
-        """Px of ``maps`` per unscaled px, if nothing happened to a picture that was reduced to them unless ``whole``."""
+        """Px of ``maps`` per unscaled px if nothing happened; the picture was reduced to them unless ``whole``."""
         short = min(maps.shape[-2:]) / CANONICAL
         return (short,) if short >= 1 and whole else (short, 1.0)
 
@@ -180,4 +180,3 @@ class LatticeScheme(Scheme):
         better = (joint_score(local.score, parts) > 1.1 * found.score[unsure])[:, None]
         others[unsure, 0] = torch.where(better, logits[unsure], soft)
         logits[unsure] = torch.where(better, soft, logits[unsure])
-
