@@ -42,9 +42,9 @@ def keyed_poses(poses: Poses, key: Key, purpose: str, images: Tensor, message: T
     matrices, shifts = [], []
     for picture, bits in zip(small.cpu().numpy(), message.cpu().numpy(), strict=True):
         digest = hashlib.sha256(picture.tobytes() + bits.tobytes()).hexdigest()
-        turn, pose, shift = (int(word) for word in keyed_words(key, f"{purpose} pose {digest}", 3))
-        pose %= len(poses.scales)
-        matrices.append(turns[turn % len(turns)] / (poses.scales[pose] * scale))
-        shifts.append(torch.from_numpy(poses.shifts[pose, shift % poses.shifts.shape[1]]))
-    matrix, shift = torch.stack(matrices).float(), torch.stack(shifts).float()
-    return Alignment(matrix.to(images.device), shift.to(images.device), torch.zeros(len(images), device=images.device))
+        turn, size, place = (int(word) for word in keyed_words(key, f"{purpose} pose {digest}", 3))
+        size %= len(poses.scales)
+        matrices.append(turns[turn % len(turns)] / (poses.scales[size] * scale))
+        shifts.append(torch.from_numpy(poses.shifts[size, place % poses.shifts.shape[1]]))
+    matrix, shift = (torch.stack(parts).float().to(images.device) for parts in (matrices, shifts))
+    return Alignment(matrix, shift, shift.new_zeros(len(images)))
