@@ -2,7 +2,7 @@
 
 ``from attacks import Screenshot; attacked = Screenshot(scale=0.67)(images)`` with ``images`` float ``(N, 3, H, W)``,
 RGB, ``[0, 1]``; or ``Screenshot(scale=0.67).picture(image)`` with a Pillow picture. What needs a model or a decoder
-lives in ``attacks.pretrained``, ``attacks.adversarial`` and ``attacks.forgery``.
+lives in ``attacks.pretrained``, ``attacks.adversarial``, ``attacks.residual`` and ``attacks.collusion``.
 """
 
 from attacks.base import Attack

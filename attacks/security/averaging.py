@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from attacks.base import Attack, Generators
-from attacks.forgery import residual
+from attacks.residual import residual
 from attacks.security.band import HIGH, in_band
 
 
@@ -14,7 +14,7 @@ def aligned_mean(residuals: Iterable[Tensor], period: int | None = None, high: f
     """The mean of guessed marks, each shifted to where it fits the mean of those before.
 
     Args:
-        residuals: ``(3, H, W)`` of one size, such as ``attacks.forgery.residual`` of marked pictures.
+        residuals: ``(3, H, W)`` of one size, such as ``attacks.residual.residual`` of marked pictures.
         period: px; each is folded into a square of this side first, which is how a mark that repeats is learned
             fastest. None: whole pictures are laid on each other, as they have to be where nothing repeats.
         high: cycles per px above which nothing is kept.

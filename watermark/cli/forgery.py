@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from watermark.data.images import ImageSet
-    from watermark.evaluation.forgery import Answer
+    from watermark.evaluation.forgery_tests import Answer
     from watermark.watermarker import Watermarker
 
     Markers = Iterator[tuple[str, Watermarker, Watermarker]]
@@ -99,7 +99,7 @@ def _ask(
     args: argparse.Namespace, markers: "Markers", images: "Tensor", targets: int, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """F1 to F6."""
-    from watermark.evaluation.forgery import ForgeryTests
+    from watermark.evaluation.forgery_tests import ForgeryTests
 
     answers = []
     for name, owner, rival in markers:

@@ -17,7 +17,7 @@ from torch import Tensor
 from attacks import DctShrinkage, DenoiseResample, GaussianBlur, GaussianNoise, Jpeg, Wiener
 from attacks.adversarial import ProjectedGradient
 from attacks.base import Attack
-from attacks.forgery import residual
+from attacks.residual import residual
 from attacks.security import (
     BandNoise,
     BandStop,

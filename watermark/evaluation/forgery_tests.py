@@ -1,7 +1,7 @@
 """The forgery tests F1 to F6: an attacker who wants a false positive, a lost owner, or somebody else's name.
 
 Every test asks one question whose answer is a count out of n, so that a report can put an interval on it. The attacks
-are those of ``attacks.forgery`` and ``attacks.adversarial``; the marks are our own.
+are those of ``attacks.residual``, ``attacks.collusion`` and ``attacks.adversarial``; the marks are our own.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from attacks.adversarial import ProjectedGradient
-from attacks.forgery import AddResidual, average_residual, collude, near_ids, overwrite, random_ids, transplant
+from attacks.collusion import collude, overwrite
+from attacks.residual import AddResidual, average_residual, transplant
 from attacks.surrogate import train_surrogate
 from watermark.codec import Payload
 from watermark.detection import Detection
@@ -174,7 +175,7 @@ class ForgeryTests:
     def collusion(self) -> Iterator[Answer]:
         """F5: k customers compare their copies of one picture."""
         for k in COLLUDERS:
-            payloads = [Payload(OWNER.provider_id, content) for content in random_ids(k, 40, self.generator)]
+            payloads = self._payloads(k)
             copies = torch.stack([self._mark(self.marker, self.targets, payload) for payload in payloads])
             traitors = {payload.content_id for payload in payloads}
             for how in ("mean", "mosaic"):
@@ -188,11 +189,18 @@ class ForgeryTests:
     def identities(self) -> Iterator[Answer]:
         """F6: look a marked picture up among IDs that differ in one bit, and an unmarked one among random IDs."""
         marked = self._mark(self.marker, self.targets, OWNER)
-        near = [Payload(OWNER.provider_id, content) for content in near_ids(OWNER.content_id, 40)]
-        words = "registry of the 40 IDs one bit away, without the right one"
+        bits = self.marker.codec.layout.content_bits
+        near = [Payload(OWNER.provider_id, OWNER.content_id ^ 1 << bit) for bit in range(bits)]
+        words = f"registry of the {bits} IDs one bit away, without the right one"
         yield self._count("F6", words, "a near ID named", marked, None, _is_named, near)
-        drawn = [Payload(OWNER.provider_id, content) for content in random_ids(1000, 40, self.generator)]
+        drawn = self._payloads(1000)
         yield self._count("F6", "unmarked, 1000 random IDs", "an ID named", self.targets, None, _is_named, drawn)
+
+    def _payloads(self, count: int) -> list[Payload]:
+        """The owner's, each with a random content ID."""
+        bits = min(62, self.marker.codec.layout.content_bits)  # what an int64 can draw
+        drawn = torch.randint(2**bits, (count,), generator=self.generator).tolist()
+        return [Payload(OWNER.provider_id, content) for content in drawn]
 
     def _mark(self, marker: Watermarker, images: Tensor, payload: Payload) -> Tensor:
         parts = [to_8bit(marker.embed(part, payload.provider_id, payload.content_id)) for part in images.split(BATCH)]

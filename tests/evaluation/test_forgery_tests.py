@@ -7,7 +7,7 @@ from PIL import Image
 from skimage import data
 
 from watermark.cli import main
-from watermark.evaluation.forgery import AVERAGED, COLLUDERS, ForgeryTests
+from watermark.evaluation.forgery_tests import AVERAGED, COLLUDERS, ForgeryTests
 from watermark.pixels import to_tensor
 from watermark.watermarker import Watermarker
 

@@ -7,18 +7,10 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from attacks.adversarial import EmbeddingAttack, ProjectedGradient
-from attacks.forgery import (
-    AddResidual,
-    average_residual,
-    collude,
-    near_ids,
-    overwrite,
-    random_ids,
-    residual,
-    transplant,
-)
+from attacks.collusion import collude, overwrite
 from attacks.functional.codec import to_pillow
 from attacks.regeneration import own_coder
+from attacks.residual import AddResidual, average_residual, residual, transplant
 from attacks.surrogate import load_surrogate, train_surrogate
 from attacks.training.surrogate import main as train_from_folders
 
@@ -157,13 +149,3 @@ def test_collusion_of_copies():
     assert len(used) >= 3
     with pytest.raises(ValueError, match="how"):
         collude(copies, "vote")
-
-
-def test_ids_to_look_up():
-    near = near_ids(0b1010, 4)
-    assert sorted(near) == [0b0010, 0b1000, 0b1011, 0b1110]
-    ids = random_ids(50, 40, torch.Generator().manual_seed(1))
-    assert len(set(ids)) == 50
-    assert max(ids) < 2**40
-    with pytest.raises(ValueError, match="bits"):
-        near_ids(16, 4)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from PIL import ImageOps
 
-from attacks.forgery import average_residual, residual
+from attacks.residual import average_residual, residual
 from watermark.codec import Payload
 from watermark.config import build_named
 from watermark.identity import State
@@ -51,7 +51,7 @@ def main() -> None:
         for row in rows
     ]
     settings = {"scheme": args.scheme, "target_psnr": args.target_psnr, "rows": rows}
-    write(args.output, "forgery", settings, ["attack", "layout", "factor", *states], table)
+    write(args.output, "copies", settings, ["attack", "layout", "factor", *states], table)
 
 
 def _attacks(desk: Desk, images: Path, count: int, layout: str) -> list[dict[str, Any]]:
