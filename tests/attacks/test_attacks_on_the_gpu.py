@@ -9,7 +9,7 @@ import torch
 from conftest import attack_config, build_attack, every_rung
 
 from attacks.adversarial import EmbeddingAttack
-from attacks.benchmark import run
+from attacks.bench import run
 from attacks.regeneration import own_coder
 
 NAMES = sorted({name for name, _, _ in every_rung() if not name.startswith("embedding_attack")})

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from watermark.cli import main
 from watermark.codec import Layout, Payload
 from watermark.config import CONFIG_DIR
-from watermark.evaluation.benchmark import measure, pictures
+from watermark.evaluation.bench import measure, pictures
 from watermark.evaluation.job import Job
 from watermark.evaluation.lookups import neighbours
 from watermark.evaluation.run import run

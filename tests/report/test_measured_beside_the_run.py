@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from watermark.cli import main
-from watermark.metrics.scaling import power_law
+from watermark.metrics.power_law import power_law
 from watermark.report import build_report, schema
 from watermark.report.data import report_data
 from watermark.report.rows import load_run

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attacks.benchmark import add_options, bench
+from attacks.bench import add_options, bench
 from watermark.errors import UserError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from watermark.cli.verify import OWN_CONFIG
 from watermark.errors import UserError
 
 if TYPE_CHECKING:
-    from watermark.evaluation.benchmark import Case, Size
+    from watermark.evaluation.bench import Case, Size
 
 SIZES, BATCHES = ("256", "512", "768x512", "1024", "2048", "4096"), (1, 8)
 
@@ -38,7 +38,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Print every case as it is measured; write them where ``--output`` and ``--run`` say."""
-    from watermark.evaluation.benchmark import measure
+    from watermark.evaluation.bench import measure
     from watermark.evaluation.provenance import device_name
     from watermark.watermarker import pick_device
 
@@ -92,7 +92,7 @@ def _facts(args: argparse.Namespace, device: Any) -> dict[str, Any]:
 def _write(folder: Path, content: dict[str, Any]) -> None:
     """Numbers, table and plot."""
     from watermark.evaluation.parts import write_text
-    from watermark.report.scaling import figure, markdown
+    from watermark.report.bench_figures import figure, markdown
     from watermark.report.sections.bench import read
 
     folder.mkdir(parents=True, exist_ok=True)

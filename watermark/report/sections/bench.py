@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from watermark.evaluation.parts import own_file
-from watermark.metrics.scaling import power_law
+from watermark.metrics.power_law import power_law
 from watermark.report.describe import Count, Json, Size, limits
 from watermark.report.rows import Run
 

@@ -1,6 +1,6 @@
 """How fast: every attack batched on the device against the per-image loop that others write.
 
-``watermark attacks bench --size 512 --batch 1 8`` (or ``python -m attacks.benchmark``) times both sides in one run and
+``watermark attacks bench --size 512 --batch 1 8`` (or ``python -m attacks.bench``) times both sides in one run and
 prints milliseconds per image and their ratio. Both sides get and return float tensors, as decoders want them: the loop
 turns one image after the other into bytes, through Pillow, OpenCV, SciPy or scikit-image, and back; where several
 would do, the fastest counts. The sides take turns, so that a busy moment of the machine meets both; the median of the
@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from attacks.base import Attack
-from attacks.benchmark_loops import Loop, one_by_one, pairs
+from attacks.bench_loops import Loop, one_by_one, pairs
 from attacks.functional import warp
 
 Clock = Callable[[], float]
@@ -125,7 +125,7 @@ def table_row(row: Timing) -> str:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `watermark attacks bench` and of ``python -m attacks.benchmark``."""
+    """The options of `watermark attacks bench` and of ``python -m attacks.bench``."""
     parser.add_argument("--size", type=int, default=512, help="side of the pictures in pixels")
     parser.add_argument(
         "--batches", type=int, nargs="+", default=[8], help="pictures per batch; several are run in turn"
@@ -156,7 +156,7 @@ def bench(options: argparse.Namespace) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the module."""
-    parser = argparse.ArgumentParser(prog="python -m attacks.benchmark", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m attacks.bench", description=__doc__)
     add_options(parser)
     bench(parser.parse_args(arguments))
 

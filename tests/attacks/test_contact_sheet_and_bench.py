@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import attacks
-from attacks.benchmark import main
+from attacks.bench import main
 from attacks.contact_sheet import LABEL, Cell, contact_sheet, psnr
 from watermark.cli import main as verb
 
