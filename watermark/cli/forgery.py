@@ -114,11 +114,13 @@ def _measure_costs(
     args: argparse.Namespace, markers: "Markers", images: "Tensor", targets: int, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """The price of every attack without the key."""
-    from watermark.evaluation.costs import CostTests
+    from watermark.evaluation.attack_costs import AttackCostTests
 
     costs = []
     for name, owner, rival in markers:
-        tests = CostTests(name, owner, rival, images[:-targets], images[-targets:], args.queries, args.surrogate_steps)
+        tests = AttackCostTests(
+            name, owner, rival, images[:-targets], images[-targets:], args.queries, args.surrogate_steps
+        )
         for cost in tests.run():
             costs.append(asdict(cost) | {"half": None if cost.half is None else asdict(cost.half)})
             say(f"{cost.scheme}  {cost.attack} ({cost.knows}): {_price(costs[-1])}")

@@ -60,7 +60,7 @@ class Rung:
 
 
 @dataclass(frozen=True)
-class Cost:
+class AttackCost:
     """What one attack costs on one scheme.
 
     Attributes:
@@ -85,7 +85,7 @@ class Cost:
         return max((rung for rung in self.rungs if 2 * rung.wins >= rung.n), key=lambda r: r.psnr, default=None)
 
 
-class CostTests:
+class AttackCostTests:
     """All attacks without the key on one scheme.
 
     Args:
@@ -116,7 +116,7 @@ class CostTests:
         self.pool, self.clean = pool, targets
         self.marked_pool, self.marked = self._mark(pool, 10_000), self._mark(targets, 0)
 
-    def run(self) -> Iterator[Cost]:
+    def run(self) -> Iterator[AttackCost]:
         """Every cost, as it is found: the yardsticks first."""
         yield from self.yardsticks()
         yield from self.one_picture()
@@ -126,7 +126,7 @@ class CostTests:
             yield from self.black_box()
 
     @torch.no_grad()
-    def yardsticks(self) -> Iterator[Cost]:
+    def yardsticks(self) -> Iterator[AttackCost]:
         """What anybody does to a picture, and plain noise where the mark is."""
         yield self._cost("JPEG", PLAIN, Jpeg, (70, 50, 30, 20, 10, 5))
         yield self._cost("Gaussian blur", PLAIN, GaussianBlur, (0.7, 1, 1.5, 2, 3, 4))
@@ -135,7 +135,7 @@ class CostTests:
         yield self._cost("the mark's band shrunk", PLAIN, BandStop, DEPTHS)
 
     @torch.no_grad()
-    def one_picture(self) -> Iterator[Cost]:
+    def one_picture(self) -> Iterator[AttackCost]:
         """Combs and denoisers: who has the marked picture and nothing else."""
         for words, settings in (
             ("comb 1/128, .06 to .2", {}),
@@ -150,7 +150,7 @@ class CostTests:
         yield self._cost("denoise and resample", ONE, DenoiseResample, (0.8, 0.6, 0.45, 0.3))
 
     @torch.no_grad()
-    def many_pictures(self) -> Iterator[Cost]:
+    def many_pictures(self) -> Iterator[AttackCost]:
         """Notches of a mean spectrum, aligned means, a surrogate detector: who has many pictures of the key."""
         count = len(self.marked_pool)
         excess = mean_excess(self.marked_pool)
@@ -173,7 +173,7 @@ class CostTests:
         yield self._gradient(said, MANY, learned, raises=False)
         yield self._gradient(said, MANY, learned, raises=True)
 
-    def white_box(self) -> Iterator[Cost]:
+    def white_box(self) -> Iterator[AttackCost]:
         """Gradients of the reader itself, under a key that the attacker drew: do they carry over to the owner's?"""
         scheme, codec = self.attacker.scheme, self.attacker.codec
         signs = torch.as_tensor(codec.encode([Payload(PROVIDER, 0)])).to(self.clean.device).float() * 2 - 1
@@ -190,7 +190,7 @@ class CostTests:
             return
 
     @torch.no_grad()
-    def black_box(self) -> Iterator[Cost]:
+    def black_box(self) -> Iterator[AttackCost]:
         """Hill climbing with the evidence as a guide, and along the boundary with yes and no."""
         evidence = lambda picture: -self._detect(picture)[0].log10_p  # noqa: E731
         least = -math.log10(self.marker.detector.false_positive_rate)
@@ -200,23 +200,29 @@ class CostTests:
                 climb = partial(spsa, evidence=evidence, goal=least, queries=self.queries, raises=raises)
                 found = [climb(one[None], decibels=decibels, generator=self.generator).picture for one in pictures]
                 rungs.append(self._rung(decibels, torch.cat(found), pictures, raises))
-            yield Cost(self.name, f"SPSA, {self.queries} queries of log10 p", ASKS, wants, "dB allowed", tuple(rungs))
+            yield AttackCost(
+                self.name, f"SPSA, {self.queries} queries of log10 p", ASKS, wants, "dB allowed", tuple(rungs)
+            )
         marked = lambda picture: self._detect(picture)[0].is_marked  # noqa: E731
         found = [boundary(one[None], marked, self.queries, self.generator).picture for one in self.marked]
         rung = self._rung(float(self.queries), torch.cat(found), self.marked, forges=False)
-        yield Cost(self.name, f"boundary walk, {self.queries} queries of yes or no", ASKS, LOST, "queries", (rung,))
+        yield AttackCost(
+            self.name, f"boundary walk, {self.queries} queries of yes or no", ASKS, LOST, "queries", (rung,)
+        )
 
-    def _gradient(self, said: str, knows: str, score: Callable[[Tensor], Tensor], raises: bool) -> Cost:
+    def _gradient(self, said: str, knows: str, score: Callable[[Tensor], Tensor], raises: bool) -> AttackCost:
         build = lambda epsilon: ProjectedGradient(epsilon, score, steps=STEPS, raises=raises)  # noqa: E731
         return self._cost(f"{said}, {'raised' if raises else 'lowered'}", knows, build, EPSILONS, forges=raises)
 
-    def _cost(self, said: str, knows: str, build: Build, strengths: Sequence[float], forges: bool = False) -> Cost:
+    def _cost(
+        self, said: str, knows: str, build: Build, strengths: Sequence[float], forges: bool = False
+    ) -> AttackCost:
         start, rungs = (self.clean if forges else self.marked), []
         for strength in strengths:
             attack = build(strength)
             attacked = torch.cat([attack(one[None], self.generator) for one in start])
             rungs.append(self._rung(strength, attacked, start, forges))
-        return Cost(self.name, said, knows, FORGED if forges else LOST, attack.unit, tuple(rungs))
+        return AttackCost(self.name, said, knows, FORGED if forges else LOST, attack.unit, tuple(rungs))
 
     def _rung(self, strength: float, attacked: Tensor, start: Tensor, forges: bool) -> Rung:
         attacked = to_8bit(attacked)

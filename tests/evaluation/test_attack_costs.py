@@ -9,7 +9,7 @@ from skimage import data
 
 from watermark.cli import main
 from watermark.evaluation import costs
-from watermark.evaluation.costs import Cost, CostTests, Rung
+from watermark.evaluation.attack_costs import AttackCostTests, Cost, Rung
 from watermark.pixels import to_tensor
 from watermark.report import schema
 from watermark.report.describe import to_json
@@ -25,12 +25,12 @@ def measured():
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"STEPS": 2, "EPSILONS": (2.0,), "QUERY_DAMAGE": (35.0,), "FACTORS": (2.0,)}.items():
             patch.setattr(costs, name, value)
-        whole = CostTests._cost
+        whole = AttackCostTests._cost
         ends = lambda self, said, knows, build, strengths, forges=False: whole(  # noqa: E731
             self, said, knows, build, strengths[:: max(1, len(strengths) - 1)], forges
         )
-        patch.setattr(CostTests, "_cost", ends)  # mildest and most severe
-        tests = CostTests("dwt_dct", owner, attacker, squares[:3], squares[3:4], queries=12, surrogate_steps=1)
+        patch.setattr(AttackCostTests, "_cost", ends)  # mildest and most severe
+        tests = AttackCostTests("dwt_dct", owner, attacker, squares[:3], squares[3:4], queries=12, surrogate_steps=1)
         return {(cost.attack, cost.wants): cost for cost in tests.run()}
 
 
@@ -64,7 +64,7 @@ def test_the_command_puts_costs_beside_the_answers(tmp_path, capsys, monkeypatch
     for i in range(3):
         Image.fromarray(data.coffee()[i * 60 : i * 60 + 130, :130].copy()).save(folder / f"{i}.png")
     some = lambda self: iter([self._cost("JPEG", costs.PLAIN, costs.Jpeg, (90, 5))])  # noqa: E731
-    monkeypatch.setattr(CostTests, "run", some)
+    monkeypatch.setattr(AttackCostTests, "run", some)
     words = ["forgery", str(folder), "--schemes", "dwt_dct", "--side", "128", "--targets", "1", "--output", str(out)]
     assert main([*words, "--surrogate-steps", "0"]) == 0
     answers = json.loads((out / "forgery.json").read_text())["answers"]
