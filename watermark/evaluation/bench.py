@@ -1,6 +1,7 @@
 """What marking and reading cost against the size of the picture and of the batch: seconds and memory, one device.
 
-``watermark bench``: the one way in which this toolkit times schemes. Attacks against other libraries' code: ``watermark attacks bench``.
+``watermark bench``: the one way in which this toolkit times schemes. Attacks against other libraries' code:
+``watermark attacks bench``.
 """
 
 import statistics
