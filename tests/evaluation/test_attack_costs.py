@@ -9,7 +9,7 @@ from skimage import data
 
 from watermark.cli import main
 from watermark.evaluation import costs
-from watermark.evaluation.attack_costs import AttackCostTests, Cost, Rung
+from watermark.evaluation.attack_costs import AttackCost, AttackCostTests, Rung
 from watermark.pixels import to_tensor
 from watermark.report import schema
 from watermark.report.describe import to_json
@@ -54,8 +54,8 @@ def test_nobody_forges_without_the_key(measured):
 
 def test_the_price_is_the_least_damage_at_which_half_go():
     rungs = (Rung(1, 0, 8, 45.0), Rung(2, 4, 8, 40.0), Rung(3, 3, 8, 38.0), Rung(4, 8, 8, 30.0))
-    assert Cost("s", "a", costs.ONE, costs.LOST, "u", rungs).half == rungs[1]
-    assert Cost("s", "a", costs.ONE, costs.LOST, "u", rungs[:1]).half is None
+    assert AttackCost("s", "a", costs.ONE, costs.LOST, "u", rungs).half == rungs[1]
+    assert AttackCost("s", "a", costs.ONE, costs.LOST, "u", rungs[:1]).half is None
 
 
 def test_the_command_puts_costs_beside_the_answers(tmp_path, capsys, monkeypatch):

@@ -11,7 +11,7 @@ KEY_ID = "key-1"
 
 
 @dataclass
-class FakeFound:
+class FakeAnswer:
     is_marked: bool
     log10_p: float
     provider_id: int | None = None
@@ -34,8 +34,8 @@ class FakeMarker:
     def detect(self, image):
         bits = "".join(str(b & 1) for b in np.asarray(image.convert("RGB"))[0, :68, 0])
         if int(bits[:16], 2) != 0xABCD:
-            return FakeFound(False, 0.0)
-        return FakeFound(True, -9.0, int(bits[16:28], 2), int(bits[28:], 2), 1)
+            return FakeAnswer(False, 0.0)
+        return FakeAnswer(True, -9.0, int(bits[16:28], 2), int(bits[28:], 2), 1)
 
 
 def draw(seed):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from identity_fakes import FAKE_CODE, KEY_ID, FakeFound, draw, issue_for_ever
+from identity_fakes import FAKE_CODE, KEY_ID, FakeAnswer, draw, issue_for_ever
 from PIL import Image
 
 from watermark import files
@@ -46,7 +46,7 @@ class BrokenMarker:
 
 class BlindMarker(BrokenMarker):
     def detect(self, image):
-        return FakeFound(False, -1.0)
+        return FakeAnswer(False, -1.0)
 
 
 @pytest.mark.parametrize("broken", [BrokenMarker, BlindMarker])

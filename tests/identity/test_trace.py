@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from identity_fakes import FAKE_CODE, KEY_ID, FakeFound, FakeMarker, draw
+from identity_fakes import FAKE_CODE, KEY_ID, FakeAnswer, FakeMarker, draw
 from PIL import Image
 
 from watermark import files
@@ -64,7 +64,7 @@ def test_ids_and_slots_that_are_not_on_record_are_told_apart(registry, candidate
 
 
 def test_a_mark_too_faint_to_name_anybody_names_nobody(released, registry, candidates, monkeypatch):
-    faint = FakeFound(True, -6.4, name_uncertain="too faint to say whose ID")
+    faint = FakeAnswer(True, -6.4, name_uncertain="too faint to say whose ID")
     monkeypatch.setattr(FakeMarker, "detect", lambda self, image: faint)
     evidence = ask(released[0], registry, candidates)
     assert evidence.watermark.state is State.NAME_UNCERTAIN

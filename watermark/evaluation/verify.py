@@ -23,7 +23,7 @@ from watermark.evaluation.records import arrow_schema
 
 
 @dataclass
-class Verification:
+class Remeasured:
     """What came of it.
 
     Attributes:
@@ -50,7 +50,7 @@ def verify(
     *,
     pictures: Path | None = None,
     own: Sequence[Path] = (),
-) -> Verification:
+) -> Remeasured:
     """Measure ``cells`` random cells of the run again.
 
     Args:
@@ -76,7 +76,7 @@ def verify(
         raise UserError(f"{run_dir}: {str(error).splitlines()[0]}") from None
     if job.images.manifest_hash() != manifest["data"].get("manifest_hash"):
         raise UserError(f"{run_dir}: the pictures are not those of the run any more")
-    result = Verification(exact=_same_machine(manifest, job), notes=_changes(manifest, job))
+    result = Remeasured(exact=_same_machine(manifest, job), notes=_changes(manifest, job))
     rng = np.random.default_rng(secrets.randbits(64) if seed is None else seed)
     for _ in range(cells):
         unit, cell = done[rng.integers(len(done))], job.cells[rng.integers(len(job.cells))]
@@ -100,7 +100,7 @@ def _changes(manifest: dict[str, Any], job: Job) -> list[str]:
     return changed
 
 
-def _compare(run_dir: Path, job: Job, unit: Unit, cell: Cell, result: Verification) -> None:
+def _compare(run_dir: Path, job: Job, unit: Unit, cell: Cell, result: Remeasured) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1 if job.device.type == "cpu" else threads)  # as the run's workers do
     again = UnitRun(job, unit, job.marker(unit.scheme, unit.key)).measure(lambda: None, [cell]).rows

@@ -2,14 +2,14 @@
 
 from watermark.identity.evidence import Evidence, State, Verdict, WatermarkEvidence, public, to_json
 from watermark.identity.issuing import Request, issue
-from watermark.identity.looks import Comparison, compare, hash_distance, perceptual_hash, thumbnail
+from watermark.identity.looks import Likeness, compare, hash_distance, perceptual_hash, thumbnail
 from watermark.identity.policy import Policy, measures_article_6
 from watermark.identity.tracing import Candidate, Marker, look_up, trace
 
 __all__ = [
     "Candidate",
-    "Comparison",
     "Evidence",
+    "Likeness",
     "Marker",
     "Policy",
     "Request",

@@ -10,9 +10,9 @@ from importlib import metadata
 from typing import Any
 
 from watermark.errors import UserError
-from watermark.identity.looks import ALIGNED_THRESHOLD, THRESHOLD, Comparison
+from watermark.identity.looks import ALIGNED_THRESHOLD, THRESHOLD, Likeness
 from watermark.labels.carriers import FoundLabel
-from watermark.registry import Found
+from watermark.registry import History
 
 DISTRIBUTION = "robust-watermark"
 SCHEMA = f"{DISTRIBUTION} evidence 1"
@@ -67,8 +67,8 @@ class WatermarkEvidence:
     content_id: int | None = None
     version: int | None = None
     name_uncertain: str | None = None
-    found: Found | None = None
-    comparison: Comparison | None = None
+    found: History | None = None
+    comparison: Likeness | None = None
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def to_json(evidence: Evidence, verdict: Verdict) -> str:
     return json.dumps(content, indent=2)  # ASCII: nothing in it can drive a terminal, no surrogate stands alone
 
 
-def _looks(comparison: Comparison) -> dict[str, Any]:
+def _looks(comparison: Likeness) -> dict[str, Any]:
     thresholds = {"whole_threshold": THRESHOLD, "aligned_threshold": ALIGNED_THRESHOLD}
     return asdict(comparison) | thresholds | {"is_same": comparison.is_same}
 

@@ -16,7 +16,7 @@ from watermark import files
 from watermark.errors import UserError
 from watermark.files.whole import check_free
 from watermark.identity.looks import perceptual_hash, thumbnail
-from watermark.identity.tracing import Found, Marker
+from watermark.identity.tracing import Answer, Marker
 from watermark.labels import AigcLabel, add_visible_label
 from watermark.labels.carriers import SUFFIXES, encode_with_label
 from watermark.registry import IssueRecord, Registry, Slot
@@ -115,7 +115,7 @@ def _marked(
     )
 
 
-def _check_read_back(request: Request, read: Found, content_id: int) -> None:
+def _check_read_back(request: Request, read: Answer, content_id: int) -> None:
     if (read.is_marked, read.provider_id, read.content_id) != (True, request.slot, content_id):
         raise UserError(
             f"{request.target}: the mark cannot be read back from the file (log10 p {read.log10_p:.1f}); "

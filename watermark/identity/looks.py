@@ -33,7 +33,7 @@ Grey = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Likeness:
     """How far a picture is from the released one.
 
     Attributes:
@@ -84,7 +84,7 @@ def hash_distance(first: str, second: str) -> int:
         raise UserError(f"expected two hashes {_PREFIX}<16 digits>, got {first[:28]!r} and {second[:28]!r}") from None
 
 
-def compare(image: Image.Image, released_hash: str, released_thumbnail: str | None = None) -> Comparison:
+def compare(image: Image.Image, released_hash: str, released_thumbnail: str | None = None) -> Likeness:
     """Compare a picture with what the registry keeps of the released one.
 
     Args:
@@ -97,7 +97,7 @@ def compare(image: Image.Image, released_hash: str, released_thumbnail: str | No
     """
     whole = hash_distance(perceptual_hash(image), released_hash)
     if whole <= THRESHOLD or not released_thumbnail:
-        return Comparison(whole)
+        return Likeness(whole)
     target, best, found_as = _thumbnail_array(released_thumbnail), 65, ""
     for name, part, whole_picture in _arrangements(_grey(image), target):
         distance, scale = _aligned_distance(part, whole_picture)
@@ -105,7 +105,7 @@ def compare(image: Image.Image, released_hash: str, released_thumbnail: str | No
             best, found_as = distance, f"{name}, covers {scale:.2f} of the side"
         if best <= ALIGNED_THRESHOLD:
             break
-    return Comparison(whole, best, found_as)
+    return Likeness(whole, best, found_as)
 
 
 def _arrangements(grey: Image.Image, released: Grey) -> Iterator[tuple[str, Image.Image, Grey]]:

@@ -18,7 +18,7 @@ from watermark.registry import Registry
 from watermark.registry.records import time_text, utc_now
 
 
-class Found(Protocol):
+class Answer(Protocol):
     """What a marker answers (``watermark.detection.Detection``)."""
 
     @property
@@ -42,7 +42,7 @@ class Marker(Protocol):
         """A marked copy."""
         ...
 
-    def detect(self, image: Image.Image) -> Found:
+    def detect(self, image: Image.Image) -> Answer:
         """What the pixels say."""
         ...
 

@@ -1,8 +1,8 @@
 """The registry of issued marks: which number belongs to which image, in records that cannot be changed unnoticed."""
 
 from watermark.registry.permutation import KeyedPermutation
-from watermark.registry.records import Found, IssueRecord, Slot
+from watermark.registry.records import History, IssueRecord, Slot
 from watermark.registry.registry import Allocator, Block, Registry
 from watermark.registry.verification import Verification
 
-__all__ = ["Allocator", "Block", "Found", "IssueRecord", "KeyedPermutation", "Registry", "Slot", "Verification"]
+__all__ = ["Allocator", "Block", "History", "IssueRecord", "KeyedPermutation", "Registry", "Slot", "Verification"]

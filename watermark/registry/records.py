@@ -94,7 +94,7 @@ class IssueRecord:
 
 
 @dataclass(frozen=True)
-class Found:
+class History:
     """What the registry knows about one content ID.
 
     Attributes:

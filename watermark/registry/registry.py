@@ -19,9 +19,9 @@ from watermark.labels.provider_code import ProviderCode
 from watermark.registry import checkpoint, ledger, retention, schema
 from watermark.registry.database import no_registry, open_engine, shown, transaction
 from watermark.registry.ledger import Entry
-from watermark.registry.lookup import found_in, slot_of
 from watermark.registry.permutation import KeyedPermutation
-from watermark.registry.records import RETENTION, Found, IssueRecord, Slot, time_text, utc_now
+from watermark.registry.records import RETENTION, History, IssueRecord, Slot, time_text, utc_now
+from watermark.registry.rows import found_in, slot_of
 from watermark.registry.tables import IS_SLOT, counters, head, records
 from watermark.registry.verification import CounterOf, Verification, verify
 
@@ -180,7 +180,7 @@ class Registry:
         """Append that a recorded image was not released after all."""
         self._append_about(slot, content_id, "withdrawal", {"reason": reason})
 
-    def find(self, slot: int, content_id: int) -> Found | None:
+    def find(self, slot: int, content_id: int) -> History | None:
         """Everything recorded about one content ID, or None.
 
         Raises:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from watermark import files
-from watermark.identity import Comparison, compare, hash_distance, perceptual_hash, thumbnail
+from watermark.identity import Likeness, compare, hash_distance, perceptual_hash, thumbnail
 from watermark.identity.looks import ALIGNED_THRESHOLD, THRESHOLD
 from watermark.identity.studies.common import cell, parse, pictures, rate, write
 
@@ -57,7 +57,7 @@ def main() -> None:
     write(args.output, "looks", {**thresholds, "cells": cells}, header, rows)
 
 
-def _same(found: list[Comparison]) -> dict[str, Any]:
+def _same(found: list[Likeness]) -> dict[str, Any]:
     n = len(found)
     whole = sum(one.whole <= THRESHOLD for one in found)
     return {"hash_only": rate(whole, n), "with_thumbnail": rate(sum(one.is_same for one in found), n)}

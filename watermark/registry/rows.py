@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from watermark.registry.records import Found, IssueRecord, Slot
+from watermark.registry.records import History, IssueRecord, Slot
 
 
 def slot_of(body: str) -> Slot:
@@ -15,13 +15,13 @@ def slot_of(body: str) -> Slot:
     return Slot(**_unsalted(body))
 
 
-def found_in(rows: Sequence[Row[Any]]) -> Found | None:
+def found_in(rows: Sequence[Row[Any]]) -> History | None:
     """What the rows about one content ID, oldest first, say together; None without an issue record."""
     result, propagators = None, []
     for row in rows:
         body = {} if row.body is None else _unsalted(row.body)
         if row.kind == "issue":
-            result = Found(row.sequence, IssueRecord(**body) if body else None, row.retain_until)
+            result = History(row.sequence, IssueRecord(**body) if body else None, row.retain_until)
         elif row.kind == "propagation" and body:
             propagators.append(body)
         elif row.kind == "withdrawal" and result is not None:
