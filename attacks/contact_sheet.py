@@ -15,7 +15,7 @@ LABEL = 30
 
 
 @dataclass(frozen=True)
-class Cell:
+class Tile:
     """One attack at one rung of its ladder."""
 
     name: str
@@ -25,7 +25,7 @@ class Cell:
 
 
 def contact_sheet(
-    image: Tensor, cells: Iterable[Cell], columns: int = 6, tile: int = 220, seed: int = 0
+    image: Tensor, cells: Iterable[Tile], columns: int = 6, tile: int = 220, seed: int = 0
 ) -> Image.Image:
     """Draw every attack on one picture, with its name, rung and cost in PSNR (dB; "moves pixels" where undefined).
 
@@ -55,7 +55,7 @@ def psnr(first: Tensor, second: Tensor) -> float:
     return float(10 * torch.log10(255**2 / error))
 
 
-def _tile(image: Tensor, cell: Cell, side: int, seed: int) -> Image.Image:
+def _tile(image: Tensor, cell: Tile, side: int, seed: int) -> Image.Image:
     with torch.no_grad():
         attacked = cell.attack(image[None], torch.Generator().manual_seed(seed))[0]
     moves = cell.attack.moves(image.shape[-2], image.shape[-1])

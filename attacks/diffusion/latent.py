@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from attacks.base import Attack, Generators
 from attacks.diffusion import sampler
 from attacks.diffusion.models import LatentModel, own_latent_model
-from attacks.diffusion.schedule import Chain, latent_chain
+from attacks.diffusion.schedule import NoiseChain, latent_chain
 from attacks.functional import draw, warp
 
 KINDS = ("mode", "sample")
@@ -82,7 +82,7 @@ class DiffusionRegeneration(Attack):
             return sampler.round_trip(self.model.denoise, latents, chain, generators)
         return sampler.regenerate(self.model.denoise, latents, chain, generators, self.ancestral)
 
-    def _chain(self) -> Chain:
+    def _chain(self) -> NoiseChain:
         """The model's own schedule where it has one."""
         own = getattr(self.model, "chain", None)
         return own(int(self.strength)) if own else latent_chain(int(self.strength))

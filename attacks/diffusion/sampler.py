@@ -6,14 +6,16 @@ from itertools import pairwise
 from torch import Tensor
 
 from attacks.base import Generators
-from attacks.diffusion.schedule import Chain
+from attacks.diffusion.schedule import NoiseChain
 from attacks.functional import draw
 
 Denoise = Callable[[Tensor, Tensor], Tensor]
 """``denoise(noisy (N, C, H, W), sigma (N,))`` estimates the data under noise of standard deviation ``sigma``."""
 
 
-def regenerate(denoise: Denoise, data: Tensor, chain: Chain, generators: Generators, ancestral: bool = False) -> Tensor:
+def regenerate(
+    denoise: Denoise, data: Tensor, chain: NoiseChain, generators: Generators, ancestral: bool = False
+) -> Tensor:
     """Noise the data and denoise them again.
 
     Args:
@@ -27,7 +29,7 @@ def regenerate(denoise: Denoise, data: Tensor, chain: Chain, generators: Generat
     return descend(denoise, noisy, chain, generators, ancestral)
 
 
-def descend(denoise: Denoise, noisy: Tensor, chain: Chain, generators: Generators, ancestral: bool) -> Tensor:
+def descend(denoise: Denoise, noisy: Tensor, chain: NoiseChain, generators: Generators, ancestral: bool) -> Tensor:
     """Take the noise off, level by level; the result is scaled as the schedule scales its last step."""
     for told, after in chain.steps():
         clean = denoise(noisy, noisy.new_full((len(noisy),), told))
@@ -38,7 +40,7 @@ def descend(denoise: Denoise, noisy: Tensor, chain: Chain, generators: Generator
     return noisy / (1 + chain.end**2) ** 0.5
 
 
-def invert(denoise: Denoise, data: Tensor, chain: Chain) -> Tensor:
+def invert(denoise: Denoise, data: Tensor, chain: NoiseChain) -> Tensor:
     """DDIM inversion: the noisy data that the deterministic way down leads back to (nearly) the data.
 
     Nothing random: a mark that the denoiser cannot explain stays in the noise, which is what W-Bench's row measures.
@@ -51,6 +53,6 @@ def invert(denoise: Denoise, data: Tensor, chain: Chain) -> Tensor:
     return noisy
 
 
-def round_trip(denoise: Denoise, data: Tensor, chain: Chain, generators: Generators) -> Tensor:
+def round_trip(denoise: Denoise, data: Tensor, chain: NoiseChain, generators: Generators) -> Tensor:
     """Inversion, and down again."""
     return descend(denoise, invert(denoise, data, chain), chain, generators, ancestral=False)

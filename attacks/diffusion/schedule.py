@@ -45,7 +45,7 @@ def last_steps(step: int, spacing: int = SPACING, offset: int = 1) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Chain:
+class NoiseChain:
     """A noising and the calls of a denoiser that undo it.
 
     Attributes:
@@ -66,7 +66,7 @@ class Chain:
         return list(pairwise((*self.told, self.end)))
 
 
-def latent_chain(step: int, abar: np.ndarray | None = None, offset: int = 1, end_at_one: bool = False) -> Chain:
+def latent_chain(step: int, abar: np.ndarray | None = None, offset: int = 1, end_at_one: bool = False) -> NoiseChain:
     """Noise to training step ``step``, then the last scheduler steps by DDIM, exactly as published.
 
     Args:
@@ -81,10 +81,10 @@ def latent_chain(step: int, abar: np.ndarray | None = None, offset: int = 1, end
     levels, told = noise_levels(abar), last_steps(step, offset=offset)
     first = float(np.sqrt(abar[told[0]]))
     noised = float(np.sqrt(abar[step]) / first), float(np.sqrt(1 - abar[step]) / first)
-    return Chain(*noised, tuple(float(levels[t]) for t in told), 0.0 if end_at_one else float(levels[0]))
+    return NoiseChain(*noised, tuple(float(levels[t]) for t in told), 0.0 if end_at_one else float(levels[0]))
 
 
-def pixel_chain(t: float, steps: int | None = None) -> Chain:
+def pixel_chain(t: float, steps: int | None = None) -> NoiseChain:
     """DiffPure and UnMarker: noise to training step ``1000 t`` of ADM's schedule, then down to the clean picture.
 
     Args:
@@ -97,4 +97,4 @@ def pixel_chain(t: float, steps: int | None = None) -> Chain:
     levels = noise_levels(guided_diffusion())
     count = top if steps is None else min(steps, top)
     at = [round(top * (i + 1) / count) - 1 for i in reversed(range(count))]
-    return Chain(1.0, float(levels[top - 1]), tuple(float(levels[i]) for i in at))
+    return NoiseChain(1.0, float(levels[top - 1]), tuple(float(levels[i]) for i in at))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from attacks.diffusion.schedule import Chain, latent_chain, noise_levels
+from attacks.diffusion.schedule import NoiseChain, latent_chain, noise_levels
 from attacks.pretrained import DiffusersVae, fetch, library
 
 
@@ -39,7 +39,7 @@ class LatentDiffusion(DiffusersVae):
         self.offset = int(getattr(facts, "steps_offset", 0))
         self.end_at_one = bool(getattr(facts, "set_alpha_to_one", False))
 
-    def chain(self, step: int) -> Chain:
+    def chain(self, step: int) -> NoiseChain:
         """Noise levels of the attack at a training step, on this model's own schedule."""
         return latent_chain(step, self.abar, self.offset, self.end_at_one)
 

@@ -8,13 +8,13 @@ import torch
 
 import attacks
 from attacks.bench import main
-from attacks.contact_sheet import LABEL, Cell, contact_sheet, psnr
+from attacks.contact_sheet import LABEL, Tile, contact_sheet, psnr
 from watermark.cli import main as verb
 
 
 def test_sheet_shows_every_cell_with_a_label(photo):
-    cells = [Cell("jpeg", "quality", q, attacks.Jpeg(q)) for q in (90, 50, 10)]
-    cells.append(Cell("crop", "area", 0.5, attacks.Crop(0.5)))
+    cells = [Tile("jpeg", "quality", q, attacks.Jpeg(q)) for q in (90, 50, 10)]
+    cells.append(Tile("crop", "area", 0.5, attacks.Crop(0.5)))
     sheet = np.asarray(contact_sheet(photo[0], cells, columns=3, tile=80))
     assert sheet.shape == (2 * (60 + LABEL + 8), 3 * 88, 3)
     assert (sheet[64 : 64 + LABEL, :88] < 128).any()  # letters under the first tile

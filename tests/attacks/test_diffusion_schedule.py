@@ -8,7 +8,7 @@ import torch
 
 from attacks.diffusion import sampler
 from attacks.diffusion.schedule import (
-    Chain,
+    NoiseChain,
     guided_diffusion,
     last_steps,
     latent_chain,
@@ -140,6 +140,6 @@ def test_a_chain_of_one_step_is_one_call_of_the_denoiser():
         calls.append(sigma.tolist())
         return noisy * 0
 
-    out = sampler.regenerate(denoise, torch.ones(2, 1, 4, 4), Chain(1.0, 0.5, (0.5,)), seeded(2))
+    out = sampler.regenerate(denoise, torch.ones(2, 1, 4, 4), NoiseChain(1.0, 0.5, (0.5,)), seeded(2))
     assert calls == [[0.5, 0.5]]
     assert not out.any()

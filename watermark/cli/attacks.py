@@ -8,7 +8,7 @@ from attacks.bench import add_options, bench
 from watermark.errors import UserError
 
 if TYPE_CHECKING:
-    from attacks.contact_sheet import Cell as Tile
+    from attacks.contact_sheet import Tile
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -47,7 +47,7 @@ def _bench(args: argparse.Namespace) -> int:
 
 def _cells(suite: str) -> "list[Tile]":
     """The cells of a suite as the evaluation would run them."""
-    from attacks.contact_sheet import Cell as Tile
+    from attacks.contact_sheet import Tile
     from watermark.config import compose
     from watermark.evaluation.job import suite_cells
 

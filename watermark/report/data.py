@@ -13,7 +13,7 @@ from watermark.report.sections.cost import Cost, cost
 from watermark.report.sections.coverage import Coverage, coverage
 from watermark.report.sections.false_positives import FalsePositives, false_positives
 from watermark.report.sections.identification import Identification, identification
-from watermark.report.sections.pairwise import Pair, pairs
+from watermark.report.sections.pairwise import SchemePair, pairs
 from watermark.report.sections.provenance import Failures, Provenance, failures, provenance
 from watermark.report.sections.quality import (
     AttackCost,
@@ -67,7 +67,7 @@ class Report:
     false_positives: list[FalsePositives]
     thresholds: list[Thresholds]
     identification: Identification
-    pairwise: list[Pair]
+    pairwise: list[SchemePair]
     embedding_quality: list[EmbeddingQuality]
     quality_plane: QualityPlane
     attack_costs: list[AttackCost]

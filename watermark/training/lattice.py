@@ -8,7 +8,7 @@ from torch import Tensor
 
 from watermark.schemes.lattice_mark import LatticeMark, Layout, corner_alignment
 from watermark.synchronization import Alignment, spectra
-from watermark.training.model import Marked, TrainableMark
+from watermark.training.model import MarkedBatch, TrainableMark
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,15 @@ class LatticeTraining(TrainableMark):
         self.rounds, self.window, self.jitter = rounds, window, jitter
         self.pilot_need, self.pilot_weight = pilot_need, pilot_weight
 
-    def mark(self, images: Tensor, message: Tensor, psnr: Tensor, generator: torch.Generator) -> Marked:
+    def mark(self, images: Tensor, message: Tensor, psnr: Tensor, generator: torch.Generator) -> MarkedBatch:
         """Mark at one picture pixel per lattice pixel."""
         key = int(torch.randint(2**62, (), generator=generator))
         layout = self.core.layout(key)
         shift = (torch.rand(len(images), 2, generator=generator) * self.core.tile).to(images.device)
         residual = self.core.residual(images, message, layout, 1.0, shift, psnr, self.rounds)
-        return Marked(images + residual, Placement(layout, shift))
+        return MarkedBatch(images + residual, Placement(layout, shift))
 
-    def read(self, images: Tensor, marked: Marked, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    def read(self, images: Tensor, marked: MarkedBatch, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """Soft bits, and what the pilot lacks for a blind search."""
         placement: Placement = marked.context
         shift = placement.shift

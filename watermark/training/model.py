@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 @dataclass
-class Marked:
+class MarkedBatch:
     """What ``TrainableMark.mark`` gives back.
 
     Attributes:
@@ -33,11 +33,11 @@ class TrainableMark(nn.Module, ABC):
     slow: tuple[str, ...] = ("",)
 
     @abstractmethod
-    def mark(self, images: Tensor, message: Tensor, psnr: Tensor, generator: torch.Generator) -> Marked:
+    def mark(self, images: Tensor, message: Tensor, psnr: Tensor, generator: torch.Generator) -> MarkedBatch:
         """Mark ``(N, 3, H, W)`` with ``(N, K)`` bool at ``(N,)`` dB; random keys and shifts come from ``generator``."""
 
     @abstractmethod
-    def read(self, images: Tensor, marked: Marked, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    def read(self, images: Tensor, marked: MarkedBatch, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """Read attacked pictures of the size they were marked at.
 
         Args:

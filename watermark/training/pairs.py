@@ -5,7 +5,7 @@ from torch import Tensor
 
 from watermark.schemes.encoder_decoder import Pair
 from watermark.schemes.lattice_mark import scaled
-from watermark.training.model import Marked, TrainableMark
+from watermark.training.model import MarkedBatch, TrainableMark
 
 
 class PairTraining(TrainableMark):
@@ -19,14 +19,14 @@ class PairTraining(TrainableMark):
         super().__init__()
         self.pair, self.message_bits = pair, pair.message_bits
 
-    def mark(self, images: Tensor, message: Tensor, psnr: Tensor, generator: torch.Generator) -> Marked:  # noqa: ARG002
+    def mark(self, images: Tensor, message: Tensor, psnr: Tensor, generator: torch.Generator) -> MarkedBatch:  # noqa: ARG002
         """Encode; nothing is random here."""
-        return Marked(images + scaled(self.pair.residual(images, message).float(), psnr))
+        return MarkedBatch(images + scaled(self.pair.residual(images, message).float(), psnr))
 
     def read(
         self,
         images: Tensor,
-        marked: Marked,  # noqa: ARG002 - a blind decoder
+        marked: MarkedBatch,  # noqa: ARG002 - a blind decoder
         generator: torch.Generator | None,  # noqa: ARG002
     ) -> tuple[Tensor, Tensor]:
         """Decode; no auxiliary loss."""

@@ -35,7 +35,7 @@ class AttackTest(PairTest):
 
 
 @dataclass(frozen=True)
-class Pair:
+class SchemePair:
     """Two schemes on the same pictures."""
 
     first: str
@@ -45,11 +45,11 @@ class Pair:
     attacks: list[AttackTest]
 
 
-def pairs(run: Run) -> list[Pair]:
+def pairs(run: Run) -> list[SchemePair]:
     """Every pair of schemes: overall, and per attack with Holm's correction over the attacks."""
     rows = run.marked(run.headline_group)
     per_image = rows.groupby(["attack", "image", "scheme"])["is_marked"].mean().unstack("scheme")
-    found: list[Pair] = []
+    found: list[SchemePair] = []
     for first, second in combinations(run.schemes, 2):
         if not {first, second} <= set(per_image.columns):
             continue
@@ -57,7 +57,7 @@ def pairs(run: Run) -> list[Pair]:
         if difference.empty:  # no picture that both were measured on
             continue
         overall, attacks = _test(difference.groupby("image").mean()), _per_attack(difference, run.attacks)
-        found.append(Pair(first, second, run.headline_group, overall, attacks))
+        found.append(SchemePair(first, second, run.headline_group, overall, attacks))
     tests = _decided([pair.overall for pair in found])
     return [replace(pair, overall=test) for pair, test in zip(found, tests, strict=True)]
 

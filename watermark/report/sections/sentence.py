@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from watermark.report.rows import Run
 from watermark.report.sections.coverage import Coverage
-from watermark.report.sections.pairwise import LEVEL, Pair
+from watermark.report.sections.pairwise import LEVEL, SchemePair
 from watermark.report.sections.verdict import Card
 from watermark.report.wording import count, n_of, percent, plural, power, share
 
@@ -24,7 +24,7 @@ class Verdict:
     small: str | None
 
 
-def sentence(run: Run, found: list[Card], pairs: list[Pair], covered: Coverage) -> Verdict:
+def sentence(run: Run, found: list[Card], pairs: list[SchemePair], covered: Coverage) -> Verdict:
     """A headline, what it rests on, what is promised, and warnings.
 
     Args:
@@ -48,7 +48,7 @@ def sentence(run: Run, found: list[Card], pairs: list[Pair], covered: Coverage) 
     )
 
 
-def _headline(found: list[Card], pairs: list[Pair], noun: str) -> str:
+def _headline(found: list[Card], pairs: list[SchemePair], noun: str) -> str:
     best = found[0]
     if not best.detection.n:
         return "Nothing to judge: no marked picture was read after an attack"

@@ -8,7 +8,7 @@ import pandas as pd
 from watermark.report.describe import Count, Group, Json, Share, Size, limits
 from watermark.report.rows import IDENTITY, Rate, Run, bit_accuracy, mean, misattributed, rate, unnamed
 from watermark.report.sections.cells import Ladder
-from watermark.report.sections.pairwise import Pair
+from watermark.report.sections.pairwise import SchemePair
 
 Rank = Literal["best", "not separable", "worse", "not tested"]
 
@@ -59,7 +59,7 @@ class Card:
     images_per_second: Annotated[PerStage, "over the run; since 1.2.0"]
 
 
-def cards(run: Run, ladder: list[Ladder], pairs: list[Pair]) -> list[Card]:
+def cards(run: Run, ladder: list[Ladder], pairs: list[SchemePair]) -> list[Card]:
     """One verdict per scheme, the best detection first.
 
     Args:
@@ -144,7 +144,7 @@ def _seconds(costs: pd.DataFrame, scheme: str) -> PerStage:
     return PerStage(**seconds)
 
 
-def _against(best: str, scheme: str, pairs: list[Pair]) -> Rank:
+def _against(best: str, scheme: str, pairs: list[SchemePair]) -> Rank:
     if scheme == best:
         return "best"
     for pair in pairs:
