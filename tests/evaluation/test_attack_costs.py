@@ -8,7 +8,7 @@ from PIL import Image
 from skimage import data
 
 from watermark.cli import main
-from watermark.evaluation import costs
+from watermark.evaluation import attack_costs as costs
 from watermark.evaluation.attack_costs import AttackCost, AttackCostTests, Rung
 from watermark.pixels import to_tensor
 from watermark.report import schema
