@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 import torch
-import torchvision.transforms.functional as vision
+import torch.nn.functional as F
 from PIL import ImageOps
 from torch import Tensor
 
@@ -36,22 +36,22 @@ class Brightness(_Slider):
 class Contrast(_Slider):
     """Move every value ``factor`` times as far from the picture's mean luma."""
 
-    reproduces = "WAVES and W-Bench contrast"
+    reproduces, version = "WAVES and W-Bench contrast", 2
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
         """Away from one grey."""
-        grey = vision.rgb_to_grayscale(images).mean((1, 2, 3), keepdim=True)
+        grey = color.luma(images).mean((1, 2, 3), keepdim=True)
         return self.strength * images + (1 - self.strength) * grey
 
 
 class Saturation(_Slider):
     """Move every pixel ``factor`` times as far from its own luma: 0 is grey, 2 is lurid."""
 
-    reproduces = "VideoSeal and OmniSealBench saturation"
+    reproduces, version = "VideoSeal and OmniSealBench saturation", 2
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
         """Away from the pixel's grey."""
-        return self.strength * images + (1 - self.strength) * vision.rgb_to_grayscale(images)
+        return self.strength * images + (1 - self.strength) * color.luma(images)
 
 
 class Sharpness(_Slider):
@@ -61,7 +61,13 @@ class Sharpness(_Slider):
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
         """The border stays as it is."""
-        return vision.adjust_sharpness(images, self.strength)
+        if min(images.shape[-2:]) < 3:
+            return images
+        smooth = images.new_full((3, 1, 3, 3), 1 / 13)
+        smooth[:, :, 1, 1] = 5 / 13
+        inside = images[..., 1:-1, 1:-1]
+        blurred = F.conv2d(images, smooth, groups=3)
+        return images + F.pad((1 - self.strength) * (blurred - inside), (1, 1, 1, 1))
 
 
 class Gamma(Attack):
@@ -113,7 +119,7 @@ class Grayscale(Attack):
     differentiable, geometric = True, False
     harder: ClassVar[Literal["higher", "lower", "away"]] = "higher"
     unit, identity = "share of grey", 0.0
-    reproduces = "VideoSeal greyscale"
+    reproduces, version = "VideoSeal greyscale", 2
 
     def __init__(self, amount: float = 1) -> None:
         if not 0 <= amount <= 1:
@@ -122,7 +128,7 @@ class Grayscale(Attack):
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
         """Blend with the luma."""
-        return torch.lerp(images, vision.rgb_to_grayscale(images, 3), self.strength)
+        return torch.lerp(images, color.luma(images).expand_as(images), self.strength)
 
 
 class Equalize(Attack):

@@ -72,7 +72,7 @@ def test_a_measure_without_its_network_is_refused_in_one_line_that_names_the_fil
     with pytest.raises(UserError, match="expected some of lpips, dists, got 'fid'"):
         backbone("fid")
     monkeypatch.setattr(module, "find_spec", lambda _name: None)
-    with pytest.raises(UserError, match="need torchmetrics"):
+    with pytest.raises(UserError, match="lpips needs torchmetrics"):
         backbone("lpips")
 
 

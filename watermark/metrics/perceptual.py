@@ -24,12 +24,13 @@ def backbone(name: str) -> Path:
     """The file with the weights of a measure's network.
 
     Raises:
-        UserError: for an unknown measure, without torchmetrics, or where the file is missing; the line names it.
+        UserError: for an unknown measure, without the extra ``perceptual``, or where the file is missing (named).
     """
     if name not in BACKBONES:
         raise UserError(f"perceptual: expected some of {', '.join(BACKBONES)}, got {name!r}")
-    if find_spec("torchmetrics") is None:
-        raise UserError("perceptual: LPIPS and DISTS need torchmetrics: pip install 'robust-watermark[perceptual]'")
+    for package in ("torchmetrics", "torchvision"):
+        if find_spec(package) is None:
+            raise UserError(f"perceptual: {name} needs {package}: pip install 'robust-watermark[perceptual]'")
     from torchvision import models
 
     url = getattr(models, BACKBONES[name]).DEFAULT.url
