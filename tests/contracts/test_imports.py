@@ -1,6 +1,9 @@
 """Who may import whom: the direction of dependencies, held by reading the source."""
 
 import ast
+import importlib
+import importlib.util
+import re
 import sys
 from pathlib import Path
 
@@ -58,6 +61,8 @@ def test_help_needs_no_torch():
     import subprocess
 
     code = """
+import importlib.util
+import re
 import sys
 from watermark.cli import main
 try:
@@ -69,7 +74,34 @@ except SystemExit:
     assert printed.splitlines()[-1] == "False"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "results").rglob("*.py")), ids=lambda path: path.name)
+SCRIPTS = pytest.mark.parametrize("path", sorted((ROOT / "results").rglob("*.py")), ids=lambda path: path.name)
+
+
+@SCRIPTS
+def test_what_a_published_script_imports_of_ours_is_there(path):
+    """They are run once a year: a name that moved would be found out then."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in {"watermark", "attacks"}:
+            home = importlib.import_module(str(node.module))
+            for name in node.names:
+                assert hasattr(home, name.name) or importlib.util.find_spec(f"{node.module}.{name.name}")
+
+
+def test_what_a_published_command_names_is_there():
+    """Scripts, modules and verbs in the READMEs beside the figures."""
+    from watermark.cli import HYDRA_VERBS, VERBS
+
+    for page in sorted((ROOT / "results").rglob("README.md")):
+        for block in page.read_text().split("```")[1::2]:
+            for script in re.findall(r"python (\S+\.py)", block):
+                assert (page.parent / script).is_file() or (ROOT / script).is_file(), f"{page}: {script}"
+            for module in re.findall(r"python -m ((?:watermark|attacks)\S*)", block):
+                assert importlib.util.find_spec(module), f"{page}: {module}"
+            for verb in re.findall(r"\bwatermark ([a-z]+)(?= )", block):
+                assert verb in {**VERBS, **HYDRA_VERBS}, f"{page}: watermark {verb}"
+
+
+@SCRIPTS
 def test_what_lies_beside_published_figures_uses_public_names_only(path):
     """Nor does it bend the import system: what it needs, an installed package has, or the folder beside it."""
     private = []

@@ -5,6 +5,7 @@ from PIL import Image
 
 from watermark.data.bundled import BundledImages
 from watermark.data.folder import FolderImages
+from watermark.data.graphics import FlatGraphics
 from watermark.data.synthetic import CLASSES, SyntheticImages
 from watermark.errors import UserError
 
@@ -34,6 +35,16 @@ def test_synthetic_pictures_cycle_through_the_classes_and_follow_the_seed():
     assert [info.image_class for info in images.infos] == [*CLASSES, *CLASSES]
     assert images.manifest_hash() == SyntheticImages(count=12).manifest_hash()
     assert images.manifest_hash() != SyntheticImages(count=12, seed=1).manifest_hash()
+
+
+def test_graphics_are_flat_nearly_everywhere_and_follow_the_seed():
+    images = FlatGraphics(count=4)
+    assert_sound(images)
+    assert {info.image_class for info in images.infos} == {"flat"}
+    for index in range(4):
+        picture = images.load(index)
+        assert (picture.diff(dim=-1) == 0).all(1).float().mean() > 0.9
+    assert images.manifest_hash() != FlatGraphics(count=4, seed=1).manifest_hash()
 
 
 @pytest.fixture
