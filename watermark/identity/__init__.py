@@ -4,7 +4,7 @@ from watermark.identity.evidence import Evidence, State, Verdict, WatermarkEvide
 from watermark.identity.issuing import Request, issue
 from watermark.identity.looks import Likeness, compare, hash_distance, perceptual_hash, thumbnail
 from watermark.identity.policy import Policy, measures_article_6
-from watermark.identity.tracing import Candidate, Marker, look_up, trace
+from watermark.identity.tracing import Candidate, Marker, look_up, trace, trace_content
 
 __all__ = [
     "Candidate",
@@ -26,4 +26,5 @@ __all__ = [
     "thumbnail",
     "to_json",
     "trace",
+    "trace_content",
 ]

@@ -88,10 +88,26 @@ def trace(
     Raises:
         UserError: the file cannot be read.
     """
-    content = files.read_bytes(path)
-    image = files.decode(content, path, strict=False)
+    rates = {"false_positive_rate": false_positive_rate, "misattribution_rate": misattribution_rate}
+    words: dict[str, Any] = {"declared": declared, "classifier": classifier}
+    return trace_content(files.read_bytes(path), path, registry, candidates, **rates, **words)
+
+
+def trace_content(
+    content: bytes,
+    name: str | Path,
+    registry: Registry,
+    candidates: Iterable[Candidate],
+    *,
+    false_positive_rate: float,
+    misattribution_rate: float = MISATTRIBUTION_RATE,
+    declared: bool | None = None,
+    classifier: dict[str, Any] | None = None,
+) -> Evidence:
+    """The same about a file that is not on a disk: its content, and what it is called. See ``trace``."""
+    image = files.decode(content, name, strict=False)
     facts = {
-        "name": path.name,
+        "name": Path(name).name,
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
         "width": image.width,
@@ -99,7 +115,7 @@ def trace(
     }
     return Evidence(
         file=facts,
-        metadata=tuple(labels_in(files.metadata_of(content, path))),
+        metadata=tuple(labels_in(files.metadata_of(content, name))),
         declared=declared,
         watermark=look_up(image, registry, list(candidates), false_positive_rate, misattribution_rate),
         classifier=classifier,
