@@ -21,6 +21,7 @@ VERBS = {
     "detect": "look for a mark in pictures or folders",
     "issue": "allocate an ID, mark, label and record a picture, all or nothing",
     "trace": "say whose picture this is, with evidence",
+    "serve": "answer over HTTP whose pictures these are: a page and an API",
     "registry": "keep and check the record of issued IDs",
     "key": "make and check key files",
     "report": "build the report of a run again from its rows",

@@ -6,7 +6,7 @@ The file carries the invisible mark, the AIGC metadata label and, unless you say
 import argparse
 from pathlib import Path
 
-from watermark.cli.identity_options import add_registry_option, load_keys, marker_for, open_registry
+from watermark.cli.identity_options import add_registry_option, load_keys, open_registry
 from watermark.cli.marking import add_file_options
 from watermark.errors import UserError
 
@@ -46,6 +46,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 if the picture was issued."""
     from watermark.identity import Request, issue
+    from watermark.identity.markers import marker_for
 
     if args.quality is not None and not 1 <= args.quality <= 100:
         raise UserError(f"--quality: expected 1 to 100, got {args.quality}")

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watermark.cli.identity_options import add_registry_option, candidates_for, load_keys, open_registry
+from watermark.cli.identity_options import add_registry_option, load_keys, open_registry
 from watermark.cli.marking import add_file_options, add_misattribution_option
 from watermark.errors import UserError
 from watermark.shown import shown
@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from watermark.files import write_whole
     from watermark.identity import State, public, to_json, trace
     from watermark.identity.evidence import classifier_from_json
+    from watermark.identity.markers import candidates_for
     from watermark.identity.policy import load_policy
 
     for option in ("false_positive_rate", "misattribution_rate"):

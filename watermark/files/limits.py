@@ -14,7 +14,7 @@ MAX_ASPECT = 200
 MAX_FILE_BYTES = 2**31
 
 
-class TooLarge(UserError):
+class TooLargeError(UserError):
     """The picture has more pixels than are allowed."""
 
 
@@ -45,13 +45,13 @@ def check_size(name: object, width: int, height: int) -> None:
     """Refuse a picture that is larger than allowed.
 
     Raises:
-        TooLarge: with its size, the limit and how to raise it.
+        TooLargeError: with its size, the limit and how to raise it.
         UserError: it has no pixels, or its sides are out of proportion.
     """
     if width < 1 or height < 1:
         raise UserError(f"{name}: expected a picture with pixels, got {width}x{height}")
     if width * height > max_pixels():
-        raise TooLarge(
+        raise TooLargeError(
             f"{name}: {width}x{height} is {width * height / 1e6:.1f} Mpx, the limit is {max_pixels() / 1e6:g} "
             f"(--max-pixels or {VARIABLE} raises it)"
         )

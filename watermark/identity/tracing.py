@@ -88,9 +88,16 @@ def trace(
     Raises:
         UserError: the file cannot be read.
     """
-    rates = {"false_positive_rate": false_positive_rate, "misattribution_rate": misattribution_rate}
-    words: dict[str, Any] = {"declared": declared, "classifier": classifier}
-    return trace_content(files.read_bytes(path), path, registry, candidates, **rates, **words)
+    return trace_content(
+        files.read_bytes(path),
+        path,
+        registry,
+        candidates,
+        false_positive_rate=false_positive_rate,
+        misattribution_rate=misattribution_rate,
+        declared=declared,
+        classifier=classifier,
+    )
 
 
 def trace_content(
@@ -103,9 +110,13 @@ def trace_content(
     misattribution_rate: float = MISATTRIBUTION_RATE,
     declared: bool | None = None,
     classifier: dict[str, Any] | None = None,
+    image: Image.Image | None = None,
 ) -> Evidence:
-    """The same about a file that is not on a disk: its content, and what it is called. See ``trace``."""
-    image = files.decode(content, name, strict=False)
+    """The same about a file that is not on a disk: its content, and what it is called; see ``trace``.
+
+    ``image`` is the decoded picture, where the caller has it already.
+    """
+    image = files.decode(content, name, strict=False) if image is None else image
     facts = {
         "name": Path(name).name,
         "sha256": hashlib.sha256(content).hexdigest(),

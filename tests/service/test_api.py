@@ -1,0 +1,162 @@
+"""API v1, with the real examiner in this process."""
+
+import io
+from dataclasses import fields
+
+import pytest
+from PIL import Image
+
+from watermark.detection import Detection, PublicAnswer
+from watermark.service import answers
+
+PNG = {"content-type": "image/png"}
+
+
+def test_a_stranger_hears_whose_picture_it_is_and_no_measure(ask, world):
+    client = ask()
+    traced = client.post("/v1/trace", content=world.bare, headers=PNG).json()
+    assert traced["answer"] == "match"
+    assert (traced["producer"], traced["number"]) == (world.record.content_producer, world.record.produce_id)
+    assert traced["rests_on"] == ["watermark"]
+    assert traced["measures_class"] == "suspected"
+    assert traced["at_most_one_in"] == 10**12
+    detected = client.post("/v1/detect", files={"file": ("x.png", world.bare, "image/png")}).json()
+    assert (detected["provider_id"], detected["content_id"]) == (7, world.record.content_id)
+    for said in (traced, detected):
+        assert "proves nothing" in said["notice"]
+        assert not {"log10_p", "log10_doubt", "corrected", "hypotheses", "evidence"} & set(said)
+
+
+def test_metadata_and_watermark_are_told_apart(ask, world):
+    client = ask()
+    both = client.post("/v1/trace", content=world.marked, headers=PNG).json()
+    assert both["rests_on"] == ["watermark", "metadata"]
+    assert both["metadata_agrees"] is True
+    assert both["measures_class"] == "confirmed"
+    neither = client.post("/v1/trace", content=world.plain, headers=PNG).json()
+    assert (neither["answer"], neither["rests_on"], neither["at_most_one_in"]) == ("no mark", [], None)
+
+
+def test_the_owner_gets_the_whole_detection_and_the_evidence(ask, world, examiners):
+    client = ask(public=False)
+    said = client.post("/v1/detect", content=world.bare, headers=PNG).json()
+    found = examiners[False].candidates[0].marker.detect(Image.open(io.BytesIO(world.bare)))
+    assert {field.name: said[field.name] for field in fields(Detection)} == pytest.approx(vars(found))
+    traced = client.post("/v1/trace", content=world.bare, headers=PNG).json()
+    assert traced["evidence"]["watermark"]["content_id"] == world.record.content_id
+    assert traced["log10_p"] == pytest.approx(traced["evidence"]["watermark"]["log10_p"], abs=1e-3)
+
+
+def test_the_schemas_are_those_of_the_library():
+    own = {"notice"}
+    assert set(answers.PublicDetection.model_fields) - own == {field.name for field in fields(PublicAnswer)}
+    assert set(answers.OwnerDetection.model_fields) - own == {field.name for field in fields(Detection)}
+
+
+def _huge_png(side):
+    content = io.BytesIO()
+    Image.new("1", (side, side)).save(content, "PNG")
+    return content.getvalue()
+
+
+def test_what_is_no_picture_is_told_in_one_line_and_never_a_500(ask, world):
+    client = ask(max_bytes=200_000, fetch=False)
+    for status, content, headers in (
+        (400, b"", PNG),
+        (415, b"hello", PNG),
+        (415, world.bare, {"content-type": "text/plain"}),
+        (415, b'{"url": "https://example.org/x.png"}', {"content-type": "application/json"}),
+        (422, world.bare[:2000], PNG),
+        (413, b"x" * 200_001, PNG),
+        (413, _huge_png(7_100), PNG),
+        (400, b"--b\r\nnonsense", {"content-type": "multipart/form-data; boundary=b"}),
+        (400, b"x", {"content-type": "multipart/form-data"}),
+    ):
+        answer = client.post("/v1/trace", content=content, headers=headers)
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert len(answer.json()["detail"].splitlines()) == 1
+    assert client.post("/v1/trace", files={"other": world.bare}).status_code == 400
+    assert client.post("/v1/trace", files={"file": b"x" * 200_001}).status_code == 413
+    assert client.get("/v1/nothing").status_code == 404
+
+
+def test_only_who_shows_the_token_is_answered(ask, world):
+    client = ask(public=False, token="t" * 20)
+    assert client.post("/v1/detect", content=world.plain, headers=PNG).status_code == 401
+    assert client.get("/v1/about", headers={"authorization": "Bearer wrong"}).status_code == 401
+    assert client.get("/metrics").status_code == 401
+    right = {"authorization": "Bearer " + "t" * 20}
+    assert client.get("/v1/about", headers=right).json()["public"] is False
+    assert "watermark_requests" in client.get("/metrics", headers=right).text
+    assert client.get("/health").status_code == client.get("/ready").status_code == 200
+
+
+def test_without_a_token_the_metrics_are_for_this_machine_only(ask):
+    assert ask().get("/metrics").status_code == 401
+    assert ask(client=("127.0.0.1", 1)).get("/metrics").status_code == 200
+
+
+def test_ready_says_no_where_the_registry_is_away(ask, tmp_path):
+    assert ask(registry=str(tmp_path / "gone.db")).get("/ready").status_code == 503
+
+
+def test_a_client_may_ask_so_often_and_no_more(ask, world):
+    client = ask(rate=3)
+    statuses = [client.post("/v1/detect", content=b"x", headers=PNG) for _ in range(4)]
+    assert [answer.status_code for answer in statuses] == [415, 415, 415, 429]
+    assert int(statuses[-1].headers["retry-after"]) >= 1
+
+
+def test_a_client_may_not_walk_along_the_boundary(ask, world):
+    client = ask(near_copies=2)
+    image = Image.open(io.BytesIO(world.bare))
+    said = []
+    for quality in (90, 80, 70):
+        content = io.BytesIO()
+        image.save(content, "JPEG", quality=quality)
+        said.append(client.post("/v1/detect", content=content.getvalue(), headers={"content-type": "image/jpeg"}))
+    assert [answer.status_code for answer in said] == [200, 200, 429]
+    assert said[-1].json()["title"] == "too-alike"
+    assert client.post("/v1/detect", content=world.plain, headers=PNG).status_code == 200
+
+
+def test_too_many_uploads_at_once_are_refused_before_they_are_read(ask, world):
+    client = ask(queue=0, workers=0)
+    answer = client.post("/v1/detect", content=world.plain, headers=PNG)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+
+
+def test_the_journal_holds_answers_and_feedback_and_nothing_of_the_picture(ask, world, tmp_path):
+    client = ask(journal=tmp_path / "journal", public=False)
+    answer = client.post("/v1/trace", content=world.marked, headers=PNG)
+    number = answer.headers["x-request-id"]
+    given = {"request_id": number, "verdict": "wrong", "comment": "it is mine"}
+    assert client.post("/v1/feedback", json=given).status_code == 204
+    assert client.post("/v1/feedback", json=given | {"verdict": "maybe"}).status_code == 400
+    assert client.post("/v1/feedback", json=given | {"comment": "x" * 1001}).status_code == 400
+    kept = {path.name.split("-")[0]: path.read_text() for path in (tmp_path / "journal").iterdir()}
+    assert number in kept["answers"]
+    assert number in kept["feedback"]
+    for secret in (str(world.record.content_id), world.record.produce_id, world.key.key_id, "192.0.2.1"):
+        assert secret not in kept["answers"] + kept["feedback"]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "journal").iterdir())
+    assert ask().post("/v1/feedback", json=given).status_code == 404
+
+
+def test_an_unexpected_error_says_nothing_but_that(ask):
+    class Broken:
+        def examine(self, kind, content):
+            raise RuntimeError("a secret")
+
+    from service_fakes import InlinePool
+
+    answer = ask(pool=InlinePool(Broken())).post("/v1/detect", content=b"x", headers=PNG)
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+
+
+def test_other_pages_may_ask_a_public_service_and_only_that(ask):
+    origin = {"origin": "https://example.org"}
+    assert ask().get("/v1/about", headers=origin).headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-origin" not in ask(public=False).get("/v1/about", headers=origin).headers

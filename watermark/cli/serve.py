@@ -1,0 +1,195 @@
+"""`watermark serve`: detection over HTTP, as a page and as an API; it runs until it is stopped."""
+
+import argparse
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from watermark.cli.identity_options import add_registry_option
+from watermark.cli.marking import add_file_options, add_misattribution_option
+from watermark.errors import UserError
+from watermark.shown import reason, shown
+
+if TYPE_CHECKING:
+    from watermark.service.settings import Settings
+
+PUBLIC_RATE, PUBLIC_NEAR_COPIES = 30, 20
+LEAST_TOKEN = 16
+"""Characters of a token that nobody guesses."""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser("serve", help="answer over HTTP whose pictures these are", description=__doc__)
+    parser.add_argument(
+        "--key-file", type=Path, action="append", default=[], help="repeat it for every key in use or rotated out"
+    )
+    parser.add_argument("--keyring", type=Path, metavar="DIR", help="a folder of key files, all of them")
+    add_registry_option(parser)
+    parser.add_argument(
+        "--public",
+        action="store_true",
+        help="strangers ask: answers give no measure, and each client's questions are bounded",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="ask for Authorization: Bearer and the text of this file"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that look at pictures (default: cores)")
+    parser.add_argument(
+        "--queue", type=int, default=32, metavar="N", help="uploads that may wait (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--time-limit", type=float, default=20.0, metavar="S", help="seconds for one picture (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--max-bytes", type=int, default=32 * 2**20, metavar="N", help="of one upload (default: %(default)s)"
+    )
+    add_file_options(parser)
+    parser.add_argument(
+        "--rate",
+        type=int,
+        metavar="N",
+        help=f"requests of a client a minute (default: {PUBLIC_RATE} if public, else any)",
+    )
+    parser.add_argument(
+        "--near-copies",
+        type=int,
+        metavar="N",
+        help=f"versions of one picture a client may ask about in an hour (default: {PUBLIC_NEAR_COPIES} if public)",
+    )
+    parser.add_argument(
+        "--fetch", choices=["yes", "no"], default="yes", help="take pictures by their https address (default: yes)"
+    )
+    parser.add_argument("--journal", type=Path, metavar="DIR", help="keep an audit log and feedback, never a picture")
+    parser.add_argument(
+        "--journal-days", type=int, default=30, metavar="N", help="after which they are removed (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--behind", metavar="ADDRESS", help="a proxy whose word on who asks is taken (X-Forwarded-For), or several, a,b"
+    )
+    parser.add_argument(
+        "--false-positive-rate", type=float, default=1e-6, help="of a whole answer (default: %(default)s)"
+    )
+    add_misattribution_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status 0 once it was stopped and has finished what it had."""
+    try:
+        import uvicorn
+
+        from watermark.service.app import make_app, make_pool
+        from watermark.service.watching import log_to_stderr
+    except ModuleNotFoundError as error:
+        raise UserError(f"serve needs the package {error.name}; install robust-watermark[serve]") from None
+    settings = _settings(args)
+    listening = _listen(args.host, args.port)
+    pool = make_pool(settings)
+    app = make_app(settings, pool)
+    log_to_stderr()
+    pool.start()
+    kind = "public answers" if settings.public else "all answers, to who may ask"
+    host, port = listening.getsockname()[:2]
+    where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    print(f"serving {where} ({kind}, {settings.workers} workers); Ctrl-C stops it", flush=True)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=args.behind is not None,
+        forwarded_allow_ips=args.behind,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=int(settings.seconds + settings.upload_seconds) + 1,
+    )
+    _run_until_stopped(uvicorn.Server(config), listening)
+    return 0
+
+
+def _run_until_stopped(server: "object", listening: socket.socket) -> None:
+    """Uvicorn finishes what it has on SIGTERM and SIGINT, and then raises them again, which here means nothing more."""
+    import signal
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    server.run(sockets=[listening])  # type: ignore[attr-defined]
+
+
+def _settings(args: argparse.Namespace) -> "Settings":
+    from watermark.service.settings import Settings, cores
+
+    for option in ("false_positive_rate", "misattribution_rate"):
+        if not 0 < getattr(args, option) < 1:
+            name = f"--{option.replace('_', '-')}"
+            raise UserError(f"{name}: expected a number between 0 and 1, got {getattr(args, option)}")
+    workers = cores() if args.workers is None else args.workers
+    for option, value, least in (
+        ("--workers", workers, 1),
+        ("--queue", args.queue, 1),
+        ("--max-bytes", args.max_bytes, 1024),
+        ("--journal-days", args.journal_days, 1),
+        ("--time-limit", args.time_limit, 0.1),
+        ("--rate", args.rate or 0, 0),
+        ("--near-copies", args.near_copies or 0, 0),
+    ):
+        if not value >= least:
+            raise UserError(f"{option}: expected at least {least}, got {value}")
+    if not 0 <= args.port < 65536:
+        raise UserError(f"--port: expected 0 to 65535, got {args.port}")
+    token = None if args.token_file is None else _token(args.token_file)
+    if not args.public and token is None and args.host not in {"127.0.0.1", "::1", "localhost"}:
+        raise UserError(f"--host {args.host}: others could ask for all evidence; say --public or --token-file FILE")
+    return Settings(
+        registry=args.registry,
+        key_files=_key_files(args),
+        public=args.public,
+        token=token,
+        workers=workers,
+        queue=args.queue,
+        seconds=args.time_limit,
+        max_bytes=args.max_bytes,
+        rate=_or(args.rate, PUBLIC_RATE if args.public else 0),
+        near_copies=_or(args.near_copies, PUBLIC_NEAR_COPIES if args.public else 0),
+        fetch=args.fetch == "yes",
+        journal=args.journal,
+        journal_days=args.journal_days,
+        false_positive_rate=args.false_positive_rate,
+        misattribution_rate=args.misattribution_rate,
+    )
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+def _key_files(args: argparse.Namespace) -> tuple[Path, ...]:
+    found = list(args.key_file)
+    if args.keyring is not None:
+        if not args.keyring.is_dir():
+            raise UserError(f"--keyring: expected a folder, got {shown(args.keyring)}")
+        found += sorted(path for path in args.keyring.iterdir() if path.is_file() and not path.name.startswith("."))
+    if not found:
+        raise UserError("expected a key: --key-file FILE, or --keyring DIR with key files in it")
+    return tuple(found)
+
+
+def _token(path: Path) -> str:
+    try:
+        token = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{shown(path)}: cannot be read ({reason(error)})") from None
+    if len(token) < LEAST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
+        raise UserError(f"{shown(path)}: expected a token of at least {LEAST_TOKEN} letters and digits")
+    return token
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bound before anything is loaded: a port that is taken is told at once."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise UserError(f"--host {host} --port {port}: cannot listen there ({reason(error)})") from None

@@ -1,0 +1,188 @@
+"""API v1: ask about a picture, say what you think of the answer, and what this service is."""
+
+import hmac
+import json
+import logging
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+
+import watermark
+from watermark.errors import UserError
+from watermark.files.formats import readable
+from watermark.files.limits import max_pixels
+from watermark.service import answers
+from watermark.service.clients import Clients
+from watermark.service.fetching import Fetcher
+from watermark.service.journal import Journal
+from watermark.service.pool import Pool
+from watermark.service.problems import ProblemError, documented
+from watermark.service.settings import Settings
+from watermark.service.uploads import FIELD, read_upload
+from watermark.service.watching import Metrics
+
+log = logging.getLogger(__name__)
+NAME = "robust-watermark"
+
+
+@dataclass
+class House:
+    """Everything that the routes share.
+
+    Attributes:
+        settings: as the service was told.
+        pool: the workers.
+        clients: what each of them asked.
+        fetcher: of addresses; None where they are not taken.
+        journal: None where nothing is kept.
+        metrics: counters.
+        inside: uploads in the house.
+    """
+
+    settings: Settings
+    pool: Pool
+    clients: Clients
+    fetcher: Fetcher | None
+    journal: Journal | None
+    metrics: Metrics
+    inside: int = 0
+
+    async def ask(self, request: Request, kind: str, content: bytes | None = None) -> Any:
+        """Take the upload, have it looked at, note and return the finding.
+
+        Raises:
+            ProblemError: whatever is in the way.
+        """
+        host = request.client.host if request.client else "unknown"
+        self.clients.ask(host)
+        if self.inside >= self.settings.places:
+            raise ProblemError(429, "busy", "too many pictures are waiting; try again later", self.pool.retry_after)
+        self.inside += 1
+        try:
+            if content is None:
+                limits = self.settings.max_bytes, self.settings.upload_seconds
+                content = await read_upload(request, *limits, self.fetcher)
+            found, seconds = await self.pool.run(kind, content)
+        finally:
+            self.inside -= 1
+        self.metrics.work.observe(seconds)
+        found = self._checked(found)
+        self.clients.saw(host, found.looks)
+        self._note(request, kind, found.said, content)
+        return found.answer
+
+    def _checked(self, found: Any) -> Any:
+        if isinstance(found, str):
+            log.error("unexpected-in-worker", extra={"fields": {"place": found}})
+            raise ProblemError(500, "internal", "an unexpected error; it is in the log of this service")
+        if hasattr(found, "status"):
+            raise ProblemError(found.status, found.code, found.detail)
+        return found
+
+    def _note(self, request: Request, kind: str, said: str, content: bytes) -> None:
+        self.metrics.answers.labels(kind, said).inc()
+        if self.journal is not None:
+            fields = {"request": request.state.request_id, "kind": kind, "answer": said}
+            self.journal.write("answers", {**fields, "picture": self.journal.picture(content)})
+
+
+def house_of(request: Request) -> House:
+    """The house that this request came to."""
+    found: House = request.app.state.house
+    return found
+
+
+Here = Annotated[House, Depends(house_of)]
+
+
+def may_ask(request: Request, house: Here) -> None:
+    """Refuse who does not show the token, where there is one and the service is not public."""
+    if house.settings.token is not None and not house.settings.public:
+        require_token(request, house)
+
+
+def require_token(request: Request, house: House) -> None:
+    """Refuse who does not show the token, or where there is none is not on this machine."""
+    if house.settings.token is None:
+        if request.client is None or request.client.host in {"127.0.0.1", "::1"}:
+            return
+        raise ProblemError(401, "unauthorised", "this is told on the service's own machine, or with its token")
+    word, _, given = request.headers.get("authorization", "").partition(" ")
+    if word.lower() != "bearer" or not hmac.compare_digest(given.encode(), house.settings.token.encode()):
+        raise ProblemError(401, "unauthorised", "expected Authorization: Bearer and the service's token")
+
+
+def install(app: FastAPI, house: House) -> None:
+    """Add the routes; what they answer depends on who may ask."""
+    public = house.settings.public
+    router = APIRouter(prefix="/v1", dependencies=[Depends(may_ask)])
+    body = {"requestBody": upload_body(house.fetcher is not None)}
+    errors = documented(400, 401, 408, 413, 415, 422, 429, 503, 504)
+    detection: Any = answers.PublicDetection if public else answers.OwnerDetection
+    tracing: Any = answers.PublicTrace if public else answers.OwnerTrace
+
+    @router.post("/detect", response_model=detection, responses=errors, operation_id="detect", openapi_extra=body)
+    async def detect(request: Request, house: Here) -> Any:
+        """Is there a mark of this service's keys in the picture, and whose."""
+        return await house.ask(request, "detect")
+
+    @router.post("/trace", response_model=tracing, responses=errors, operation_id="trace", openapi_extra=body)
+    async def trace(request: Request, house: Here) -> Any:
+        """Whose picture is this: the mark, the record behind it, and what the file's metadata say."""
+        answer = await house.ask(request, "trace")
+        if "evidence" in answer:
+            answer = {**answer, "evidence": json.loads(answer["evidence"])}
+        return answer
+
+    @router.post("/feedback", status_code=204, responses=documented(400, 404, 429), operation_id="feedback")
+    async def feedback(request: Request, given: answers.Feedback, house: Here) -> Response:
+        """Say whether an answer was right. Kept for a bounded time, without the picture and without who said it."""
+        house.clients.ask(request.client.host if request.client else "unknown")
+        if house.journal is None:
+            raise ProblemError(404, "not-found", "this service keeps no feedback")
+        house.journal.write("feedback", given.model_dump())
+        return Response(status_code=204)
+
+    @router.get("/about", response_model=answers.About, operation_id="about")
+    async def about(house: Here) -> answers.About:
+        """What this service is and takes."""
+        settings = house.settings
+        return answers.About(
+            name=NAME,
+            version=watermark.__version__,
+            public=settings.public,
+            false_positive_rate=settings.false_positive_rate,
+            max_bytes=settings.max_bytes,
+            max_pixels=max_pixels(),
+            formats=sorted(readable()),
+            fetches=house.fetcher is not None,
+            feedback=house.journal is not None,
+        )
+
+    app.include_router(router)
+
+
+def upload_body(fetches: bool) -> dict[str, Any]:
+    """The request body of a picture, for the OpenAPI document."""
+    binary = {"type": "string", "format": "binary"}
+    form = {"type": "object", "title": "PictureForm", "required": [FIELD], "properties": {FIELD: binary}}
+    content: dict[str, Any] = {"multipart/form-data": {"schema": form}, "image/*": {"schema": binary}}
+    if fetches:
+        url = {"type": "string", "pattern": "^https://", "maxLength": 2048}
+        address = {"type": "object", "title": "PictureAddress", "required": ["url"], "properties": {"url": url}}
+        content["application/json"] = {"schema": address}
+    return {"required": True, "content": content}
+
+
+def registry_answers(location: str) -> bool:
+    """Whether the registry can be read right now."""
+    from watermark.registry import Registry
+
+    try:
+        registry = Registry(location, None, create=False)
+        registry.slots()
+        registry.close()
+    except UserError:
+        return False
+    return True
