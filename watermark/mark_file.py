@@ -5,19 +5,19 @@ subsampling, quantisation and rounding.
 """
 
 import io
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from watermark import files
+from watermark.depth import embed_deep
 from watermark.detection import Detection
 from watermark.errors import UserError
-from watermark.files import metadata
+from watermark.files import Deep, metadata
+from watermark.metrics.psnr import psnr_of_arrays
 from watermark.shown import reason, shown
 from watermark.watermarker import Watermarker
 
@@ -88,7 +88,6 @@ class Marked:
 @dataclass(frozen=True)
 class _Attempt:
     encoded: files.Encoded
-    written: Image.Image
     found: Detection
     is_right: bool
     weak: tuple[tuple[str, float], ...]
@@ -125,7 +124,7 @@ def mark_file(
         UserError: the file cannot be read or written, or the mark cannot be read back from what would be written.
     """
     files.check_target(target, overwrite)
-    image = files.load(source)
+    image = files.load_any(source)
     with files.Staged(target, overwrite=overwrite) as staged:
         for attempt in _attempts(
             marker, image, (source, target), (provider_id, content_id), quality, preflight, stronger
@@ -140,9 +139,8 @@ def mark_file(
             )
         staged.write(last.encoded.content)
         staged.release()
-    reference = files.fit_mode(image, "JPEG" if last.written.mode in {"RGB", "L"} else "PNG")
     return Marked(
-        psnr=psnr_of_pictures(last.written, reference),
+        psnr=_psnr(files.decode_any(last.encoded.content, target), image),
         log10_p=last.found.log10_p,
         target_psnr=last.target_psnr,
         lost=last.encoded.lost,
@@ -153,7 +151,7 @@ def mark_file(
 
 def _attempts(
     marker: Watermarker,
-    image: Image.Image,
+    image: Image.Image | Deep,
     paths: tuple[Path, Path],
     ids: tuple[int, int],
     quality: int | None,
@@ -165,17 +163,17 @@ def _attempts(
     writer = marker
     while True:
         try:
-            marked = writer.embed(image, *ids)
+            marked = embed_deep(writer, image, *ids) if isinstance(image, Deep) else writer.embed(image, *ids)
         except (ValueError, TypeError) as error:
             raise UserError(f"{shown(paths[0])}: {reason(error)}") from None
         encoded = files.encode(marked, paths[1], quality)
-        written = files.decode(encoded.content, paths[1])
+        written = files.decode(encoded.content, paths[1], strict=False)
         found = marker.detect(written)
         right = _says(found, ids)
         answers = [(str(one), marker.detect(one(written))) for one in resavings] if right else []
         weak = tuple((name, answer.log10_p) for name, answer in answers if not _says(answer, ids))
         target = writer.scheme.target_psnr
-        yield _Attempt(encoded, written, found, right, weak, target)
+        yield _Attempt(encoded, found, right, weak, target)
         if stronger is None or target is None or target - STEP < FLOOR:
             return
         writer = stronger(target - STEP)
@@ -185,7 +183,16 @@ def _says(found: Detection, ids: tuple[int, int]) -> bool:
     return found.is_marked and (found.provider_id, found.content_id) == ids
 
 
-def _advice(image: Image.Image, quality: int | None, ensured: bool) -> str:
+def _psnr(written: Image.Image | Deep, given: Image.Image | Deep) -> float:
+    """PSNR in dB of what was written, as a viewer shows both."""
+    if isinstance(given, Deep) and isinstance(written, Deep):
+        return psnr_of_arrays(written.colour, given.at(written.bits).colour, written.levels)
+    assert not isinstance(given, Deep)
+    assert not isinstance(written, Deep)
+    return psnr_of_pictures(written, files.fit_mode(given, "JPEG" if written.mode in {"RGB", "L"} else "PNG"))
+
+
+def _advice(image: Image.Image | Deep, quality: int | None, ensured: bool) -> str:
     hints = [] if ensured else ["--ensure marks it more strongly"]
     if quality is not None and quality < 50:
         hints.append("a higher --quality helps")
@@ -200,7 +207,4 @@ def psnr_of_pictures(image: Image.Image, reference: Image.Image) -> float:
     The same number as ``watermark.metrics.psnr``, without floats of the whole pictures; transparency is left out.
     """
     first, second = (np.asarray(one.convert("RGB")) for one in (image, reference))
-    if first.shape != second.shape:
-        raise ValueError(f"PSNR needs two pictures of one size, got {image.size} and {reference.size}")
-    error = cv2.norm(first, second, cv2.NORM_L2SQR) / first.size
-    return 10 * math.log10(255**2 / error) if error else math.inf
+    return psnr_of_arrays(first, second, 255)

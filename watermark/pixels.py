@@ -45,7 +45,7 @@ def unpack(image: Picture) -> tuple[Tensor, Callable[[Tensor], Picture]]:
     else:
         given = type(image).__name__
     raise TypeError(
-        f"expected a PIL image, a uint8 array (H, W, 3) or a float tensor (N, 3, H, W) in [0, 1], got {given}"
+        f"expected a PIL image, a uint8 or uint16 array (H, W, 3) or a float tensor (N, 3, H, W) in [0, 1], got {given}"
     )
 
 

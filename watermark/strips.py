@@ -54,13 +54,19 @@ def embed(scheme: Scheme, image: Image.Image, message: Tensor, device: torch.dev
         message: ``(1, K)`` bool.
         device: where the reduced copy is worked on.
     """
-    small = reduced(scheme, image).to(device)
-    change = scheme.residual(small, message.to(device)).cpu()
     pixels = np.asarray(image.convert("L" if is_grey(image) else "RGB"))  # (H, W) or (H, W, 3)
     grey = pixels.ndim == 2 or bool((pixels == pixels[..., :1]).all())
     pixels = pixels.reshape(*pixels.shape[:2], -1)[..., : 1 if grey else 3]
-    change = _scaled(scheme, pixels, change)
-    return like(image, _added(pixels, change))
+    marked = added(pixels, reduced_change(scheme, image, pixels, message, device))
+    return like(image, Image.fromarray(marked if marked.shape[2] == 3 else marked[..., 0]))
+
+
+def reduced_change(
+    scheme: Scheme, image: Image.Image, pixels: np.ndarray, message: Tensor, device: torch.device
+) -> Tensor:
+    """What to add to ``image``, reduced, ``(1, 3, h, w)`` or for grey ``pixels`` ``(1, 1, h, w)``, at full strength."""
+    small = reduced(scheme, image).to(device)
+    return _scaled(scheme, pixels, scheme.residual(small, message.to(device)).cpu())
 
 
 def _scaled(scheme: Scheme, pixels: np.ndarray, change: Tensor) -> Tensor:
@@ -80,17 +86,17 @@ def _scaled(scheme: Scheme, pixels: np.ndarray, change: Tensor) -> Tensor:
     return change * scale_for_psnr(seen, there, reached)[:, None, None, None] if math.isfinite(reached) else change
 
 
-def _added(pixels: np.ndarray, change: Tensor) -> Image.Image:
-    """The picture with the enlarged change, rounded to 8 bits, as RGB."""
-    height, width, planes = pixels.shape
-    wide = F.interpolate(change * 255, (change.shape[2], width), mode="bicubic")
+def added(pixels: np.ndarray, change: Tensor, levels: int = 255) -> np.ndarray:
+    """Whole numbers ``(H, W, C)`` up to ``levels``, with a change ``(1, C or 1, h, w)`` enlarged to their size."""
+    height, width, _ = pixels.shape
+    wide = F.interpolate(change * levels, (change.shape[2], width), mode="bicubic")
     marked = np.empty_like(pixels)
     for top in range(0, height, ROWS):
         rows = torch.arange(top, min(top + ROWS, height))
         strip = torch.from_numpy(pixels[top : top + ROWS].astype(np.float32)).permute(2, 0, 1)
-        strip = strip.add(_enlarged(wide, rows, height)[0]).clamp_(0, 255).round_()
-        marked[top : top + ROWS] = strip.to(torch.uint8).permute(1, 2, 0).numpy()
-    return Image.fromarray(marked if planes == 3 else marked[..., 0])
+        strip = strip.add(_enlarged(wide, rows, height)[0]).clamp_(0, levels).round_()
+        marked[top : top + ROWS] = strip.permute(1, 2, 0).numpy()
+    return marked
 
 
 def _enlarged(wide: Tensor, rows: Tensor, height: int) -> Tensor:

@@ -13,7 +13,9 @@ from torch import Tensor
 from watermark import strips
 from watermark.codec import Codec, Layout, Payload
 from watermark.config import build, build_named, check_settings, compose
+from watermark.depth import embed_deep
 from watermark.detection import MISATTRIBUTION_RATE, Detection, Detector
+from watermark.files import Deep
 from watermark.images import to_8bit
 from watermark.keys import Key, derived_key
 from watermark.metrics.psnr import psnr
@@ -150,7 +152,7 @@ class Watermarker:
         """Mark a picture.
 
         Args:
-            image: a PIL image, a uint8 array ``(H, W, 3)``, or a float tensor ``(N, 3, H, W)`` in ``[0, 1]``.
+            image: a PIL image, a uint8 or uint16 array ``(H, W, 3)``, or a float tensor ``(N, 3, H, W)`` in ``[0, 1]``.
             provider_id: who made it; for a batch one for all or one per image.
             content_id: which image it is; likewise.
 
@@ -166,8 +168,10 @@ class Watermarker:
             Payload(provider, content)
             for provider, content in zip(_each(provider_id, count), _each(content_id, count), strict=True)
         ]
+        if isinstance(image, np.ndarray) and image.dtype == np.uint16:
+            return embed_deep(self, Deep.of_array(image), payloads[0].provider_id, payloads[0].content_id).colour
         if isinstance(image, Image.Image) and strips.is_large(self.scheme, *image.size):
-            return strips.embed(self.scheme, ready(image), self.codec.encode(payloads), self._home())
+            return strips.embed(self.scheme, ready(image), self.codec.encode(payloads), self.device)
         images, pack = unpack(image)
         return pack(self.embed_batch(self._to_device(images, image), payloads).to(images.device))
 
@@ -204,7 +208,8 @@ class Watermarker:
         if isinstance(image, Image.Image) and strips.is_large(self.scheme, *image.size):
             images = strips.reduced(self.scheme, ready(image))
         else:
-            images, _ = unpack(image)  # type: ignore[arg-type]
+            deep = isinstance(image, np.ndarray) and image.dtype == np.uint16
+            images, _ = unpack(Deep.of_array(image).at_8bit() if deep else image)  # type: ignore[arg-type]
         found = self.detector.detect(self.read(self._to_device(images, image)))
         return found if isinstance(image, Tensor) else found[0]
 
@@ -218,9 +223,10 @@ class Watermarker:
         if isinstance(given, Tensor):
             self.scheme.to(images.device)
             return images
-        return images.to(self._home())
+        return images.to(self.device)
 
-    def _home(self) -> torch.device:
+    @property
+    def device(self) -> torch.device:
         """Where the scheme lives."""
         tensors = (*self.scheme.parameters(), *self.scheme.buffers())
         return next((tensor.device for tensor in tensors), torch.device("cpu"))

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import cv2
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
@@ -30,6 +31,7 @@ from watermark.labels.carriers import labels_in
 
 SECONDS = float(os.environ.get("WATERMARK_FUZZ_SECONDS", "0"))
 CASES = 250
+DEEP_TARGETS = ["png", "tiff", "avif"]
 TARGETS = ["png", "jpg", "webp", "tiff", "avif", "bmp"]
 MOST = 20.0
 """CPU seconds that one case may take."""
@@ -80,6 +82,13 @@ def seeds():
     add("avif", colour, "AVIF", xmp=XMP, speed=9, **known)
     add("bmp", colour, "BMP")
     add("bmp P", colour.convert("P"), "BMP")
+    deep = np.asarray(colour).astype(np.uint16) * 257
+    made["png 16"] = cv2.imencode(".png", deep)[1].tobytes()
+    made["tiff 16"] = cv2.imencode(".tiff", deep)[1].tobytes()
+    made["ppm 16"] = cv2.imencode(".ppm", deep)[1].tobytes()
+    made["avif 10"] = cv2.imencode(".avif", deep >> 6, [cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_SPEED, 9])[
+        1
+    ].tobytes()
     for form in ("GIF", "PNG", "WEBP"):
         add(f"{form} animated", colour, form, save_all=True, append_images=[colour.rotate(90)])
     return sorted(made.items())
@@ -180,11 +189,17 @@ def through_every_door(name, data, marker, counts):
     held = tried(lambda: files.metadata_of(data, name))
     image = tried(lambda: files.decode(data, name))
     size = tried(lambda: files.size_of(data, name))
+    deep = tried(lambda: files.decode_any(data, name))
     if held is not None:
         labels_in(held)
     if seen is not None:
         assert seen.mode in ("L", "LA", "RGB", "RGBA")
         marker.detect(seen)
+    if isinstance(deep, files.Deep):
+        counts["deep"] += 1
+        assert size == deep.size
+        encoded = tried(lambda: files.encode(deep, Path(f"a.{DEEP_TARGETS[len(data) % 3]}")))
+        assert encoded is None or tried(lambda: files.decode_any(encoded.content, "written")).size == deep.size
     if image is None:
         counts["refused"] += 1
     else:
@@ -229,6 +244,10 @@ def test_every_file_is_answered_or_refused_in_one_line(marker, cases):
 def test_the_undamaged_files_are_what_they_should_be(marker):
     refused = {name for name, data in SEEDS if tried(lambda data=data, name=name: files.decode(data, name)) is None}
     assert refused == {
+        "png 16",
+        "tiff 16",
+        "ppm 16",
+        "avif 10",
         "png I;16",
         "tiff I;16 raw",
         "tiff I;16 tiff_lzw",

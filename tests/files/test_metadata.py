@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -11,8 +12,8 @@ from raw_bytes import chunk, segment, with_chunks, with_segments
 
 from watermark import files
 from watermark.files import exif as exif_bytes
-from watermark.files import metadata
-from watermark.files.containers import jpeg, png, tiff
+from watermark.files import metadata, xmp
+from watermark.files.containers import jpeg, png, riff, tiff
 
 XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
 SUFFIXES = [".png", ".jpg", ".webp", ".tiff", ".avif"]
@@ -261,3 +262,33 @@ def test_text_that_unpacks_to_more_than_its_share_is_carried_and_never_unpacked(
     files.save(loaded, tmp_path / "b.png")
     assert bomb in (tmp_path / "b.png").read_bytes()
     assert png.inflate(zlib.compress(bytes(100)), 99) is None
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/">' + b" " * 900_000,
+        b"<xmp:Thumbnails>" * 200_000,
+        b"<xmp:Thumbnails " * 100_000,
+        b"<rdf:RDF>" * 200_000,
+        b"".join(b"<hdrgm:A%d>" % number for number in range(100_000)),
+    ],
+)
+def test_no_packet_of_xmp_holds_anybody_up(packet):
+    started = time.process_time()
+    xmp.corrected(packet, (1, 1), nothing_behind=True)
+    xmp.whole(packet, packet)
+    xmp.orientation(packet)
+    assert time.process_time() - started < 5
+
+
+def test_the_colour_space_of_an_avif_goes_with_it(tmp_path, picture):
+    buffer = io.BytesIO()
+    picture.save(buffer, "AVIF", quality=90)
+    (tmp_path / "a.avif").write_bytes(riff.with_colour_space(buffer.getvalue(), 12, 13))  # Display P3
+    loaded = files.load(tmp_path / "a.avif")
+    assert files.save(loaded, tmp_path / "b.avif") == ()
+    assert riff.colour_space((tmp_path / "b.avif").read_bytes()) == (12, 13)
+    files.save(loaded, tmp_path / "b.png")
+    assert chunk(b"cICP", bytes([12, 13, 0, 1])) in (tmp_path / "b.png").read_bytes()
+    assert files.save(loaded, tmp_path / "b.jpg") == ("colour space (cICP)",)

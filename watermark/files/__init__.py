@@ -4,7 +4,8 @@
 sets them into the new file, whatever its format. ``door`` is the only place that opens a picture.
 """
 
-from watermark.files.door import decode, load, look, metadata_of, read_bytes, size_of
+from watermark.files.deep import Deep
+from watermark.files.door import decode, decode_any, load, load_any, look, metadata_of, read_bytes, size_of
 from watermark.files.folders import find_pictures, passed_over_line, targets
 from watermark.files.limits import DEFAULT_MAX_PIXELS, max_pixels, set_max_pixels
 from watermark.files.whole import Staged, sweep, write_whole
@@ -12,14 +13,17 @@ from watermark.files.writing import Encoded, check_target, encode, fit_mode, sav
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
+    "Deep",
     "Encoded",
     "Staged",
     "check_target",
     "decode",
+    "decode_any",
     "encode",
     "find_pictures",
     "fit_mode",
     "load",
+    "load_any",
     "look",
     "max_pixels",
     "metadata_of",

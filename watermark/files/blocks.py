@@ -28,9 +28,11 @@ def gather(name: str, data: bytes) -> tuple[Metadata, bytes]:
 
 
 def _other(data: bytes) -> tuple[Metadata, bytes]:
-    chunks = riff.webp_chunks(data) if data[:4] == b"RIFF" else []
-    c2pa = b"C2PA" in chunks or (data[4:8] == b"ftyp" and riff.holds_c2pa_box(data))
-    return Metadata(dropped=("C2PA manifest",) if c2pa else ()), data
+    inside = riff.webp_chunks(data) if data[:4] == b"RIFF" else []
+    c2pa = b"C2PA" in inside or (data[4:8] == b"ftyp" and riff.holds_c2pa_box(data))
+    space = riff.colour_space(data) if data[4:8] == b"ftyp" else None
+    chunks = (png.Chunk(png.COLOUR_SPACE, bytes([*space, 0, 1])),) if space else ()
+    return Metadata(dropped=("C2PA manifest",) if c2pa else (), chunks=chunks), data
 
 
 def _tiff(data: bytes) -> tuple[Metadata, bytes]:

@@ -14,9 +14,10 @@ import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin
 
 from watermark.errors import UserError
-from watermark.files import exif, formats
+from watermark.files import deep, exif, formats
 from watermark.files.blocks import gather
 from watermark.files.containers.riff import avif_depth
+from watermark.files.deep import Deep
 from watermark.files.limits import MAX_FILE_BYTES, check_size
 from watermark.files.metadata import JpegCoding, Metadata, with_metadata
 from watermark.files.modes import CONVERTIBLE, plain, upright
@@ -34,6 +35,15 @@ def load(path: Path) -> Image.Image:
             animated, CMYK, or deeper than 8 bits.
     """
     return decode(read_bytes(path), path)
+
+
+def load_any(path: Path) -> Image.Image | Deep:
+    """As ``load``, but a picture of more than 8 bits a channel comes at its own depth.
+
+    Raises:
+        UserError: see ``load``.
+    """
+    return decode_any(read_bytes(path), path)
 
 
 def look(path: Path) -> Image.Image:
@@ -68,7 +78,7 @@ def decode(data: bytes, name: object, *, strict: bool = True) -> Image.Image:
         strict: refuse what could not be written back as it is.
     """
     name = shown(name)
-    with told(name), _opened(data, name) as (image, metadata):
+    with told(name), _opened(data, name) as (image, metadata, _):
         if strict:
             _refuse_unfit(image, metadata, data, name)
         image.load()
@@ -81,6 +91,19 @@ def decode(data: bytes, name: object, *, strict: bool = True) -> Image.Image:
         return with_metadata(turned, metadata)
 
 
+def decode_any(data: bytes, name: object) -> Image.Image | Deep:
+    """A picture from a file's content; see ``load_any``."""
+    name = shown(name)
+    with told(name), _opened(data, name) as (image, metadata, pixels):
+        depth = _depth(image, data)
+        if depth > 8 and image.format in deep.FORMATS:
+            _refuse_frames(image, metadata, name)
+            image.load()  # OpenCV makes something of a file that is cut off
+            metadata = _completed(image, metadata)
+            return deep.read(pixels, metadata, depth, _orientation(image, metadata))
+    return decode(data, name)
+
+
 def size_of(data: bytes, name: object) -> tuple[int, int]:
     """Width and height of the upright picture, from the header alone.
 
@@ -88,7 +111,7 @@ def size_of(data: bytes, name: object) -> tuple[int, int]:
         UserError: see ``load``.
     """
     name = shown(name)
-    with told(name), _opened(data, name) as (image, metadata):
+    with told(name), _opened(data, name) as (image, metadata, _):
         width, height = image.size
         return (height, width) if _orientation(image, metadata) >= 5 else (width, height)
 
@@ -99,7 +122,7 @@ def metadata_of(data: bytes, name: object) -> Metadata:
     Raises:
         UserError: see ``load``.
     """
-    with told(shown(name)), _opened(data, shown(name)) as (image, metadata):
+    with told(shown(name)), _opened(data, shown(name)) as (image, metadata, _):
         return _completed(image, metadata)
 
 
@@ -119,8 +142,8 @@ def told(name: object) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _opened(data: bytes, name: object) -> Iterator[tuple[ImageFile.ImageFile, Metadata]]:
-    """Pillow's picture of the pixels alone, its header read and its size allowed, and the metadata beside them."""
+def _opened(data: bytes, name: object) -> Iterator[tuple[ImageFile.ImageFile, Metadata, bytes]]:
+    """Pillow's picture, its header read and its size allowed, the metadata, and the file of the pixels alone."""
     found = formats.of_content(data)
     if found is None:
         raise UserError(f"{name}: not a picture of a format that is read here")
@@ -134,12 +157,12 @@ def _opened(data: bytes, name: object) -> Iterator[tuple[ImageFile.ImageFile, Me
     factory, _ = Image.OPEN[found.name]
     with factory(io.BytesIO(pixels), "") as image:  # Image.open has a limit of its own
         check_size(name, *image.size)
-        yield image, metadata
+        yield image, metadata, pixels
 
 
 def _orientation(image: ImageFile.ImageFile, metadata: Metadata) -> int:
     if metadata.source == "TIFF":
-        return 1  # Pillow has turned it
+        return 1  # Pillow and OpenCV have turned it
     return _completed(image, metadata).orientation
 
 
@@ -162,10 +185,14 @@ def _completed(image: ImageFile.ImageFile, metadata: Metadata) -> Metadata:
     return metadata
 
 
-def _refuse_unfit(image: ImageFile.ImageFile, metadata: Metadata, data: bytes, name: object) -> None:
+def _refuse_frames(image: ImageFile.ImageFile, metadata: Metadata, name: object) -> None:
     frames = metadata.frames if metadata.source in {"PNG", "TIFF"} else getattr(image, "n_frames", 1)
     if frames > 1:
         raise UserError(f"{name}: expected one still picture, got {frames} frames")
+
+
+def _refuse_unfit(image: ImageFile.ImageFile, metadata: Metadata, data: bytes, name: object) -> None:
+    _refuse_frames(image, metadata, name)
     if image.mode == "CMYK":
         raise UserError(f"{name}: expected RGB or grey, got CMYK; convert it with its colour profile first")
     depth = _depth(image, data)
@@ -187,6 +214,8 @@ def _depth(image: ImageFile.ImageFile, data: bytes) -> int:
         return avif_depth(data)
     if image.format == "PPM" and data[:1] == b"P":
         return _depth_of_ppm(data)
+    if image.format == "HEIF":
+        return int(image.info.get("bit_depth", 8))
     return 16 if image.mode.startswith(("I", "F")) else 8
 
 

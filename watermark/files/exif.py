@@ -18,6 +18,7 @@ OF_THE_FILE = {
     *(0x0214, 0x80A4, 0x80E3, 0x80E4, 0x80E5, 0x80E6),
 }
 """Tags that say how the pixels of one TIFF file lie in it, and so mean nothing in another."""
+EXTRA_SAMPLES = 0x0152
 XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
 """Tags of a TIFF that other formats keep in blocks of their own."""
 
@@ -102,13 +103,22 @@ def of_tiff(data: bytes) -> tuple[bytes, dict[int, bytes], int]:
     return tiff.stream_of(kept, order) if kept else b"", blocks, _pages(data, order, following)
 
 
-def into_tiff(data: bytes, exif: bytes, blocks: dict[int, bytes]) -> bytes:
-    """A TIFF file with a new first directory at its end: that of its own pixels, and what EXIF and blocks hold."""
+def into_tiff(data: bytes, exif: bytes, blocks: dict[int, bytes], *, unnamed_alpha: bool = False) -> bytes:
+    """A TIFF file with a new first directory at its end: that of its own pixels, and what EXIF and blocks hold.
+
+    Args:
+        data: a file of nothing but pixels.
+        exif: a stream, or nothing.
+        blocks: further entries by tag.
+        unnamed_alpha: its last sample is transparency, and its encoder did not say so.
+    """
     order = tiff.order_of(data)
     if order is None:
         raise ValueError("not a TIFF file")
     own, following = tiff.read(data)
     merged = {entry.tag: entry for entry in own}
+    if unnamed_alpha:
+        merged[EXTRA_SAMPLES] = tiff.Entry(EXTRA_SAMPLES, 3, 1, struct.pack(order + "H", 2))
     with contextlib.suppress(ValueError):
         from_order = tiff.order_of(exif)
         entries = tiff.read(exif)[0] if from_order else ()

@@ -2,13 +2,16 @@
 
 import contextlib
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image, TiffImagePlugin
 
 from watermark.files import exif, xmp
 from watermark.files.containers.jpeg import Segment
 from watermark.files.containers.png import TEXT, Chunk, itxt, text_of
+
+if TYPE_CHECKING:
+    from watermark.files.deep import Deep
 
 KEY = "metadata"
 """Under which name a picture's ``info`` holds its ``Metadata``."""
@@ -101,12 +104,14 @@ class Metadata:
         return found
 
 
-def of(image: Image.Image) -> Metadata:
+def of(image: "Image.Image | Deep") -> Metadata:
     """A picture's metadata: those that ``load`` put there, else what Pillow or the caller put into ``info``."""
     kept = image.info.get(KEY)
     if isinstance(kept, Metadata):
         return kept
     found = _of_info(image.info)
+    if not isinstance(image, Image.Image):
+        return found
     elsewhere = isinstance(image, TiffImagePlugin.TiffImageFile) or "Raw profile type exif" in image.info
     if not found.exif and elsewhere:
         with contextlib.suppress(Exception):

@@ -1,7 +1,12 @@
 """The four kinds of pixels that a mark is drawn on: grey or colour, with or without transparency."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from PIL import Image
+
+if TYPE_CHECKING:
+    from watermark.files.deep import Deep
 
 PLAIN = {"L", "LA", "RGB", "RGBA"}
 CONVERTIBLE = PLAIN | {"1", "P", "PA", "La", "RGBa", "RGBX"}
@@ -57,7 +62,7 @@ def _keyed(image: Image.Image) -> Image.Image:
     return made
 
 
-def is_grey(image: Image.Image) -> bool:
+def is_grey(image: "Image.Image | Deep") -> bool:
     """Whether a picture has one plane for colour, as its marked copy then has too."""
     return image.mode in {"1", "L", "LA", "La"}
 

@@ -4,14 +4,15 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from PIL import Image
 
 from watermark.errors import UserError
 from watermark.files import exif, formats, xmp
 from watermark.files.blocks import icc_chunk
-from watermark.files.containers import jpeg, png
+from watermark.files.containers import jpeg, png, riff
+from watermark.files.deep import Deep, coded
 from watermark.files.metadata import Density, Metadata, of
 from watermark.files.modes import is_grey, on_white, plain
 from watermark.files.whole import check_free, write_whole
@@ -72,11 +73,11 @@ def check_target(path: Path, overwrite: bool) -> None:
     check_free(path, overwrite)
 
 
-def encode(image: Image.Image, path: Path, quality: int | None = None) -> Encoded:
+def encode(image: Image.Image | Deep, path: Path, quality: int | None = None) -> Encoded:
     """The content of the file that ``save`` would write.
 
     Raises:
-        UserError: the format takes no such picture (too many pixels a side).
+        UserError: the format takes no such picture (too many pixels a side, too deep).
     """
     found = formats.of_suffix(path.suffix)
     assert found is not None  # check_target was asked
@@ -84,7 +85,7 @@ def encode(image: Image.Image, path: Path, quality: int | None = None) -> Encode
     try:
         body = fit_mode(image, found.name)
         metadata, lost = _fitting(metadata, found.name, body)
-        writers: dict[str, Callable[[Image.Image, Metadata, int | None], tuple[bytes, list[str]]]] = {
+        writers: dict[str, Callable[[Image.Image | Deep, Metadata, int | None], tuple[bytes, list[str]]]] = {
             "JPEG": _jpeg,
             "PNG": _png,
             "TIFF": _tiff,
@@ -100,8 +101,14 @@ def encode(image: Image.Image, path: Path, quality: int | None = None) -> Encode
     return Encoded(content, tuple(dict.fromkeys([*lost, *more])))
 
 
-def fit_mode(image: Image.Image, format_name: str) -> Image.Image:
+@overload
+def fit_mode(image: Image.Image, format_name: str) -> Image.Image: ...
+@overload
+def fit_mode(image: Deep, format_name: str) -> Deep: ...
+def fit_mode(image: Image.Image | Deep, format_name: str) -> Image.Image | Deep:
     """The picture in a mode that the format can hold; where there is no transparency, it is laid on white."""
+    if isinstance(image, Deep):
+        return image
     image = plain(image)
     if format_name in {"JPEG", "PPM", "BMP"}:
         return on_white(image)
@@ -110,7 +117,7 @@ def fit_mode(image: Image.Image, format_name: str) -> Image.Image:
     return image
 
 
-def _fitting(metadata: Metadata, name: str, body: Image.Image) -> tuple[Metadata, list[str]]:
+def _fitting(metadata: Metadata, name: str, body: Image.Image | Deep) -> tuple[Metadata, list[str]]:
     """What a format has a place for, and the names of the rest."""
     lost = []
     if metadata.icc and metadata.icc[16:20] == (b"GRAY" if not is_grey(body) else b"RGB "):
@@ -123,7 +130,9 @@ def _fitting(metadata: Metadata, name: str, body: Image.Image) -> tuple[Metadata
     if name != "PNG":
         texts = [shown(chunk.keyword, 40) for chunk in metadata.chunks if chunk.kind in png.TEXT]
         lost += [f"PNG text ({', '.join(texts[:5])}{', ...' if len(texts) > 5 else ''})"] * bool(texts)
-        other = {chunk.kind.decode() for chunk in metadata.chunks if chunk.kind not in {*png.TEXT, b"iCCP", b"sRGB"}}
+        kinds = {chunk.kind for chunk in metadata.chunks} - {*png.TEXT, b"iCCP", b"sRGB"}
+        lost += ["colour space (cICP)"] * (png.COLOUR_SPACE in kinds and name != "AVIF")
+        other = {kind.decode() for kind in kinds - {png.COLOUR_SPACE}}
         lost += [f"PNG chunks ({', '.join(sorted(other))})"] * bool(other)
     if name != "JPEG":
         lost += ["JPEG segments"] * bool(metadata.segments)
@@ -138,7 +147,7 @@ def _fitting(metadata: Metadata, name: str, body: Image.Image) -> tuple[Metadata
     return metadata, lost
 
 
-def _jpeg(image: Image.Image, metadata: Metadata, quality: int | None) -> tuple[bytes, list[str]]:
+def _jpeg(image: Image.Image | Deep, metadata: Metadata, quality: int | None) -> tuple[bytes, list[str]]:
     options: dict[str, Any] = {"quality": quality or JPEG_QUALITY, "optimize": True}
     coding = metadata.coding
     if quality is None and coding and len(coding.tables) >= (1 if is_grey(image) else 2):
@@ -202,9 +211,9 @@ def _with_density(payload: bytes, density: Density) -> bytes:
     return payload[:7] + bytes([unit]) + x.to_bytes(2, "big") + y.to_bytes(2, "big") + payload[12:]
 
 
-def _png(image: Image.Image, metadata: Metadata, quality: int | None) -> tuple[bytes, list[str]]:
+def _png(image: Image.Image | Deep, metadata: Metadata, quality: int | None) -> tuple[bytes, list[str]]:
     del quality
-    large = image.width * image.height > FAST_PNG
+    large = image.size[0] * image.size[1] > FAST_PNG
     pixels = _pixels(image, "PNG", {"compress_level": 1 if large else 6})
     chunks = [chunk for chunk in metadata.chunks if chunk.kind != b"iCCP" or metadata.icc]
     if metadata.icc and not any(chunk.kind == b"iCCP" for chunk in chunks):
@@ -227,7 +236,7 @@ def _physical(density: Density) -> png.Chunk:
     return png.Chunk(b"pHYs", x.to_bytes(4, "big") + y.to_bytes(4, "big") + bytes([density.unit != "aspect"]))
 
 
-def _tiff(image: Image.Image, metadata: Metadata, quality: int | None) -> tuple[bytes, list[str]]:
+def _tiff(image: Image.Image | Deep, metadata: Metadata, quality: int | None) -> tuple[bytes, list[str]]:
     del quality
     options: dict[str, Any] = {"compression": "tiff_deflate"}
     if metadata.density and metadata.density.unit != "aspect":
@@ -239,12 +248,18 @@ def _tiff(image: Image.Image, metadata: Metadata, quality: int | None) -> tuple[
         exif.PHOTOSHOP: metadata.photoshop,
         exif.IPTC: metadata.iptc,
     }
+    if isinstance(image, Deep) and not metadata.icc and any(one.kind == png.COLOUR_SPACE for one in metadata.chunks):
+        raise ValueError("colours of more than sRGB without a profile (HDR) fit into .png or .avif")
     content = _pixels(image, "TIFF", options)
     lost = ["EXIF that cannot be read"] if metadata.exif and not exif.readable(metadata.exif) else []
-    return exif.into_tiff(content, metadata.exif, {tag: block for tag, block in blocks.items() if block}), lost
+    blocks = {tag: block for tag, block in blocks.items() if block}
+    unnamed_alpha = isinstance(image, Deep) and image.alpha is not None
+    return exif.into_tiff(content, metadata.exif, blocks, unnamed_alpha=unnamed_alpha), lost
 
 
-def _by_pillow(image: Image.Image, metadata: Metadata, quality: int | None, name: str) -> tuple[bytes, list[str]]:
+def _by_pillow(
+    image: Image.Image | Deep, metadata: Metadata, quality: int | None, name: str
+) -> tuple[bytes, list[str]]:
     """Formats whose blocks Pillow takes as bytes, and those that have none."""
     options: dict[str, Any] = {}
     lost: list[str] = []
@@ -259,11 +274,17 @@ def _by_pillow(image: Image.Image, metadata: Metadata, quality: int | None, name
         default = WEBP_QUALITY if name == "WEBP" else AVIF_QUALITY
         options = {"quality": quality or default, **{key: value for key, value in held.items() if value}}
         options |= {"method": 4} if name == "WEBP" else {}
-    return _pixels(image, name, options), lost
+    content = _pixels(image, name, options)
+    spaces = [chunk.body for chunk in metadata.chunks if chunk.kind == png.COLOUR_SPACE and len(chunk.body) == 4]
+    if name == "AVIF" and spaces:
+        content = riff.with_colour_space(content, *spaces[0][:2])
+    return content, lost
 
 
-def _pixels(image: Image.Image, name: str, options: dict[str, Any]) -> bytes:
+def _pixels(image: Image.Image | Deep, name: str, options: dict[str, Any]) -> bytes:
     """Pillow's file of these pixels; with ``info`` empty nothing gets in that was not asked for."""
+    if isinstance(image, Deep):
+        return coded(image, name, options)
     bare = image.copy() if image.info else image
     bare.info = {}
     buffer = io.BytesIO()

@@ -8,21 +8,18 @@ EXTENSION_HEAD = b"http://ns.adobe.com/xmp/extension/\0"
 PNG_KEYWORD = b"XML:com.adobe.xmp"
 MAX_JPEG = 65_533 - len(JPEG_HEAD)
 _TIFF, _EXIF = b"http://ns.adobe.com/tiff/1.0/", b"http://ns.adobe.com/exif/1.0/"
-_THUMBNAILS = re.compile(rb"<xmp:Thumbnails\b[^>]*>.*?</xmp:Thumbnails>", re.S)
-_PROVENANCE = re.compile(
-    rb"\s+dcterms:provenance\s*=\s*(\"[^\"]*\"|'[^']*')|<dcterms:provenance>.*?</dcterms:provenance>"
-)
+_PROVENANCE = re.compile(rb"(?<!\s)\s+dcterms:provenance\s{0,9}=\s{0,9}(?:\"[^\"]*\"|'[^']*')")
 _POINTER = re.compile(
-    rb"\s+xmpNote:HasExtendedXMP\s*=\s*(?:\"[^\"]*\"|'[^']*')"
+    rb"(?<!\s)\s+xmpNote:HasExtendedXMP\s{0,9}=\s{0,9}(?:\"[^\"]*\"|'[^']*')"
     rb"|<xmpNote:HasExtendedXMP>[^<]*</xmpNote:HasExtendedXMP>"
 )
-_RDF = re.compile(rb"<rdf:RDF\b([^>]*)>(.*)</rdf:RDF>", re.S)
 _NAMESPACE = re.compile(rb"\b(?=xmlns:([\w.-]+)=)(xmlns:[\w.-]+=(?:\"[^\"]*\"|'[^']*'))")
 _BEHIND = re.compile(  # what says that a gain map or a film follows the picture
-    rb"\s+(?:hdrgm:\w+|GCamera:(?:MotionPhoto|MicroVideo)\w*)\s*=\s*(?:\"[^\"]*\"|'[^']*')"
-    rb"|<(?P<name>hdrgm:\w+|Container:Directory|GContainer:Directory)>.*?</(?P=name)>",
-    re.S,
+    rb"(?<!\s)\s+(?:hdrgm:\w{1,80}|GCamera:(?:MotionPhoto|MicroVideo)\w{0,80})\s{0,9}=\s{0,9}(?:\"[^\"]*\"|'[^']*')"
 )
+_ELEMENTS_BEHIND = rb"hdrgm:\w{1,80}|Container:Directory|GContainer:Directory"
+_MOST = 100
+"""Elements of one name that are cut out of a packet."""
 
 
 def orientation(packet: bytes) -> int:
@@ -54,12 +51,31 @@ def corrected(packet: bytes, size: tuple[int, int], *, nothing_behind: bool) -> 
             if changed != packet and value != 1:
                 untrue.append("pixel size")
             packet = changed
-    for pattern, told in ((_THUMBNAILS, "thumbnail"), (_PROVENANCE, "C2PA manifest")):
-        packet, count = pattern.subn(b"", packet)
-        untrue += [told] * (count > 0)
+    for name, told in ((rb"xmp:Thumbnails", "thumbnail"), (rb"dcterms:provenance", "C2PA manifest")):
+        shorter = _without_elements(packet, name)
+        if told == "C2PA manifest":
+            shorter = _PROVENANCE.sub(b"", shorter)
+        untrue += [told] * (shorter != packet)
+        packet = shorter
     if nothing_behind:
-        packet = _BEHIND.sub(b"", packet)
+        packet = _without_elements(_BEHIND.sub(b"", packet), _ELEMENTS_BEHIND)
     return packet, untrue
+
+
+def _without_elements(packet: bytes, names: bytes) -> bytes:
+    """Without the elements of these names; in one walk, for packets of megabytes may be made to hold it up."""
+    kept, at = [], 0
+    for _ in range(_MOST):
+        opening = re.compile(rb"<(" + names + rb")(?:\s[^>]{0,400})?>").search(packet, at)
+        if opening is None:
+            break
+        closing = b"</" + opening[1] + b">"
+        end = opening.end() if opening[0].endswith(b"/>") else packet.find(closing, opening.end()) + len(closing)
+        if end < opening.end():
+            break
+        kept.append(packet[at : opening.start()])
+        at = end
+    return b"".join([*kept, packet[at:]])
 
 
 def whole(packet: bytes, extension: bytes) -> bytes | None:
@@ -70,15 +86,28 @@ def whole(packet: bytes, extension: bytes) -> bytes | None:
     packet = _POINTER.sub(b"", packet)
     if not extension:
         return packet
-    inner, last = _RDF.search(extension), packet.rfind(b"</rdf:RDF>")
-    if inner is None or last < 0:
+    inner, outer = _inside_rdf(extension), _inside_rdf(packet)
+    if inner is None or outer is None:
         return None
-    opened = re.search(rb"<rdf:RDF\b", packet)
-    declared = dict(_NAMESPACE.findall(extension[: inner.start(2)]))
+    declared = dict(_NAMESPACE.findall(extension[: inner.start]))
     missing = b"".join(b" " + one for name, one in declared.items() if b"xmlns:" + name + b"=" not in packet)
-    if opened is None:
-        return None
-    return packet[: opened.end()] + missing + packet[opened.end() : last] + inner[2] + packet[last:]
+    opened = packet.index(b"<rdf:RDF") + len(b"<rdf:RDF")
+    return b"".join(
+        [
+            packet[:opened],
+            missing,
+            packet[opened : outer.stop],
+            extension[inner.start : inner.stop],
+            packet[outer.stop :],
+        ]
+    )
+
+
+def _inside_rdf(packet: bytes) -> slice | None:
+    """Where the descriptions of a packet stand."""
+    opened = packet.find(b"<rdf:RDF")
+    start, stop = packet.find(b">", opened) + 1, packet.rfind(b"</rdf:RDF>")
+    return slice(start, stop) if 0 <= opened < start <= stop else None
 
 
 def split_for_jpeg(packet: bytes) -> tuple[bytes, list[bytes]]:

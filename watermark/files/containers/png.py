@@ -7,6 +7,8 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 """What a decoder of one still picture needs."""
 TEXT = {b"tEXt", b"zTXt", b"iTXt"}
+COLOUR_SPACE = b"cICP"
+"""Colour primaries and transfer function by number (ITU-T H.273); the name under which any format's are kept."""
 MAX_TEXT = 2**23
 """Bytes that one compressed text or profile may unpack to."""
 
@@ -60,6 +62,24 @@ def join(pixels: bytes, chunks: list[Chunk]) -> bytes:
     late = b"".join(chunk.tobytes() for chunk in chunks if chunk.late)
     end = pixels.rindex(b"IEND") - 4
     return b"".join([pixels[:header], early, pixels[header:end], late, pixels[end:]])
+
+
+def without_key(pixels: bytes) -> tuple[bytes, tuple[int, ...] | None]:
+    """A decoder's chunks without tRNS, and the values of 16 bits that it says are transparent."""
+    at = pixels.find(b"tRNS", len(SIGNATURE) + 25, max(pixels.find(b"IDAT"), 0))
+    if at < 0:
+        return pixels, None
+    length = int.from_bytes(pixels[at - 4 : at], "big")
+    body = pixels[at + 4 : at + 4 + length]
+    key = tuple(int.from_bytes(body[n : n + 2], "big") for n in range(0, length, 2))
+    return pixels[: at - 4] + pixels[at + 8 + length :], key
+
+
+def with_header(data: bytes, width: int, colour_type: int) -> bytes:
+    """The same file with another width and colour type; its rows must have as many bytes, filtered without a left."""
+    start = len(SIGNATURE) + 8
+    body = width.to_bytes(4, "big") + data[start + 4 : start + 9] + bytes([colour_type]) + data[start + 10 : start + 13]
+    return SIGNATURE + Chunk(b"IHDR", body).tobytes() + data[start + 17 :]
 
 
 def inflate(packed: bytes, limit: int = MAX_TEXT) -> bytes | None:

@@ -31,6 +31,26 @@ def holds_c2pa_box(data: bytes) -> bool:
     return False
 
 
+def colour_space(data: bytes) -> tuple[int, int] | None:
+    """Colour primaries and transfer function of an AVIF or HEIF file (ITU-T H.273), where it says more than sRGB."""
+    at = data.find(b"colrnclx")
+    if at < 0 or at + 15 > len(data):
+        return None
+    primaries, transfer = (int.from_bytes(data[at + n : at + n + 2], "big") for n in (8, 10))
+    plain = primaries in (1, 2) and transfer in (1, 2, 6, 13)
+    return None if plain or max(primaries, transfer) > 255 else (primaries, transfer)
+
+
+def with_colour_space(data: bytes, primaries: int, transfer: int) -> bytes:
+    """An AVIF file whose encoder could not be told; its matrix and range, which say how to undo YUV, stay."""
+    content, end = bytearray(data), data.find(b"mdat")
+    at = data.find(b"colrnclx", 0, end)
+    while at >= 0:
+        content[at + 8 : at + 12] = primaries.to_bytes(2, "big") + transfer.to_bytes(2, "big")
+        at = data.find(b"colrnclx", at + 1, end)
+    return bytes(content)
+
+
 def avif_depth(data: bytes) -> int:
     """Bits per channel of an AVIF file, from the configuration of its AV1 codec (AV1-ISOBMFF, 2.3.3)."""
     at = data.find(b"av1C")

@@ -26,12 +26,16 @@ class Entry:
     value: bytes
     directory: "tuple[Entry, ...] | None" = None
 
-    def number(self, order: Order) -> int | None:
-        """The first whole number of a byte, short or long; None of anything else."""
+    def numbers(self, order: Order) -> tuple[int, ...]:
+        """The whole numbers of bytes, shorts or longs; none of anything else."""
         forms = {1: "B", 3: "H", 4: "L"}
-        if self.kind not in forms or self.count < 1:
-            return None
-        return int(struct.unpack_from(order + forms[self.kind], self.value)[0])
+        if self.kind not in forms:
+            return ()
+        return struct.unpack_from(f"{order}{self.count}{forms[self.kind]}", self.value)
+
+    def number(self, order: Order) -> int | None:
+        """The first of them."""
+        return next(iter(self.numbers(order)), None)
 
 
 def order_of(stream: bytes) -> Order | None:
