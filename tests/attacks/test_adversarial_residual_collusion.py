@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import CONFIGS
+from attack_files import CONFIGS
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 

@@ -8,7 +8,7 @@ import pytest
 import skimage.restoration
 import skimage.transform
 import torch
-from conftest import CONFIGS
+from attack_files import CONFIGS
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from PIL import Image, ImageEnhance, ImageFilter

@@ -6,7 +6,7 @@ attack through the torch code that a GPU runs.
 
 import pytest
 import torch
-from conftest import attack_config, build_attack, every_rung
+from attack_files import attack_config, build_attack, every_rung
 
 from attacks.adversarial import EmbeddingAttack
 from attacks.bench import run

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import attack_config, build_attack, every_rung
+from attack_files import attack_config, build_attack, every_rung
 
 import attacks
 from attacks import denoise

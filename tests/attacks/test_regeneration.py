@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import CONFIGS
+from attack_files import CONFIGS
 from hydra import compose, initialize_config_dir
 from PIL import Image
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import CONFIGS
+from attack_files import CONFIGS
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 

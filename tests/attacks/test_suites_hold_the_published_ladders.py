@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import CONFIGS, build_attack
+from attack_files import CONFIGS, build_attack
 from hydra import compose, initialize_config_dir
 
 import attacks
@@ -221,9 +221,8 @@ def test_videoseals_chain_cuts_to_71_percent_of_each_side_and_stays_there(photo)
         assert torch.allclose(attacked, cut / 2)
 
 
-def test_every_shipped_attack_is_in_some_suite_or_says_what_it_is_for():
-    """A file that no suite names is one that nobody measures; these are for training or for a single question."""
-    alone = {"soft_jpeg", "chain_screenshot_reshare", "avif", "salt_pepper", "stickers"}
+def test_every_shipped_attack_is_in_some_suite():
+    """A file that no suite names is one that nobody measures."""
     text = " ".join(path.read_text() for path in sorted((CONFIGS / "suite").glob("*.yaml")))
     names = {path.stem for path in Path(CONFIGS / "attack").glob("*.yaml")}
-    assert {name for name in names if f": {name}\n" not in text and f": {name} #" not in text} == alone
+    assert not {name for name in names if f": {name}\n" not in text and f": {name} #" not in text}

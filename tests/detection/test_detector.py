@@ -52,7 +52,7 @@ def test_every_try_is_paid_for():
     codec = Codec(Layout(), 512, 1)
     logits = marked_logits(codec, PAYLOADS, 1.0)
     base = Detector(codec).detect(read(logits), expected=PAYLOADS)
-    paid = Detector(codec).detect(read(logits, 1000), expected=PAYLOADS, candidate_keys=100)
+    paid = Detector(codec).detect(read(logits, 100_000), expected=PAYLOADS)
     for before, after, alone in zip(base, paid, Detector(codec).detect(read(logits), registry=PAYLOADS), strict=True):
         assert after.log10_p - before.log10_p == pytest.approx(5)
         assert after.log10_p_expected - before.log10_p_expected == pytest.approx(5)
@@ -155,8 +155,8 @@ def test_impossible_requests_are_refused():
     codec = Codec(Layout(), 128, 1)
     with pytest.raises(ValueError, match="false_positive_rate"):
         Detector(codec, 0)
-    with pytest.raises(ValueError, match="at least one candidate key"):
-        Detector(codec).detect(read(torch.ones(1, 128)), candidate_keys=0)
+    with pytest.raises(ValueError, match="at least one payload in the registry"):
+        Detector(codec).detect(read(torch.ones(1, 128)), registry=[])
     with pytest.raises(ValueError, match="one payload per image"):
         Detector(codec).detect(read(torch.ones(1, 128)), expected=PAYLOADS[:2])
 

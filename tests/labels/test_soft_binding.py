@@ -1,5 +1,3 @@
-from datetime import date
-
 import pytest
 
 from watermark.codec.payload import Layout, Payload
@@ -25,12 +23,3 @@ def test_a_value_of_another_shape_is_refused(value):
 def test_a_name_that_is_no_reversed_domain_is_refused():
     with pytest.raises(UserError, match="reversed domain"):
         soft_binding.algorithm_name("me", "", "1")
-
-
-def test_a_list_entry_has_the_fields_that_the_list_asks_for_and_leaves_the_number_to_c2pa():
-    entry = soft_binding.list_entry(
-        "org.example.x.1", "a mark", "a@example.org", "https://example.org/x", date(2026, 1, 2)
-    )
-    assert set(entry) == {"identifier", "alg", "type", "decodedMediaTypes", "entryMetadata"}
-    assert entry["identifier"] is None
-    assert set(entry["entryMetadata"]) == {"description", "dateEntered", "contact", "informationalUrl"}

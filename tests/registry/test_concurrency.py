@@ -9,15 +9,16 @@ from registry_fakes import make_record, make_slot
 from sqlalchemy import event
 
 from watermark.errors import UserError
-from watermark.registry import Allocator, Registry
+from watermark.registry import Registry
 
 SPAWN = multiprocessing.get_context("spawn")
 
 
 def open_allocate_record(path, count, block, recorded, results):
     registry = Registry(path, b"registry key")
-    allocator = Allocator(registry, 7, block)
-    ids = [allocator.allocate() for _ in range(count)]
+    ids = []
+    while len(ids) < count:
+        ids += registry.content_ids(registry.reserve(7, min(block, count - len(ids))))
     if recorded:
         for start in range(0, count, 25):
             registry.record([make_record(number) for number in ids[start : start + 25]])

@@ -4,7 +4,7 @@ import pytest
 from registry_fakes import FAKE_CODE, make_record, make_slot
 
 from watermark.errors import UserError
-from watermark.registry import Allocator, Registry
+from watermark.registry import Registry
 
 
 def test_a_recorded_image_is_found_with_everything_that_was_recorded(registry):
@@ -21,8 +21,7 @@ def test_a_recorded_image_is_found_with_everything_that_was_recorded(registry):
 def test_ids_never_repeat_and_blocks_continue_the_same_numbers(registry):
     ids = [registry.allocate(7) for _ in range(20)]
     ids += registry.content_ids(registry.reserve(7, 30))
-    allocator = Allocator(registry, 7, block=8)
-    ids += [allocator.allocate() for _ in range(20)]
+    ids += [registry.allocate(7) for _ in range(20)]
     assert len(set(ids)) == 70
 
 

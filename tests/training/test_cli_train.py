@@ -7,9 +7,9 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from PIL import Image
+from tiny_trainer import tiny_trainer
 
 from attacks.diffusion.unet import load_unet
-from tests.training.tiny import tiny_trainer
 from watermark.cli.train import main, make_trainer, take_over
 from watermark.config import CONFIG_DIR, config_names
 from watermark.errors import UserError

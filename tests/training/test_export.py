@@ -1,8 +1,8 @@
 import pytest
 import torch
 from omegaconf import OmegaConf
+from tiny_trainer import tiny_trainer
 
-from tests.training.tiny import tiny_trainer
 from watermark.schemes.block_pair import BlockPair
 from watermark.schemes.lattice_mark import LatticeMark
 from watermark.schemes.pair import PairScheme

@@ -2,9 +2,9 @@ import json
 
 import pytest
 import torch
+from tiny_trainer import tiny_trainer
 from torch import nn
 
-from tests.training.tiny import tiny_trainer
 from watermark.errors import UserError
 from watermark.training.checkpoint import load, save_atomically
 from watermark.training.loop import Schedule

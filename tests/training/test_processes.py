@@ -4,8 +4,8 @@ import socket
 import pytest
 import torch
 import torch.multiprocessing as multiprocessing
+from tiny_trainer import tiny_trainer
 
-from tests.training.tiny import tiny_trainer
 from watermark.training.checkpoint import load
 from watermark.training.processes import Processes
 

@@ -98,7 +98,6 @@ class Detector:
         self,
         readout: SoftRead,
         expected: Sequence[Payload] | None = None,
-        candidate_keys: int = 1,
         registry: Sequence[Payload] | None = None,
     ) -> list[Detection]:
         """One answer per image.
@@ -117,25 +116,24 @@ class Detector:
         Args:
             readout: what the scheme read.
             expected: one payload per image, to verify also that one alone (``log10_p_expected``).
-            candidate_keys: how many keys the caller tries on these images; the p-value pays for all of them.
             registry: the only payloads that can be the answer, each once.
 
         Raises:
             ValueError: if a length does not fit.
         """
-        if candidate_keys < 1 or (registry is not None and not registry):
-            raise ValueError("expected at least one candidate key and, if a registry is given, one payload in it")
+        if registry is not None and not registry:
+            raise ValueError("expected at least one payload in the registry, got none")
         if expected is not None and len(expected) != len(readout.logits):
             raise ValueError(f"expected one payload per image ({len(readout.logits)}), got {len(expected)}")
         hypotheses = readout.hypotheses.detach().cpu()
-        answers = [[a] for a in self._judge(readout.logits, hypotheses, expected, candidate_keys, registry)]
+        answers = [[a] for a in self._judge(readout.logits, hypotheses, expected, registry)]
         doubtful = [i for i, (answer,) in enumerate(answers) if not self._is_certain(answer)]
         if readout.others is not None and doubtful:
             others = readout.others[doubtful]
             count = others.shape[1]
             rows = [i for i in doubtful for _ in range(count)]
             wanted = [expected[i] for i in rows] if expected is not None else None
-            more = self._judge(others.flatten(0, 1), hypotheses[rows], wanted, candidate_keys, registry)
+            more = self._judge(others.flatten(0, 1), hypotheses[rows], wanted, registry)
             for place, i in enumerate(rows):
                 answers[i].append(replace(more[place], reading=1 + place % count))
         return [self._conclude(said, int(tries)) for said, tries in zip(answers, hypotheses, strict=True)]
@@ -145,12 +143,11 @@ class Detector:
         readings: Tensor,
         hypotheses: Tensor,
         expected: Sequence[Payload] | None,
-        candidate_keys: int,
         registry: Sequence[Payload] | None,
     ) -> list[_Answer]:
         """One answer per reading ``(M, K)``; see ``detect``."""
         logits = limited(readings)
-        tries = hypotheses.double().clamp_min(1).log10() + math.log10(candidate_keys)  # (M,)
+        tries = hypotheses.double().clamp_min(1).log10()  # (M,)
         alone: list[float | None] = [None] * len(logits)
         if expected is not None:
             alone = pay_for(log10_p_value(logits, self.codec.encode(expected)), tries).tolist()

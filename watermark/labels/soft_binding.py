@@ -1,11 +1,10 @@
-"""Let a C2PA manifest point at the mark: the soft-binding assertion, and the fields of a soft-binding list entry.
+"""Let a C2PA manifest point at the mark: the soft-binding assertion.
 
 Written to C2PA 2.2, section 18.10.2. A soft binding helps to find a manifest again; it must not stand in for the hard
 binding, and no entry of this toolkit is in the published list.
 """
 
 import re
-from datetime import date
 from typing import Any
 
 from watermark.codec.payload import Layout, Payload
@@ -57,27 +56,3 @@ def payload_of(assertion: dict[str, Any], layout: Layout) -> Payload:
     content = number & (1 << layout.content_bits) - 1
     provider = number >> layout.content_bits & (1 << layout.provider_bits) - 1
     return Payload(provider, content, number >> layout.content_bits + layout.provider_bits)
-
-
-def list_entry(algorithm: str, description: str, contact: str, url: str, entered: date) -> dict[str, Any]:
-    """The fields that a proposal for the public soft-binding algorithm list needs; C2PA assigns the ``identifier``.
-
-    Args:
-        algorithm: from ``algorithm_name``.
-        description: what it is, in a sentence.
-        contact: e-mail address.
-        url: a page that resolves and describes it.
-        entered: date of the entry.
-    """
-    return {
-        "identifier": None,
-        "alg": algorithm,
-        "type": "watermark",
-        "decodedMediaTypes": ["image"],
-        "entryMetadata": {
-            "description": description,
-            "dateEntered": f"{entered.isoformat()}T00:00:00Z",
-            "contact": contact,
-            "informationalUrl": url,
-        },
-    }

@@ -22,7 +22,6 @@ class ClusteredRate:
         rate: ``successes / n``; NaN where ``n`` is 0.
         low: lower end of the 95 % (or ``confidence``) interval.
         high: upper end.
-        effective_n: how many independent pictures the rows are worth.
     """
 
     successes: int
@@ -31,7 +30,6 @@ class ClusteredRate:
     rate: float
     low: float
     high: float
-    effective_n: float
 
 
 def clustered_rate(hits: ArrayLike, clusters: ArrayLike, confidence: float = 0.95) -> ClusteredRate:
@@ -56,10 +54,10 @@ def clustered_rate(hits: ArrayLike, clusters: ArrayLike, confidence: float = 0.9
     _, inverse = np.unique(np.asarray(clusters), return_inverse=True)
     n, count, yes = len(hit), int(inverse.max(initial=-1)) + 1, int(hit.sum())
     if n == 0:
-        return ClusteredRate(0, 0, 0, float("nan"), 0.0, 1.0, 0.0)
+        return ClusteredRate(0, 0, 0, float("nan"), 0.0, 1.0)
     effective = float(n) if count == n else _effective_n(hit, inverse, count, confidence)
     low, high = _beta_interval(yes / n * effective, effective, confidence)
-    return ClusteredRate(yes, n, count, yes / n, low, high, effective)
+    return ClusteredRate(yes, n, count, yes / n, low, high)
 
 
 def _effective_n(hit: np.ndarray, inverse: np.ndarray, count: int, confidence: float) -> float:

@@ -2,7 +2,7 @@
 
 from watermark.registry.permutation import KeyedPermutation
 from watermark.registry.records import History, IssueRecord, Slot
-from watermark.registry.registry import Allocator, Block, Registry
+from watermark.registry.registry import Block, Registry
 from watermark.registry.verification import Verification
 
-__all__ = ["Allocator", "Block", "History", "IssueRecord", "KeyedPermutation", "Registry", "Slot", "Verification"]
+__all__ = ["Block", "History", "IssueRecord", "KeyedPermutation", "Registry", "Slot", "Verification"]

@@ -28,7 +28,7 @@ from watermark.registry.verification import CounterOf, Verification, verify
 
 @dataclass(frozen=True)
 class Block:
-    """A range of counter values that one allocator may use alone, ``start`` to ``stop`` without ``stop``."""
+    """A range of counter values that one process may use alone, ``start`` to ``stop`` without ``stop``."""
 
     slot: int
     start: int
@@ -126,7 +126,7 @@ class Registry:
         return self.content_ids(self.reserve(slot, 1))[0]
 
     def reserve(self, slot: int, count: int) -> Block:
-        """Take ``count`` counter values for one allocator; what it does not use is never handed out again.
+        """Take ``count`` counter values for one process; what it does not use is never handed out again.
 
         Raises:
             UserError: the slot is unknown or has not so many numbers left.
@@ -286,23 +286,6 @@ class Registry:
             return shuffle.inverse(content_id) if shuffle and 0 <= content_id < shuffle.size else None
 
         return counter_of
-
-
-class Allocator:
-    """Hands out content IDs from blocks, so that the database is asked once a block and not once an image.
-
-    A process that dies wastes the rest of its block; it never repeats a number.
-    """
-
-    def __init__(self, registry: Registry, slot: int, block: int = 64) -> None:
-        self._registry, self._slot, self._block = registry, slot, block
-        self._ready: list[int] = []
-
-    def allocate(self) -> int:
-        """The next content ID."""
-        if not self._ready:
-            self._ready = self._registry.content_ids(self._registry.reserve(self._slot, self._block))[::-1]
-        return self._ready.pop()
 
 
 def _whole_rows(connection: Connection, wanted: ColumnElement[bool]) -> Sequence[Row[Any]]:
