@@ -1,3 +1,4 @@
+import importlib.util
 import io
 import sys
 from dataclasses import dataclass, replace
@@ -7,18 +8,12 @@ import pytest
 from PIL import Image
 from skimage import data
 
-pytest.importorskip("fastapi", reason="needs the extra serve")
-from service_fakes import InlinePool
-from starlette.testclient import TestClient
-
 from watermark.identity import Request, issue
 from watermark.identity.markers import marker_for
 from watermark.keystore import KeyFile
 from watermark.registry import Registry, Slot
-from watermark.service.app import make_app
-from watermark.service.examiner import Examiner
-from watermark.service.settings import Settings
 
+collect_ignore_glob = [] if importlib.util.find_spec("fastapi") else ["test_*.py"]  # needs the extra serve
 FAKE_CODE = "0011" + "0" * 18 + "10001"  # 18 zeros name nobody
 WATERMARK = str(Path(sys.executable).with_name("watermark"))
 
@@ -59,12 +54,20 @@ def world(tmp_path_factory):
 @pytest.fixture(scope="session")
 def examiners(world):
     """The real examiner, for strangers and for the owner, in this process."""
+    from watermark.service.examiner import Examiner
+
     return {public: Examiner(world.registry, [str(world.key_file)], public, 1e-6, 1e-4) for public in (True, False)}
 
 
 @pytest.fixture
 def ask(world, examiners):
     """A client of an application that answers in this process; settings as named."""
+    from service_fakes import InlinePool
+    from starlette.testclient import TestClient
+
+    from watermark.service.app import make_app
+    from watermark.service.settings import Settings
+
     opened = []
 
     def make(fetcher=None, pool=None, client=("192.0.2.1", 1234), **settings):

@@ -3,7 +3,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-pytest.importorskip("fastapi", reason="needs the extra serve")
 from watermark.service.clients import CLIENTS, Clients, client_of
 from watermark.service.journal import Journal
 from watermark.service.problems import ProblemError

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("fastapi", reason="needs the extra serve")
 from watermark.errors import UserError
 from watermark.service.pool import Pool
 from watermark.service.problems import ProblemError
