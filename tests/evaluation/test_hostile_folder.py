@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 import torch
-from test_run import config, load
+from tiny_run import config, load
 
 from watermark.cli import main
 from watermark.errors import UserError

@@ -6,11 +6,10 @@ from xml.etree import ElementTree
 import pyarrow.parquet as pq
 import pytest
 import torch
-from omegaconf import OmegaConf
+from tiny_run import config, load, quiet
 
 from watermark.cli import main
 from watermark.codec import Layout, Payload
-from watermark.config import CONFIG_DIR
 from watermark.evaluation.bench import measure, pictures
 from watermark.evaluation.job import Job
 from watermark.evaluation.lookups import neighbours
@@ -18,31 +17,16 @@ from watermark.evaluation.run import run
 from watermark.watermarker import Watermarker
 
 
-def load(group, name):
-    return OmegaConf.to_container(OmegaConf.load(CONFIG_DIR / group / f"{name}.yaml"))
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    jpeg = load("attack", "jpeg") | {"sweep": {"quality": [80]}}
-    config = {
-        "seed": 3,
-        "batch_size": 2,
-        "device": "cpu",
-        "workers": 1,
-        "shard": "1/1",
+    changes = {
         "samples": 0,
-        "keep_logits": True,
-        "output": str(tmp_path_factory.mktemp("runs")),
         "name": "here",
-        "false_positive_rate": 1e-6,
-        "suite_name": "tiny",
         "schemes": {"dwt_dct": load("scheme", "dwt_dct") | {"target_psnr": 40}},
-        "suite": {"jpeg": jpeg},
+        "suite": {"jpeg": load("attack", "jpeg") | {"sweep": {"quality": [80]}}},
         "data": load("data", "synthetic") | {"count": 6, "width": 256, "height": 192},
-        "layout": load("layout", "l64"),
     }
-    return run(Job(config), lambda _done, _total: None)
+    return run(Job(config(tmp_path_factory.mktemp("runs"), **changes)), quiet)
 
 
 def test_neighbours_differ_in_exactly_one_bit_of_one_id():

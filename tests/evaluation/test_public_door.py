@@ -2,16 +2,15 @@
 
 import json
 
-import pyarrow.parquet as pq
 import pytest
+import tiny_run
 import torch
-from omegaconf import OmegaConf
 from PIL import Image
 from skimage import data
+from tiny_run import load, quiet, rows_of
 
 from watermark import Watermarker
 from watermark.cli import main
-from watermark.config import CONFIG_DIR
 from watermark.evaluation.job import Job
 from watermark.evaluation.run import run
 from watermark.metrics.psnr import psnr
@@ -21,23 +20,12 @@ from watermark.report import build_report
 SCHEMES = ("dwt_dct", "tile_spread")
 
 
-def load(group, name):
-    return OmegaConf.to_container(OmegaConf.load(CONFIG_DIR / group / f"{name}.yaml"))
-
-
 def config(output, pictures, **changes):
     attacks = {name: load("attack", name) for name in ("jpeg", "gaussian_noise")}
     attacks["jpeg"]["sweep"], attacks["gaussian_noise"]["sweep"] = {"quality": [60]}, {"sigma": [0.02]}
-    settings = {
-        **{"seed": 3, "batch_size": 1, "device": "cpu", "workers": 1, "shard": "1/1", "samples": 1, "name": None},
-        **{"keep_logits": True, "output": str(output), "false_positive_rate": 1e-6, "target_psnr": None},
-        "suite_name": "tiny",
-        "schemes": {name: load("scheme", name) for name in SCHEMES},
-        "suite": attacks,
-        "data": {**load("data", "folder"), "path": str(pictures)},
-        "layout": load("layout", "l64"),
-    }
-    return {**settings, **changes}
+    schemes = {name: load("scheme", name) for name in SCHEMES}
+    data = {**load("data", "folder"), "path": str(pictures)}
+    return tiny_run.config(output, **{"schemes": schemes, "suite": attacks, "data": data, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +34,6 @@ def pictures(tmp_path_factory):
     Image.fromarray(data.astronaut()).resize((320, 256)).save(folder / "colour.png")
     Image.fromarray(data.camera()).resize((320, 256)).save(folder / "grey.png")
     return folder
-
-
-def rows_of(folder):
-    return pq.read_table(folder / "rows.parquet").to_pylist()
-
-
-def quiet(_done, _total):
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +63,7 @@ def test_rows_are_what_embed_and_detect_say(job, folder, pictures, scheme, name)
             found = marker.detect(attacked)
             (row,) = [
                 row
-                for row in rows_of(folder)
+                for row in rows_of(folder).to_pylist()
                 if (row["image"], row["scheme"], row["key"]) == (name, scheme, key)
                 and (row["attack"], row["marked"]) == (cell.name, True)
             ]
@@ -95,8 +75,8 @@ def test_rows_are_what_embed_and_detect_say(job, folder, pictures, scheme, name)
 
 
 def test_every_key_is_a_measure_of_its_own_and_the_first_of_many_is_the_only_one_of_one(folder, pictures, tmp_path):
-    alone = rows_of(run(Job(config(tmp_path, pictures)), quiet))
-    many = rows_of(folder)
+    alone = rows_of(run(Job(config(tmp_path, pictures)), quiet)).to_pylist()
+    many = rows_of(folder).to_pylist()
     plain = [{**row, "logits": None} for row in alone]
     assert all({**row, "logits": None} in plain for row in many if row["key"] == 0)
     marked = [row for row in many if row["marked"]]
@@ -120,7 +100,7 @@ def test_a_run_of_many_keys_is_reported_by_picture_verified_and_compared(folder,
 
 def test_a_run_without_unmarked_pictures_measures_none_and_says_so(pictures, tmp_path):
     folder = run(Job(config(tmp_path, pictures, unmarked=0, schemes={"dwt_dct": load("scheme", "dwt_dct")})), quiet)
-    assert {row["marked"] for row in rows_of(folder)} == {True}
+    assert {row["marked"] for row in rows_of(folder).to_pylist()} == {True}
     page = build_report(folder).read_text()
     assert "nmarked" in page
 

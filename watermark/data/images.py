@@ -3,6 +3,7 @@
 import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from PIL import Image
 from torch import Tensor
@@ -37,7 +38,12 @@ class ImageSet(ABC):
         name: for the report.
         max_side: px; larger pictures are reduced (never enlarged) before anything else. None: as they are.
         limit: use only so many, spread evenly over the set. None: all.
+
+    Attributes:
+        unmarked: of so many an evaluation also reads the unmarked picture, unless it is told a number. None: of all.
     """
+
+    unmarked: ClassVar[int | None] = None
 
     def __init__(self, name: str, max_side: int | None = None, limit: int | None = None) -> None:
         if max_side is not None and max_side < 32:

@@ -63,14 +63,15 @@ class Job:
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
-        self.config = config
         self.seed: int = config["seed"]
         self.device = pick_device(config["device"])
         self.images: ImageSet = build(config["data"])
         self.layout: Layout = build(config["layout"])
-        self.unmarked_limit: int | None = config.get("unmarked")  # runs of earlier versions do not say
+        limit: int | None = config.get("unmarked")  # runs of earlier versions do not say
+        self.unmarked_limit = self.images.unmarked if limit is None else limit
         if self.unmarked_limit is not None and self.unmarked_limit < 0:
             raise UserError(f"unmarked: expected at least 0 pictures, got {self.unmarked_limit}")
+        self.config = {**config, "unmarked": self.unmarked_limit}
         self.misattribution_rate: float = config.get("misattribution_rate", 1.0)  # earlier runs named in any case
         self.keys: int = config.get("keys", 1)
         if not 1 <= self.keys <= MAX_KEYS:
