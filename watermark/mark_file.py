@@ -16,7 +16,7 @@ from watermark import files
 from watermark.depth import embed_deep
 from watermark.detection import Detection
 from watermark.errors import UserError
-from watermark.files import Deep, metadata
+from watermark.files import Animation, Deep, metadata
 from watermark.metrics.psnr import psnr_of_arrays
 from watermark.shown import reason, shown
 from watermark.watermarker import Watermarker
@@ -69,7 +69,8 @@ class Marked:
     """What was written.
 
     Attributes:
-        psnr: dB of the file's pixels against the input's, as a viewer shows both.
+        psnr: dB of the file's pixels against the input's, as a viewer shows both; of an animation, its worst frame.
+        psnr_of_frames: of each frame of an animation; of a still picture ``psnr`` alone.
         log10_p: of the mark, read from the file.
         target_psnr: what the scheme was asked for; lower than its setting where the mark had to be strengthened.
         lost: metadata that the format cannot hold, by name.
@@ -78,6 +79,7 @@ class Marked:
     """
 
     psnr: float
+    psnr_of_frames: tuple[float, ...]
     log10_p: float
     target_psnr: float | None
     lost: tuple[str, ...]
@@ -105,6 +107,7 @@ def mark_file(
     quality: int | None = None,
     preflight: str = "quick",
     stronger: Callable[[float], Watermarker] | None = None,
+    every_frame: bool = False,
 ) -> Marked:
     """Mark a picture file.
 
@@ -119,12 +122,13 @@ def mark_file(
         preflight: which everyday re-savings the mark is read after: ``none``, ``quick`` or ``thorough``.
         stronger: builds the marker for a lower target PSNR. Where it is given, quality is lowered step by step until
             the mark is read from the file and after every re-saving of the pre-flight.
+        every_frame: mark every frame of an animation, all with the same IDs, instead of refusing it.
 
     Raises:
         UserError: the file cannot be read or written, or the mark cannot be read back from what would be written.
     """
-    files.check_target(target, overwrite)
-    image = files.load_any(source)
+    files.check_target(target, overwrite, every_frame=every_frame)
+    image = files.load_any(source, every_frame=every_frame)
     with files.Staged(target, overwrite=overwrite) as staged:
         for attempt in _attempts(
             marker, image, (source, target), (provider_id, content_id), quality, preflight, stronger
@@ -139,8 +143,10 @@ def mark_file(
             )
         staged.write(last.encoded.content)
         staged.release()
+    frames = _psnr(files.decode_any(last.encoded.content, target, every_frame=every_frame), image)
     return Marked(
-        psnr=_psnr(files.decode_any(last.encoded.content, target), image),
+        psnr=min(frames),
+        psnr_of_frames=tuple(frames),
         log10_p=last.found.log10_p,
         target_psnr=last.target_psnr,
         lost=last.encoded.lost,
@@ -151,7 +157,7 @@ def mark_file(
 
 def _attempts(
     marker: Watermarker,
-    image: Image.Image | Deep,
+    image: files.Picture,
     paths: tuple[Path, Path],
     ids: tuple[int, int],
     quality: int | None,
@@ -163,7 +169,7 @@ def _attempts(
     writer = marker
     while True:
         try:
-            marked = embed_deep(writer, image, *ids) if isinstance(image, Deep) else writer.embed(image, *ids)
+            marked = _marked(writer, image, ids)
         except (ValueError, TypeError) as error:
             raise UserError(f"{shown(paths[0])}: {reason(error)}") from None
         encoded = files.encode(marked, paths[1], quality)
@@ -183,16 +189,28 @@ def _says(found: Detection, ids: tuple[int, int]) -> bool:
     return found.is_marked and (found.provider_id, found.content_id) == ids
 
 
-def _psnr(written: Image.Image | Deep, given: Image.Image | Deep) -> float:
-    """PSNR in dB of what was written, as a viewer shows both."""
+def _marked(marker: Watermarker, image: files.Picture, ids: tuple[int, int]) -> files.Picture:
+    if isinstance(image, Deep):
+        return embed_deep(marker, image, *ids)
+    if isinstance(image, Animation):
+        return image.with_frames([marker.embed(frame, *ids) for frame in image.frames])
+    return marker.embed(image, *ids)
+
+
+def _psnr(written: files.Picture, given: files.Picture) -> list[float]:
+    """PSNR in dB of what was written, as a viewer shows both; of each frame."""
     if isinstance(given, Deep) and isinstance(written, Deep):
-        return psnr_of_arrays(written.colour, given.at(written.bits).colour, written.levels)
-    assert not isinstance(given, Deep)
-    assert not isinstance(written, Deep)
-    return psnr_of_pictures(written, files.fit_mode(given, "JPEG" if written.mode in {"RGB", "L"} else "PNG"))
+        return [psnr_of_arrays(written.colour, given.at(written.bits).colour, written.levels)]
+    if isinstance(given, Animation) and isinstance(written, Image.Image):  # its frames have become one
+        written = Animation((written,), (sum(given.durations),), given.loop)
+    if isinstance(given, Animation) and isinstance(written, Animation):
+        return [psnr_of_pictures(*pair) for pair in files.together(written, given)]
+    assert isinstance(given, Image.Image)
+    assert isinstance(written, Image.Image)
+    return [psnr_of_pictures(written, files.fit_mode(given, "JPEG" if written.mode in {"RGB", "L"} else "PNG"))]
 
 
-def _advice(image: Image.Image | Deep, quality: int | None, ensured: bool) -> str:
+def _advice(image: files.Picture, quality: int | None, ensured: bool) -> str:
     hints = [] if ensured else ["--ensure marks it more strongly"]
     if quality is not None and quality < 50:
         hints.append("a higher --quality helps")

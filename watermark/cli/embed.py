@@ -45,6 +45,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--ensure", action="store_true", help="mark more strongly where the mark would not survive, down to 30 dB"
     )
+    parser.add_argument(
+        "--every-frame", action="store_true", help="mark all frames of an animated GIF, WebP or PNG with the same IDs"
+    )
     add_file_options(parser)
     add_scheme_options(parser)
     parser.set_defaults(run=run)
@@ -52,7 +55,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 if every picture was marked, 2 otherwise."""
-    pairs = _pairs(args.input, args.output)
+    pairs = _pairs(args.input, args.output, args.every_frame)
     if args.quality is not None and not 1 <= args.quality <= 100:
         raise UserError(f"--quality: expected 1 to 100, got {args.quality}")
     marker = load_marker(args)
@@ -92,7 +95,7 @@ def _contents(marker: "Watermarker", provider: int, first: int | None, count: in
     return contents
 
 
-def _pairs(source: Path, target: Path) -> dict[Path, Path]:
+def _pairs(source: Path, target: Path, every_frame: bool) -> dict[Path, Path]:
     """Every input and where it goes; what is not looked at is said."""
     from watermark.files import targets
 
@@ -107,7 +110,7 @@ def _pairs(source: Path, target: Path) -> dict[Path, Path]:
         for path in expand([source])
         if target.resolve() not in path.resolve().parents or target.resolve() == source.resolve()
     ]
-    return targets(files, source, target)
+    return targets(files, source, target, every_frame=every_frame)
 
 
 def _mark(marker: "Watermarker", source: Path, target: Path, args: argparse.Namespace, content: int) -> "Marked":
@@ -126,13 +129,18 @@ def _mark(marker: "Watermarker", source: Path, target: Path, args: argparse.Name
         quality=args.quality,
         preflight=args.preflight,
         stronger=stronger if args.ensure else None,
+        every_frame=args.every_frame,
     )
 
 
 def _report(target: Path, provider: int, content: int, made: "Marked") -> None:
     """One line of the picture, and one each of what was not kept and of what it may not survive."""
     name = shown(target)
-    print(f"{name}: provider {provider}, content {content}, PSNR {made.psnr:.1f} dB")
+    frames = made.psnr_of_frames
+    quality = (
+        f"{made.psnr:.1f} dB" if len(frames) == 1 else f"{made.psnr:.1f} to {max(frames):.1f} dB, {len(frames)} frames"
+    )
+    print(f"{name}: provider {provider}, content {content}, PSNR {quality}")
     for title, words in (
         ("not kept, for the format cannot hold it", made.lost),
         ("left out, as untrue now", made.dropped),

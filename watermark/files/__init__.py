@@ -4,17 +4,20 @@
 sets them into the new file, whatever its format. ``door`` is the only place that opens a picture.
 """
 
+from watermark.files.animation import Animation, together
 from watermark.files.deep import Deep
 from watermark.files.door import decode, decode_any, load, load_any, look, metadata_of, read_bytes, size_of
 from watermark.files.folders import find_pictures, passed_over_line, targets
 from watermark.files.limits import DEFAULT_MAX_PIXELS, max_pixels, set_max_pixels
 from watermark.files.whole import Staged, sweep, write_whole
-from watermark.files.writing import Encoded, check_target, encode, fit_mode, save
+from watermark.files.writing import Encoded, Picture, check_target, encode, fit_mode, save
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
+    "Animation",
     "Deep",
     "Encoded",
+    "Picture",
     "Staged",
     "check_target",
     "decode",
@@ -34,5 +37,6 @@ __all__ = [
     "size_of",
     "sweep",
     "targets",
+    "together",
     "write_whole",
 ]

@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin
 
 from watermark.errors import UserError
-from watermark.files import deep, exif, formats
+from watermark.files import animation, deep, exif, formats
+from watermark.files.animation import Animation
 from watermark.files.blocks import gather
 from watermark.files.containers.riff import avif_depth
 from watermark.files.deep import Deep
@@ -37,13 +38,17 @@ def load(path: Path) -> Image.Image:
     return decode(read_bytes(path), path)
 
 
-def load_any(path: Path) -> Image.Image | Deep:
+def load_any(path: Path, *, every_frame: bool = False) -> Image.Image | Deep | Animation:
     """As ``load``, but a picture of more than 8 bits a channel comes at its own depth.
+
+    Args:
+        path: a picture.
+        every_frame: give an animated GIF, WebP or APNG as such instead of refusing it.
 
     Raises:
         UserError: see ``load``.
     """
-    return decode_any(read_bytes(path), path)
+    return decode_any(read_bytes(path), path, every_frame=every_frame)
 
 
 def look(path: Path) -> Image.Image:
@@ -91,10 +96,13 @@ def decode(data: bytes, name: object, *, strict: bool = True) -> Image.Image:
         return with_metadata(turned, metadata)
 
 
-def decode_any(data: bytes, name: object) -> Image.Image | Deep:
+def decode_any(data: bytes, name: object, *, every_frame: bool = False) -> Image.Image | Deep | Animation:
     """A picture from a file's content; see ``load_any``."""
     name = shown(name)
     with told(name), _opened(data, name) as (image, metadata, pixels):
+        if every_frame and image.format in animation.FORMATS and _frames(image, metadata) > 1:
+            with Image.OPEN[str(image.format)][0](io.BytesIO(data), "") as whole:  # ``pixels`` hold the first frame
+                return animation.read(whole, _completed(image, metadata))
         depth = _depth(image, data)
         if depth > 8 and image.format in deep.FORMATS:
             _refuse_frames(image, metadata, name)
@@ -186,9 +194,13 @@ def _completed(image: ImageFile.ImageFile, metadata: Metadata) -> Metadata:
 
 
 def _refuse_frames(image: ImageFile.ImageFile, metadata: Metadata, name: object) -> None:
-    frames = metadata.frames if metadata.source in {"PNG", "TIFF"} else getattr(image, "n_frames", 1)
-    if frames > 1:
-        raise UserError(f"{name}: expected one still picture, got {frames} frames")
+    if (frames := _frames(image, metadata)) > 1:
+        hint = "; --every-frame marks them all" if image.format in animation.FORMATS else ""
+        raise UserError(f"{name}: expected one still picture, got {frames} frames{hint}")
+
+
+def _frames(image: ImageFile.ImageFile, metadata: Metadata) -> int:
+    return metadata.frames if metadata.source in {"PNG", "TIFF"} else getattr(image, "n_frames", 1)
 
 
 def _refuse_unfit(image: ImageFile.ImageFile, metadata: Metadata, data: bytes, name: object) -> None:

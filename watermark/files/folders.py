@@ -48,14 +48,24 @@ def passed_over_line(folder: Path) -> str | None:
     return f"{shown(folder)}: {sum(kinds.values())} files not looked at ({named}{hint})"
 
 
-def targets(files: list[Path], source: Path, target: Path) -> dict[Path, Path]:
+def targets(files: list[Path], source: Path, target: Path, *, every_frame: bool = False) -> dict[Path, Path]:
     """Where each picture of a folder goes: the same name below ``target``, as PNG where its format is not written.
+
+    Args:
+        files: the pictures.
+        source: the folder that holds them.
+        target: the folder to fill.
+        every_frame: whether animations are marked, so that a GIF stays one.
 
     Raises:
         UserError: two of them would be one file, also on a disk that does not tell capitals apart, or one picture's
             output is another picture of the folder.
     """
-    chosen = {path: target / _writable_name(path.relative_to(source)) for path in files}
+    names = {path: path.relative_to(source) for path in files}
+    chosen = {
+        path: target / name.with_suffix(formats.target_suffix(name.suffix, every_frame=every_frame))
+        for path, name in names.items()
+    }
     taken: dict[str, Path] = {}
     inputs = {_folded(path): path for path in files}
     for path, output in chosen.items():
@@ -65,10 +75,6 @@ def targets(files: list[Path], source: Path, target: Path) -> dict[Path, Path]:
         if (other := inputs.get(key, path)) is not path:
             raise UserError(f"{shown(path)} would be written over {shown(other)}, another picture; rename one")
     return chosen
-
-
-def _writable_name(name: Path) -> Path:
-    return name.with_suffix(formats.target_suffix(name.suffix))
 
 
 def _folded(path: Path) -> str:

@@ -38,6 +38,8 @@ FORMATS = (
 )
 NO_TARGET = {".apng": ".png", ".mpo": ".jpg", ".pnm": ".ppm"}
 """Suffixes that are read, and under which the picture is written: they would promise what the file is not."""
+OF_FRAMES = {".gif"}
+"""Suffixes that are written only where every frame of an animation is marked."""
 UNREADABLE = {".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".jp2", ".j2k", ".psd", ".svg", ".ico"}
 """Pictures by suffix that are not looked at, and counted."""
 
@@ -77,9 +79,10 @@ def writable() -> frozenset[str]:
     return _suffixes([one for one in FORMATS if one.writable and installed(one)]) - set(NO_TARGET)
 
 
-def target_suffix(suffix: str) -> str:
+def target_suffix(suffix: str, *, every_frame: bool = False) -> str:
     """Under which suffix a picture of this one is written: its own where that can be, else PNG."""
-    return suffix if suffix.lower() in writable() else NO_TARGET.get(suffix.lower(), ".png")
+    allowed = writable() | (OF_FRAMES if every_frame else set())
+    return suffix if suffix.lower() in allowed else NO_TARGET.get(suffix.lower(), ".png")
 
 
 def of_suffix(suffix: str) -> Format | None:

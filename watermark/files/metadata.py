@@ -11,6 +11,7 @@ from watermark.files.containers.jpeg import Segment
 from watermark.files.containers.png import TEXT, Chunk, itxt, text_of
 
 if TYPE_CHECKING:
+    from watermark.files.animation import Animation
     from watermark.files.deep import Deep
 
 KEY = "metadata"
@@ -104,7 +105,7 @@ class Metadata:
         return found
 
 
-def of(image: "Image.Image | Deep") -> Metadata:
+def of(image: "Image.Image | Deep | Animation") -> Metadata:
     """A picture's metadata: those that ``load`` put there, else what Pillow or the caller put into ``info``."""
     kept = image.info.get(KEY)
     if isinstance(kept, Metadata):

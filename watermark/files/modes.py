@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 if TYPE_CHECKING:
+    from watermark.files.animation import Animation
     from watermark.files.deep import Deep
 
 PLAIN = {"L", "LA", "RGB", "RGBA"}
@@ -62,7 +63,7 @@ def _keyed(image: Image.Image) -> Image.Image:
     return made
 
 
-def is_grey(image: "Image.Image | Deep") -> bool:
+def is_grey(image: "Image.Image | Deep | Animation") -> bool:
     """Whether a picture has one plane for colour, as its marked copy then has too."""
     return image.mode in {"1", "L", "LA", "La"}
 

@@ -9,15 +9,17 @@ from typing import Any, overload
 from PIL import Image
 
 from watermark.errors import UserError
-from watermark.files import exif, formats, xmp
+from watermark.files import animation, deep, exif, formats, xmp
+from watermark.files.animation import Animation
 from watermark.files.blocks import icc_chunk
 from watermark.files.containers import jpeg, png, riff
-from watermark.files.deep import Deep, coded
+from watermark.files.deep import Deep
 from watermark.files.metadata import Density, Metadata, of
 from watermark.files.modes import is_grey, on_white, plain
 from watermark.files.whole import check_free, write_whole
 from watermark.shown import reason, shown
 
+Picture = Image.Image | Deep | Animation
 JPEG_QUALITY, WEBP_QUALITY, AVIF_QUALITY = 95, 95, 90
 FAST_PNG = 4_000_000
 """Px from which a PNG is packed faster, and a tenth larger."""
@@ -53,14 +55,20 @@ def save(image: Image.Image, path: Path, *, overwrite: bool = False, quality: in
     return encoded.lost
 
 
-def check_target(path: Path, overwrite: bool) -> None:
+def check_target(path: Path, overwrite: bool, *, every_frame: bool = False) -> None:
     """Refuse early what ``save`` would refuse after the work was done.
+
+    Args:
+        path: the target.
+        overwrite: whether it may be replaced.
+        every_frame: whether it may hold an animation, as a GIF too.
 
     Raises:
         UserError: the file exists and may not be replaced, or its format cannot hold a mark.
     """
     suffix = path.suffix.lower()
-    if suffix not in formats.writable():
+    allowed = formats.writable() | (formats.OF_FRAMES if every_frame else set())
+    if suffix not in allowed:
         given = path.suffix or "a file without suffix"
         found = formats.of_suffix(suffix)
         if found and found.package and not formats.installed(found):
@@ -68,12 +76,12 @@ def check_target(path: Path, overwrite: bool) -> None:
                 f"{shown(path)}: {found.name} needs the package {found.package[0].replace('_', '-')}; "
                 "install robust-watermark[formats]"
             )
-        expected = " ".join(sorted(formats.writable()))
+        expected = " ".join(sorted(allowed))
         raise UserError(f"{shown(path)}: cannot write {shown(given)}; expected one of {expected}")
     check_free(path, overwrite)
 
 
-def encode(image: Image.Image | Deep, path: Path, quality: int | None = None) -> Encoded:
+def encode(image: Picture, path: Path, quality: int | None = None) -> Encoded:
     """The content of the file that ``save`` would write.
 
     Raises:
@@ -85,7 +93,7 @@ def encode(image: Image.Image | Deep, path: Path, quality: int | None = None) ->
     try:
         body = fit_mode(image, found.name)
         metadata, lost = _fitting(metadata, found.name, body)
-        writers: dict[str, Callable[[Image.Image | Deep, Metadata, int | None], tuple[bytes, list[str]]]] = {
+        writers: dict[str, Callable[[Picture, Metadata, int | None], tuple[bytes, list[str]]]] = {
             "JPEG": _jpeg,
             "PNG": _png,
             "TIFF": _tiff,
@@ -104,10 +112,10 @@ def encode(image: Image.Image | Deep, path: Path, quality: int | None = None) ->
 @overload
 def fit_mode(image: Image.Image, format_name: str) -> Image.Image: ...
 @overload
-def fit_mode(image: Deep, format_name: str) -> Deep: ...
-def fit_mode(image: Image.Image | Deep, format_name: str) -> Image.Image | Deep:
+def fit_mode(image: Deep | Animation, format_name: str) -> Deep | Animation: ...
+def fit_mode(image: Picture, format_name: str) -> Picture:
     """The picture in a mode that the format can hold; where there is no transparency, it is laid on white."""
-    if isinstance(image, Deep):
+    if not isinstance(image, Image.Image):
         return image
     image = plain(image)
     if format_name in {"JPEG", "PPM", "BMP"}:
@@ -117,14 +125,14 @@ def fit_mode(image: Image.Image | Deep, format_name: str) -> Image.Image | Deep:
     return image
 
 
-def _fitting(metadata: Metadata, name: str, body: Image.Image | Deep) -> tuple[Metadata, list[str]]:
+def _fitting(metadata: Metadata, name: str, body: Picture) -> tuple[Metadata, list[str]]:
     """What a format has a place for, and the names of the rest."""
     lost = []
     if metadata.icc and metadata.icc[16:20] == (b"GRAY" if not is_grey(body) else b"RGB "):
         lost.append("colour profile (of grey pixels)" if not is_grey(body) else "colour profile (of coloured pixels)")
         kept = tuple(chunk for chunk in metadata.chunks if chunk.kind != b"iCCP")
         metadata = replace(metadata, icc=b"", chunks=kept)
-    if name in {"BMP", "PPM"}:
+    if name in {"BMP", "PPM", "GIF"}:
         held = {"EXIF": metadata.exif, "XMP": metadata.xmp, "colour profile": metadata.icc}
         lost += [one for one, block in held.items() if block]
     if name != "PNG":
@@ -136,7 +144,7 @@ def _fitting(metadata: Metadata, name: str, body: Image.Image | Deep) -> tuple[M
         lost += [f"PNG chunks ({', '.join(sorted(other))})"] * bool(other)
     if name != "JPEG":
         lost += ["JPEG segments"] * bool(metadata.segments)
-        lost += ["comment"] * bool(metadata.comments and name != "PNG")
+        lost += ["comment"] * bool(metadata.comments and name not in {"PNG", "GIF"})
         packet = xmp.whole(metadata.xmp, metadata.xmp_extension) if metadata.xmp else b""
         lost += ["rest of a large XMP packet"] * (packet is None)
         metadata = replace(metadata, xmp=metadata.xmp if packet is None else packet, xmp_extension=b"")
@@ -147,7 +155,7 @@ def _fitting(metadata: Metadata, name: str, body: Image.Image | Deep) -> tuple[M
     return metadata, lost
 
 
-def _jpeg(image: Image.Image | Deep, metadata: Metadata, quality: int | None) -> tuple[bytes, list[str]]:
+def _jpeg(image: Picture, metadata: Metadata, quality: int | None) -> tuple[bytes, list[str]]:
     options: dict[str, Any] = {"quality": quality or JPEG_QUALITY, "optimize": True}
     coding = metadata.coding
     if quality is None and coding and len(coding.tables) >= (1 if is_grey(image) else 2):
@@ -211,7 +219,7 @@ def _with_density(payload: bytes, density: Density) -> bytes:
     return payload[:7] + bytes([unit]) + x.to_bytes(2, "big") + y.to_bytes(2, "big") + payload[12:]
 
 
-def _png(image: Image.Image | Deep, metadata: Metadata, quality: int | None) -> tuple[bytes, list[str]]:
+def _png(image: Picture, metadata: Metadata, quality: int | None) -> tuple[bytes, list[str]]:
     del quality
     large = image.size[0] * image.size[1] > FAST_PNG
     pixels = _pixels(image, "PNG", {"compress_level": 1 if large else 6})
@@ -225,8 +233,9 @@ def _png(image: Image.Image | Deep, metadata: Metadata, quality: int | None) -> 
     if metadata.xmp:
         chunks.append(png.itxt(xmp.PNG_KEYWORD, metadata.xmp))
     chunks += [png.Chunk(b"tEXt", b"Comment\0" + comment.replace(b"\0", b"")) for comment in metadata.comments]
-    _, bare, _ = png.split(pixels)
-    return png.join(bare, chunks), []
+    if not isinstance(image, Animation):  # whose frames stand in chunks of their own
+        _, pixels, _ = png.split(pixels)
+    return png.join(pixels, chunks), []
 
 
 def _physical(density: Density) -> png.Chunk:
@@ -236,7 +245,7 @@ def _physical(density: Density) -> png.Chunk:
     return png.Chunk(b"pHYs", x.to_bytes(4, "big") + y.to_bytes(4, "big") + bytes([density.unit != "aspect"]))
 
 
-def _tiff(image: Image.Image | Deep, metadata: Metadata, quality: int | None) -> tuple[bytes, list[str]]:
+def _tiff(image: Picture, metadata: Metadata, quality: int | None) -> tuple[bytes, list[str]]:
     del quality
     options: dict[str, Any] = {"compression": "tiff_deflate"}
     if metadata.density and metadata.density.unit != "aspect":
@@ -257,15 +266,15 @@ def _tiff(image: Image.Image | Deep, metadata: Metadata, quality: int | None) ->
     return exif.into_tiff(content, metadata.exif, blocks, unnamed_alpha=unnamed_alpha), lost
 
 
-def _by_pillow(
-    image: Image.Image | Deep, metadata: Metadata, quality: int | None, name: str
-) -> tuple[bytes, list[str]]:
+def _by_pillow(image: Picture, metadata: Metadata, quality: int | None, name: str) -> tuple[bytes, list[str]]:
     """Formats whose blocks Pillow takes as bytes, and those that have none."""
     options: dict[str, Any] = {}
     lost: list[str] = []
     if name == "BMP" and metadata.density and metadata.density.unit != "aspect":
         scale = 1 if metadata.density.unit == "inch" else 0.0254
         options["dpi"] = (metadata.density.x * scale, metadata.density.y * scale)
+    if name == "GIF" and metadata.comments:
+        options["comment"] = metadata.comments[0]
     if name in {"WEBP", "AVIF", "HEIF", "JXL"}:
         block = exif.without(metadata.exif, exif.ORIENTATION) if name != "WEBP" else metadata.exif
         if block and name != "WEBP" and not exif.readable(block):
@@ -281,10 +290,12 @@ def _by_pillow(
     return content, lost
 
 
-def _pixels(image: Image.Image | Deep, name: str, options: dict[str, Any]) -> bytes:
+def _pixels(image: Picture, name: str, options: dict[str, Any]) -> bytes:
     """Pillow's file of these pixels; with ``info`` empty nothing gets in that was not asked for."""
     if isinstance(image, Deep):
-        return coded(image, name, options)
+        return deep.coded(image, name, options)
+    if isinstance(image, Animation):
+        return animation.coded(image, name, options)
     bare = image.copy() if image.info else image
     bare.info = {}
     buffer = io.BytesIO()
