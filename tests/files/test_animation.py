@@ -42,9 +42,7 @@ def with_hole(frame, left):
 def test_every_frame_is_marked_and_times_and_loop_stay(tmp_path, marker, source, target):
     animated(tmp_path / f"a{source}")
     given = files.load_any(tmp_path / f"a{source}", every_frame=True)
-    made = mark_file(
-        marker, tmp_path / f"a{source}", tmp_path / f"b{target}", 1, 2, every_frame=True, preflight="none"
-    )
+    made = mark_file(marker, tmp_path / f"a{source}", tmp_path / f"b{target}", 1, 2, every_frame=True, preflight="none")
     marked = files.load_any(tmp_path / f"b{target}", every_frame=True)
     assert (marked.durations, marked.loop, marked.size) == (TIMES, 3, CAT.size)
     assert len(made.psnr_of_frames) == 3

@@ -5,9 +5,9 @@ their own way as bytes, as everywhere. A kind of file that OpenCV would read or 
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -25,7 +25,6 @@ _TURNS: dict[int, Any] = {
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: np.rot90(a),
 }
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # what a file has wrong is told in our own words
 
 
 @dataclass(frozen=True)
@@ -89,6 +88,15 @@ class Deep:
         return Image.fromarray((values if values.shape[2] == 3 else values[..., 0]).astype(np.uint8))
 
 
+@cache
+def _opencv() -> Any:
+    """OpenCV, imported where it is needed; what a file has wrong is told in our own words and not in its."""
+    import cv2
+
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    return cv2
+
+
 def read(pixels: bytes, metadata: Metadata, bits: int, orientation: int) -> Deep:
     """A deep picture from a file without its metadata.
 
@@ -108,6 +116,7 @@ def read(pixels: bytes, metadata: Metadata, bits: int, orientation: int) -> Deep
         inverted = _check_tiff(pixels)
     elif metadata.source == "PPM" and bits != 16:
         raise ValueError(f"expected a PPM of 255 or 65,535 levels, got {bits} bits")
+    cv2 = _opencv()
     values = cv2.imdecode(np.frombuffer(pixels, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype != np.uint16:
         raise ValueError(f"a picture of {bits} bits a channel that cannot be read at its depth")
@@ -166,6 +175,7 @@ def coded(image: Deep, name: str, options: dict[str, Any]) -> bytes:
     Raises:
         ValueError: the format cannot hold it.
     """
+    cv2 = _opencv()
     if name not in FORMATS[:3]:
         raise ValueError(f"{image.bits} bits a channel fit into .png, .tiff or .avif; convert it to 8 bits first")
     if name == "AVIF":
@@ -200,6 +210,7 @@ def _stacked(image: Deep) -> np.ndarray:
 def _avif(image: Deep, options: dict[str, Any]) -> bytes:
     if image.bits not in (10, 12):
         raise ValueError(f"{image.bits} bits a channel fit into .png or .tiff; AVIF holds 10 or 12")
+    cv2 = _opencv()
     kinds = {"exif": cv2.IMAGE_METADATA_EXIF, "xmp": cv2.IMAGE_METADATA_XMP, "icc_profile": cv2.IMAGE_METADATA_ICCP}
     held = {kind: np.frombuffer(options[key], np.uint8) for key, kind in kinds.items() if options.get(key)}
     settings = [cv2.IMWRITE_AVIF_DEPTH, image.bits, cv2.IMWRITE_AVIF_QUALITY, options["quality"]]
@@ -207,7 +218,7 @@ def _avif(image: Deep, options: dict[str, Any]) -> bytes:
 
 
 def _encoded(suffix: str, values: np.ndarray, settings: list[int], held: dict[int, np.ndarray] | None = None) -> bytes:
-    held = held or {}
+    cv2, held = _opencv(), held or {}
     try:
         fine, content = cv2.imencodeWithMetadata(suffix, values, list(held), list(held.values()), settings)
     except cv2.error as error:

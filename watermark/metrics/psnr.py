@@ -2,7 +2,6 @@
 
 import math
 
-import cv2
 import numpy as np
 from torch import Tensor
 
@@ -40,5 +39,7 @@ def psnr_of_arrays(image: np.ndarray, reference: np.ndarray, levels: int) -> flo
     """
     if image.shape != reference.shape:
         raise ValueError(f"PSNR needs two pictures of one size, got {image.shape} and {reference.shape}")
+    import cv2  # marking and reading do without it
+
     error = cv2.norm(image, reference, cv2.NORM_L2SQR) / image.size
     return 10 * math.log10(levels**2 / error) if error else math.inf
