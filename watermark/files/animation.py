@@ -140,7 +140,9 @@ def coded(animation: Animation, name: str, options: dict[str, Any]) -> bytes:
 def _in_256_colours(frame: Image.Image) -> Image.Image:
     """As a GIF holds it: 256 colours, or 255 and full transparency where a pixel is less than half opaque."""
     clear = frame.mode == "RGBA"
-    made = frame.convert("RGB").quantize(255 if clear else 256, Image.Quantize.MEDIANCUT, kmeans=1, dither=0)
+    made = frame.convert("RGB").quantize(
+        255 if clear else 256, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE
+    )
     if clear:
         gone = np.asarray(frame.getchannel("A")) < 128
         palette = (made.getpalette() or []) + [0] * 768
