@@ -59,18 +59,17 @@ class BandNoise(Attack):
         return images + noise * (self.strength / rms)
 
 
-class BandStop(Attack):
-    """Shrink everything in one radial band.
+class Shrinking(Attack):
+    """Take a share of something in one radial band away; a subclass says of what.
 
     Args:
-        depth: share that is taken away, 0 to 1; 0 changes nothing.
+        depth: the share, 0 to 1; 0 changes nothing.
         low: least radial frequency, cycles per px.
         high: greatest.
     """
 
     differentiable, geometric, harder = True, False, "higher"
     unit, identity = "share taken away", 0.0
-    reproduces = "a comb whose teeth touch: the whole band of the mark"
 
     def __init__(self, depth: float, low: float = LOW, high: float = HIGH) -> None:
         if not 0 <= depth <= 1:
@@ -78,6 +77,12 @@ class BandStop(Attack):
         check_band(low, high)
         super().__init__(depth)
         self.low, self.high = low, high
+
+
+class BandStop(Shrinking):
+    """Shrink everything in one radial band; arguments as in ``Shrinking``."""
+
+    reproduces = "a comb whose teeth touch: the whole band of the mark"
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
         """One transform per plane."""

@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from attacks.base import Attack, Generators
+from attacks.base import Generators
 from attacks.functional.filters import box_blur, gaussian_blur
-from attacks.security.band import HIGH, LOW, check_band, in_band
+from attacks.security.band import HIGH, LOW, Shrinking, in_band
 
 FILLS = ("blank", "neighbours")
 AROUND = 24
@@ -20,20 +20,14 @@ Vector = tuple[float, float]
 """``(down, across)`` px."""
 
 
-class _Comb(Attack):
-    """What both combs share: a depth, a band, and what is put in the place of what goes."""
-
-    differentiable, geometric, harder = True, False, "higher"
-    unit, identity = "share taken away", 0.0
+class _Comb(Shrinking):
+    """What both combs share: the bins of a lattice, and what is put in the place of what goes."""
 
     def __init__(self, depth: float, low: float, high: float, fill: str) -> None:
-        if not 0 <= depth <= 1:
-            raise ValueError(f"depth must be in 0..1, got {depth}")
-        check_band(low, high)
         if fill not in FILLS:
             raise ValueError(f"fill must be one of {FILLS}, got {fill!r}")
-        super().__init__(depth)
-        self.low, self.high, self.fill = low, high, fill
+        super().__init__(depth, low, high)
+        self.fill = fill
 
     def _blank(self, images: Tensor, periods: tuple[Vector, Vector]) -> Tensor:
         """Shrink the bins of a lattice towards nothing, or towards the mean of the bins around them."""

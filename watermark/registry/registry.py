@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from watermark.errors import UserError
@@ -21,7 +20,7 @@ from watermark.registry.database import no_registry, open_engine, shown, transac
 from watermark.registry.ledger import Entry
 from watermark.registry.permutation import KeyedPermutation
 from watermark.registry.records import RETENTION, History, IssueRecord, Slot, time_text, utc_now
-from watermark.registry.rows import found_in, slot_of
+from watermark.registry.rows import found_in, slot_of, whole_rows
 from watermark.registry.tables import IS_SLOT, counters, head, records
 from watermark.registry.verification import CounterOf, Verification, verify
 
@@ -117,7 +116,7 @@ class Registry:
     def slots(self) -> list[Slot]:
         """Every slot, in the order of definition."""
         with transaction(self._engine, writes=False) as connection:
-            return [slot_of(row.body) for row in _whole_rows(connection, IS_SLOT)]
+            return [slot_of(row.body) for row in whole_rows(connection, IS_SLOT)]
 
     # ---- content IDs
 
@@ -188,7 +187,7 @@ class Registry:
         """
         wanted = (records.c.slot == slot) & (records.c.content_id == str(content_id))
         with transaction(self._engine, writes=False) as connection:
-            return found_in(_whole_rows(connection, wanted))
+            return found_in(whole_rows(connection, wanted))
 
     def recipient_reference(self, recipient: str) -> str:
         """A keyed hash of whom an image was provided to: found again with the key, not guessed without it."""
@@ -256,7 +255,7 @@ class Registry:
         self._append([Entry(kind, {**body, "created_at": now}, now, slot, content_id, found.retain_until)], kind)
 
     def _slot(self, connection: Connection, number: int) -> Slot | None:
-        rows = _whole_rows(connection, IS_SLOT & (records.c.slot == number))
+        rows = whole_rows(connection, IS_SLOT & (records.c.slot == number))
         return slot_of(rows[0].body) if rows else None
 
     def _shuffle(self, number: int) -> KeyedPermutation:
@@ -286,12 +285,3 @@ class Registry:
             return shuffle.inverse(content_id) if shuffle and 0 <= content_id < shuffle.size else None
 
         return counter_of
-
-
-def _whole_rows(connection: Connection, wanted: ColumnElement[bool]) -> Sequence[Row[Any]]:
-    """Records, oldest first; refuses one that does not fit its own hashes."""
-    rows = connection.execute(select(records).where(wanted).order_by(records.c.sequence)).all()
-    for row in rows:
-        if ledger.alterations(row):
-            raise UserError(f"record {row.sequence} was altered after it was written; see: watermark registry verify")
-    return rows

@@ -1,13 +1,29 @@
-"""From rows of the records table back to what they mean."""
+"""Rows of the records table, and what they mean."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import ColumnElement, Connection, Row, select
 
+from watermark.errors import UserError
+from watermark.registry import ledger
 from watermark.registry.records import History, IssueRecord, Slot
+from watermark.registry.tables import records
+
+
+def whole_rows(connection: Connection, wanted: ColumnElement[bool]) -> Sequence[Row[Any]]:
+    """Records, oldest first.
+
+    Raises:
+        UserError: one does not fit its own hashes.
+    """
+    rows = connection.execute(select(records).where(wanted).order_by(records.c.sequence)).all()
+    for row in rows:
+        if ledger.alterations(row):
+            raise UserError(f"record {row.sequence} was altered after it was written; see: watermark registry verify")
+    return rows
 
 
 def slot_of(body: str) -> Slot:
