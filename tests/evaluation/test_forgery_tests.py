@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 from skimage import data
 
+from attacks.collusion import COLLUSIONS
 from watermark.cli import main
 from watermark.evaluation.forgery_tests import AVERAGED, COLLUDERS, ForgeryTests
 from watermark.pixels import to_tensor
@@ -39,6 +40,7 @@ def test_amounts_are_numbers_and_answers_that_differ_in_them_alone_are_a_family(
         assert a.setting == a.family.replace(" of n ", f" of {a.amount} ")
         assert a.amount in AVERAGED
     assert {a.amount for a in answers if a.test == "F5"} == set(COLLUDERS)
+    assert {a.family.split()[0] for a in answers if a.test == "F5"} == set(COLLUSIONS)
     assert all(a.amount is None and a.family == a.setting for a in answers if a.test in ("F2", "F3", "F4", "F6"))
 
 

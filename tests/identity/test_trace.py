@@ -35,6 +35,7 @@ def test_a_released_file_is_a_match_and_its_metadata_agrees(released, registry, 
     assert evidence.watermark.state is State.MATCH
     assert evidence.watermark.found.record == released[1]
     assert evidence.metadata_agrees is True
+    assert evidence.is_released_file is True
 
 
 def test_the_same_pixels_without_metadata_are_still_a_match(released, registry, candidates, tmp_path):
@@ -43,6 +44,8 @@ def test_the_same_pixels_without_metadata_are_still_a_match(released, registry, 
     assert evidence.watermark.state is State.MATCH
     assert evidence.metadata == ()
     assert evidence.metadata_agrees is None
+    assert evidence.is_released_file is False
+    assert json.loads(to_json(evidence, measures_article_6(evidence)))["watermark"]["is_released_file"] is False
 
 
 def test_a_mark_copied_onto_another_picture_is_a_hash_mismatch(released, registry, candidates, marker, tmp_path):

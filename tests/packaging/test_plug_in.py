@@ -110,6 +110,16 @@ def test_what_an_installed_package_brings_works_in_every_command(installed, caps
     assert main(["attacks", "show", "photo.png", "--suite", "negative", "--max-side", "64", "--output", "all.png"]) == 0
     assert main(["bench", "--schemes", "louder", "--sizes", "128", "--batches", "1", "--output", "bench"]) == 0
     assert {case["scheme"] for case in json.loads((installed / "bench/bench.json").read_text())["cases"]} == {"louder"}
+    (installed / "photos").mkdir()
+    for place in range(4):
+        Image.fromarray(data.astronaut()[90 * place :][:128, :128]).save(installed / "photos" / f"{place}.png")
+    small = ["--side", "96", "--targets", "1", "--surrogate-steps", "0"]
+    assert main(["forgery", "photos", "--schemes", "louder", *small, "--output", "forgery"]) == 0
+    assert main(["forgery", "--run", "runs/one", *small]) == 0
+    assert main(["bench", "--run", "runs/one", "--sizes", "128", "--batches", "1"]) == 0
+    for answers in ("forgery/forgery.json", "runs/one/forgery.json"):
+        told = json.loads((installed / answers).read_text())["answers"]
+        assert {answer["scheme"] for answer in told} == {"louder"}
     code = "001100000000000000000010001"
     assert main(["registry", "add-slot", "7", "--code", code, "--scheme", "louder", "--key-file", "my.key"]) == 0
     assert main(["issue", "photo.png", "issued.png", "--provider", "7", "--key-file", "my.key"]) == 0

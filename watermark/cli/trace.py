@@ -92,6 +92,8 @@ def _lines(path: Path, evidence: "Evidence", verdict: "Verdict") -> str:
     if mark.found and mark.found.record:
         record = mark.found.record
         lines.append(f"  record      {record.content_producer} {record.produce_id}, issued {record.created_at}")
+    if evidence.is_released_file:
+        lines.append("  file        the released one, byte for byte")
     if mark.found and mark.found.withdrawn:
         lines.append(f"  withdrawn   {mark.found.withdrawn}")
     if mark.comparison:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from attacks.adversarial import ProjectedGradient
-from attacks.collusion import collude, overwrite
+from attacks.collusion import COLLUSIONS, collude, overwrite
 from attacks.residual import AddResidual, average_residual, transplant
 from attacks.surrogate import train_surrogate
 from watermark.codec import Payload
@@ -178,12 +178,12 @@ class ForgeryTests:
             payloads = self._payloads(k)
             copies = torch.stack([self._mark(self.marker, self.targets, payload) for payload in payloads])
             traitors = {payload.content_id for payload in payloads}
-            for how in ("mean", "mosaic"):
-                mixed, words = collude(copies, how), f"{how} of n copies"
-                lost = lambda d: d.content_id is None  # noqa: E731
-                yield self._count("F5", words, "nobody named", mixed, self.targets, lost, amount=k)
-                framed = lambda d, t=traitors: d.content_id is not None and d.content_id not in t  # noqa: E731
-                yield self._count("F5", words, "somebody else named", mixed, self.targets, framed, amount=k)
+            for how in COLLUSIONS:
+                mixed, words = to_8bit(collude(copies, how)), f"{how} of n copies"
+                named = [found.content_id for found in self._detect(mixed)]
+                lost, framed = (name is None for name in named), (name not in {None, *traitors} for name in named)
+                yield self._answer("F5", words, "nobody named", sum(lost), mixed, self.targets, k)
+                yield self._answer("F5", words, "somebody else named", sum(framed), mixed, self.targets, k)
 
     @torch.no_grad()
     def identities(self) -> Iterator[Answer]:
@@ -206,7 +206,7 @@ class ForgeryTests:
         parts = [to_8bit(marker.embed(part, payload.provider_id, payload.content_id)) for part in images.split(BATCH)]
         return torch.cat(parts)
 
-    def _detect(self, images: Tensor, registry: Sequence[Payload] | None) -> list[Detection]:
+    def _detect(self, images: Tensor, registry: Sequence[Payload] | None = None) -> list[Detection]:
         found: list[Detection] = []
         for part in images.split(BATCH):
             found += self.marker.detector.detect(self.marker.scheme.decode(part), registry=registry)
@@ -223,9 +223,14 @@ class ForgeryTests:
         registry: Sequence[Payload] | None = None,
         amount: int | None = None,
     ) -> Answer:
-        """One answer; where there is an amount, it takes the place of the n in ``family``."""
+        """Detect in pictures, saved with 8 bits, and count."""
         images = to_8bit(images)
-        count = sum(map(wins, self._detect(images, registry)))
+        return self._answer(test, family, wants, sum(map(wins, self._detect(images, registry))), images, start, amount)
+
+    def _answer(
+        self, test: str, family: str, wants: str, count: int, images: Tensor, start: Tensor | None, amount: int | None
+    ) -> Answer:
+        """One answer; where there is an amount, it takes the place of the n in ``family``."""
         low, high = wilson(count, len(images))
         quality = None if start is None else float(psnr(images, start).clamp(max=99).mean())
         setting = family if amount is None else family.replace(" of n ", f" of {amount} ")

@@ -93,6 +93,12 @@ class Evidence:
     created_at: str
 
     @property
+    def is_released_file(self) -> bool | None:
+        """Whether the file is the one on record, byte for byte; None where no record was found."""
+        record = self.watermark.found.record if self.watermark.found else None
+        return None if record is None else record.released_sha256 == self.file["sha256"]
+
+    @property
     def metadata_agrees(self) -> bool | None:
         """Whether a label names the same producer and number as the record; None if one of them is missing."""
         record = self.watermark.found.record if self.watermark.found else None
@@ -163,6 +169,7 @@ def to_json(evidence: Evidence, verdict: Verdict) -> str:
             "version": mark.version,
             "name_uncertain": mark.name_uncertain,
             "registry": found,
+            "is_released_file": evidence.is_released_file,
             "perceptual_hash": comparison,
         },
         "classifier": evidence.classifier,
