@@ -5,14 +5,16 @@ import sqlite3
 import stat
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 from registry_fakes import make_record
-from sqlalchemy import event, text
+from sqlalchemy import event, inspect, text
 
 from watermark.cli import main
 from watermark.errors import UserError
 from watermark.keystore import KeyFile
-from watermark.registry import Registry
-from watermark.registry.schema import VERSION
+from watermark.registry import Registry, tables
+from watermark.registry.schema import VERSION, stored_version
 from watermark.registry.turns import turn
 
 ADDED = ("slot_definitions", "bodies_by_retention", "bodies_purged")
@@ -84,33 +86,66 @@ def test_somebody_elses_database_is_not_changed_by_reading(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["other.db"]
 
 
-def test_a_registry_of_the_first_version_is_brought_up_to_date_and_keeps_its_records(registry, tmp_path):
+def set_back(connection, version):
+    """Take away what later versions added; nothing else ever changed."""
+    for name in ("alembic_version", "manifests"):
+        connection.execute(text(f"DROP TABLE {name}"))
+    if version == 2:
+        connection.execute(text("CREATE TABLE registry_schema (id INTEGER PRIMARY KEY, version INTEGER NOT NULL)"))
+        connection.execute(text("INSERT INTO registry_schema VALUES (1, 2)"))
+    else:
+        for statement in [*(f"DROP INDEX {name}" for name in ADDED), "DROP TABLE checkpoint"]:
+            connection.execute(text(statement))
+
+
+def differences(engine):
+    """What distinguishes the tables that are there from those of ``tables.py``."""
+    with engine.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection), tables.metadata)
+        names = {index["name"] for index in inspect(connection).get_indexes("records")}
+        return [*found, *(name for name in ADDED if name not in names)]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_earlier_registry_is_brought_up_to_date_and_keeps_its_records(registry, tmp_path, version):
     (number,) = registry.content_ids(registry.reserve(7, 1))
     registry.record([make_record(number)])
+    with registry._engine.begin() as connection:
+        set_back(connection, version)
     registry.close()
-    with sqlite3.connect(tmp_path / "registry.db") as database:
-        for statement in [f"DROP INDEX {name}" for name in ADDED] + [
-            "DROP TABLE checkpoint",
-            "DROP TABLE registry_schema",
-        ]:
-            database.execute(statement)
-    database.close()
-    assert [slot.slot for slot in Registry(tmp_path / "registry.db").slots()] == [7]  # a reader leaves it as it is
+    reader = Registry(tmp_path / "registry.db")
+    assert [slot.slot for slot in reader.slots()] == [7]  # a reader leaves it as it is
+    assert reader.manifest("urn:c2pa:1") is None
     with pytest.raises(UserError, match="another key"):
         Registry(tmp_path / "registry.db", b"another")
     opened = Registry(tmp_path / "registry.db", b"registry key")
     assert opened.verify().ok
     assert opened.find(7, number) is not None
-    with sqlite3.connect(tmp_path / "registry.db") as database:
-        assert database.execute("SELECT version FROM registry_schema").fetchall() == [(VERSION,)]
-        names = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
-    database.close()
-    assert names >= set(ADDED)
+    assert differences(opened._engine) == []
+    with opened._engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [str(VERSION)]
+    assert Registry(tmp_path / "registry.db", b"registry key").verify().ok
+
+
+def test_a_new_registry_has_the_tables_that_the_program_means(registry):
+    assert differences(registry._engine) == []
+
+
+def test_a_step_that_fails_leaves_the_registry_as_it_was(registry, tmp_path):
+    with registry._engine.begin() as connection:
+        set_back(connection, 2)
+        connection.execute(text("CREATE TABLE manifests (in_the_way INTEGER)"))
+    with pytest.raises(UserError, match="nothing was changed"):
+        Registry(tmp_path / "registry.db", b"registry key")
+    with registry._engine.begin() as connection:
+        assert stored_version(connection) == 2
+        connection.execute(text("DROP TABLE manifests"))
+    assert Registry(tmp_path / "registry.db", b"registry key").verify().ok
 
 
 def test_a_registry_of_a_later_version_is_refused(registry, tmp_path):
     with registry._engine.begin() as connection:
-        connection.execute(text(f"UPDATE registry_schema SET version = {VERSION + 1}"))
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{VERSION + 1}'"))
     for key in (None, b"registry key"):
         with pytest.raises(UserError, match=f"version {VERSION + 1}, made by a newer program"):
             Registry(tmp_path / "registry.db", key)

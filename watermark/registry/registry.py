@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ from watermark.registry.permutation import KeyedPermutation
 from watermark.registry.records import RETENTION, History, IssueRecord, Slot, time_text, utc_now
 from watermark.registry.rows import found_in, slot_of, whole_rows
 from watermark.registry.tables import IS_SLOT, counters, head, records
+from watermark.registry.tables import manifests as kept_manifests
 from watermark.registry.verification import CounterOf, Verification, verify
 
 
@@ -65,13 +66,13 @@ class Registry:
         create = create and key is not None
         self._engine = open_engine(location, create=create)
         self._shuffles: dict[int, KeyedPermutation] = {}
-        version = self._stored_version(location)
+        self._version = version = self._stored_version(location)
         if version == 0 and not create:
             raise no_registry(location)
         if version < schema.VERSION and key is not None and self._id is not None:
             with transaction(self._engine, writes=True) as connection:
                 schema.bring_up_to_date(connection, key, self._id)
-            self._stored_version(location)
+            self._version = self._stored_version(location)
 
     def _stored_version(self, location: str | Path) -> int:
         """Of the tables, 0 if there are none; refuses a registry without head or of another key."""
@@ -150,8 +151,15 @@ class Registry:
 
     # ---- records
 
-    def record(self, issued: Sequence[IssueRecord], keep: timedelta = RETENTION) -> list[IssueRecord]:
+    def record(
+        self,
+        issued: Sequence[IssueRecord],
+        keep: timedelta = RETENTION,
+        manifests: Mapping[str, bytes] | None = None,
+    ) -> list[IssueRecord]:
         """Append issued images, all or none, and return them with their times.
+
+        ``manifests`` are the C2PA manifest stores of these images, by the ``c2pa_manifest_id`` of their records.
 
         Raises:
             UserError: retention under six months, an unknown slot, an ID recorded before, or no recipient for an
@@ -168,7 +176,17 @@ class Registry:
         entries = [
             Entry("issue", asdict(one), one.created_at, one.slot, one.content_id, one.retain_until) for one in stamped
         ]
-        self._append(entries, "one of these content IDs is already recorded")
+        kept = [
+            {
+                "manifest_id": one.c2pa_manifest_id,
+                "slot": one.slot,
+                "content_id": str(one.content_id),
+                "content": manifests[one.c2pa_manifest_id],
+            }
+            for one in stamped
+            if manifests and one.c2pa_manifest_id in manifests
+        ]
+        self._append(entries, "one of these content IDs is already recorded", kept)
         return stamped
 
     def add_propagator(self, slot: int, content_id: int, propagator: str, propagate_id: str) -> None:
@@ -188,6 +206,14 @@ class Registry:
         wanted = (records.c.slot == slot) & (records.c.content_id == str(content_id))
         with transaction(self._engine, writes=False) as connection:
             return found_in(whole_rows(connection, wanted))
+
+    def manifest(self, manifest_id: str) -> bytes | None:
+        """The C2PA manifest store that was kept under this ID, or None; it goes when its record is purged."""
+        if self._version < 3:  # opened without the key, so it could not be brought up to date
+            return None
+        query = select(kept_manifests.c.content).where(kept_manifests.c.manifest_id == manifest_id)
+        with transaction(self._engine, writes=False) as connection:
+            return connection.execute(query).scalar_one_or_none()
 
     def recipient_reference(self, recipient: str) -> str:
         """A keyed hash of whom an image was provided to: found again with the key, not guessed without it."""
@@ -237,11 +263,13 @@ class Registry:
             raise UserError("this registry was opened without its key: it can be read, not written")
         return self._key
 
-    def _append(self, entries: Sequence[Entry], conflict: str) -> None:
+    def _append(self, entries: Sequence[Entry], conflict: str, kept: Sequence[dict[str, Any]] = ()) -> None:
         try:
             with self._write() as (connection, key):
                 if entries:
                     ledger.append(connection, key, entries)
+                if kept:
+                    connection.execute(insert(kept_manifests), kept)
         except UserError as error:
             if isinstance(error.__cause__, IntegrityError):
                 raise UserError(f"{conflict}; nothing was recorded") from error

@@ -1,13 +1,13 @@
-"""Empty records whose retention is over, and refuse to touch any other."""
+"""Empty records whose retention is over, with the manifests kept for them, and refuse to touch any other."""
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, exists, select, update
 
 from watermark.errors import UserError
 from watermark.registry import ledger
 from watermark.registry.ledger import Entry
-from watermark.registry.tables import records
+from watermark.registry.tables import manifests, records
 
 CHUNK = 500  # records per statement
 
@@ -34,6 +34,8 @@ def purge(connection: Connection, key: bytes, now: str, sequences: Iterable[int]
     for start in range(0, len(numbers), CHUNK):
         some = records.c.sequence.in_(numbers[start : start + CHUNK])
         connection.execute(update(records).where(some).values(body=None))
+        theirs = (records.c.slot == manifests.c.slot) & (records.c.content_id == manifests.c.content_id)
+        connection.execute(delete(manifests).where(exists().where(some & theirs & (records.c.kind == "issue"))))
     return len(numbers)
 
 

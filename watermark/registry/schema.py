@@ -1,4 +1,8 @@
-"""The tables' version: make them in an empty database, bring those of an earlier version up to date."""
+"""The tables' version: make them in an empty database, bring those of an earlier version up to date.
+
+An empty database gets today's tables (``tables.py``) at once; an older one the steps in ``migrations/versions``, by
+alembic. A test holds the two equal. To change the tables, change ``tables.py``, add a step, and raise ``VERSION``.
+"""
 
 import logging
 
@@ -6,10 +10,10 @@ from sqlalchemy import Connection, insert, inspect, select, text
 
 from watermark.errors import UserError
 from watermark.registry import ledger
-from watermark.registry.tables import ADDED_IN_2, checkpoint, head, metadata, schema_version
+from watermark.registry.tables import head, metadata, schema_version
 
 log = logging.getLogger(__name__)
-VERSION = 2
+VERSION = 3
 _LOCK = 0x726F62757374776D  # "robustwm": names the lock under which one process makes the tables on PostgreSQL
 
 
@@ -22,9 +26,11 @@ def stored_version(connection: Connection) -> int:
     names = inspect(connection).get_table_names()
     if head.name not in names:
         return 0
-    if schema_version.name not in names:
-        return 1
-    version = int(connection.execute(select(schema_version.c.version)).scalar_one())
+    version = 1
+    if schema_version.name in names:
+        version = int(connection.execute(select(schema_version.c.version_num)).scalar_one())
+    elif "registry_schema" in names:  # where version 2 kept it
+        version = int(connection.execute(text("SELECT version FROM registry_schema")).scalar_one())
     if version > VERSION:
         raise UserError(f"this registry has version {version}, made by a newer program; this one knows up to {VERSION}")
     return version
@@ -38,10 +44,19 @@ def bring_up_to_date(connection: Connection, key: bytes, registry_id: str) -> No
     if version == 0:
         metadata.create_all(connection)
         ledger.create_head(connection, key, registry_id)
-        connection.execute(insert(schema_version).values(id=1, version=VERSION))
-    elif version == 1:
-        log.info("bringing the registry's tables from version 1 to 2; with many records this takes a while")
-        metadata.create_all(connection, tables=[checkpoint, schema_version])
-        for index in ADDED_IN_2:
-            index.create(connection, checkfirst=True)
-        connection.execute(insert(schema_version).values(id=1, version=VERSION))
+        connection.execute(insert(schema_version).values(version_num=str(VERSION)))
+    elif version < VERSION:
+        log.info("bringing the registry's tables from version %d to %d", version, VERSION)
+        _migrate(connection, version)
+
+
+def _migrate(connection: Connection, version: int) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "watermark.registry:migrations")
+    config.attributes["connection"] = connection
+    if not inspect(connection).has_table(schema_version.name):
+        command.stamp(config, str(version))
+    command.upgrade(config, "head")

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -52,17 +53,15 @@ Index(
 )
 
 
-def _some(name: str, column: Column[Any], condition: ColumnElement[bool]) -> Index:
+def _some(name: str, column: Column[Any], condition: ColumnElement[bool]) -> None:
     """An index of some of the records. A query has to repeat the condition as it stands here, or it is not used."""
-    return Index(name, column, sqlite_where=condition, postgresql_where=condition)
+    Index(name, column, sqlite_where=condition, postgresql_where=condition)
 
 
 IS_SLOT = records.c.kind == literal_column("'slot'")  # a bound parameter would hide the index below from SQLite
-ADDED_IN_2 = (
-    _some("slot_definitions", records.c.sequence, IS_SLOT),
-    _some("bodies_by_retention", records.c.retain_until, records.c.body.is_not(None)),
-    _some("bodies_purged", records.c.sequence, records.c.body.is_(None)),
-)
+_some("slot_definitions", records.c.sequence, IS_SLOT)
+_some("bodies_by_retention", records.c.retain_until, records.c.body.is_not(None))
+_some("bodies_purged", records.c.sequence, records.c.body.is_(None))
 
 head = Table(
     "head",
@@ -92,12 +91,16 @@ checkpoint = Table(
     Column("tag", String(64), nullable=False),  # HMAC over the rest
 )
 
-schema_version = Table(
-    "registry_schema",
+manifests = Table(
+    "manifests",
     metadata,
-    Column("id", Integer, CheckConstraint("id = 1"), primary_key=True, autoincrement=False),
-    Column("version", Integer, nullable=False),
+    Column("manifest_id", String(255), primary_key=True),
+    Column("slot", BigInteger, nullable=False),
+    Column("content_id", String(39), nullable=False),
+    Column("content", LargeBinary, nullable=False),  # a C2PA manifest store, signed by itself
 )
+
+schema_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
 
 _KEPT = ("sequence", "kind", "slot", "content_id", "created_at", "retain_until", "body_sha256", "previous", "hash")
 _SAME = " AND ".join(f"NEW.{name} IS NOT DISTINCT FROM OLD.{name}" for name in _KEPT)
