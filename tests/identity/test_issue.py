@@ -57,7 +57,7 @@ def test_a_mark_that_cannot_be_read_back_is_not_released(source, tmp_path, regis
 
 
 def test_a_registry_that_refuses_stops_the_release(source, tmp_path, registry, marker, monkeypatch):
-    def refuse(self, issued):
+    def refuse(self, issued, **_):
         raise UserError("the registry's database refused: database or disk is full; nothing was changed")
 
     monkeypatch.setattr(Registry, "record", refuse)

@@ -5,10 +5,15 @@ The file carries the invisible mark, the AIGC metadata label and, unless you say
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from watermark.cli.identity_options import add_registry_option, load_keys, open_registry
 from watermark.cli.marking import add_file_options
 from watermark.errors import UserError
+from watermark.shown import shown
+
+if TYPE_CHECKING:
+    from watermark.labels.manifest import Credentials
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -38,6 +43,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--recipient", help="whom it is provided to; only a keyed hash is recorded")
     parser.add_argument("--target-psnr", type=float, help="quality of the marked pixels in dB (default: the scheme's)")
     parser.add_argument("--quality", type=int, help="of JPEG, WebP or AVIF output, 1 to 100")
+    parser.add_argument(
+        "--c2pa-certificate", type=Path, metavar="PEM", help="sign a C2PA manifest into OUT, bound to the mark"
+    )
+    parser.add_argument("--c2pa-key", type=Path, metavar="PEM", help="private key of the certificate")
+    parser.add_argument("--c2pa-algorithm", default="es256", help="of the signature (default: %(default)s)")
+    parser.add_argument("--owner", help="your domain, reversed, under which the mark's algorithm is named: org.example")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT")
     add_file_options(parser)
     parser.set_defaults(run=run)
@@ -68,8 +79,22 @@ def run(args: argparse.Namespace) -> int:
         font=args.font,
         overwrite=args.overwrite,
         quality=args.quality,
+        credentials=_credentials(args),
     )
     record = issue(request, registry, marker_for(slot, key, args.target_psnr), key.key_id)
     ids = f"provider {record.slot}, content {record.content_id}"
     print(f"{args.output}: issued as {ids}, kept until {record.retain_until}")
     return 0
+
+
+def _credentials(args: argparse.Namespace) -> "Credentials | None":
+    from watermark.labels.manifest import ALGORITHMS, Credentials
+
+    given = args.c2pa_certificate, args.c2pa_key
+    if given == (None, None):
+        return None
+    if None in given or args.owner is None:
+        raise UserError("a C2PA manifest needs --c2pa-certificate, --c2pa-key and --owner")
+    if args.c2pa_algorithm not in ALGORITHMS:
+        raise UserError(f"--c2pa-algorithm: expected one of {', '.join(ALGORITHMS)}, got {shown(args.c2pa_algorithm)}")
+    return Credentials.load(*given, args.c2pa_algorithm, args.owner)

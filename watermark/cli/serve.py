@@ -62,6 +62,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--fetch", choices=["yes", "no"], default="yes", help="take pictures by their https address (default: yes)"
     )
+    parser.add_argument(
+        "--owner", help="your domain, reversed (org.example): answer C2PA's soft-binding resolution under its names"
+    )
     parser.add_argument("--journal", type=Path, metavar="DIR", help="keep an audit log and feedback, never a picture")
     parser.add_argument(
         "--journal-days", type=int, default=30, metavar="N", help="after which they are removed (default: %(default)s)"
@@ -154,6 +157,7 @@ def _settings(args: argparse.Namespace) -> "Settings":
         rate=_or(args.rate, PUBLIC_RATE if args.public else 0),
         near_copies=_or(args.near_copies, PUBLIC_NEAR_COPIES if args.public else 0),
         fetch=args.fetch == "yes",
+        owner=args.owner,
         journal=args.journal,
         journal_days=args.journal_days,
         false_positive_rate=args.false_positive_rate,

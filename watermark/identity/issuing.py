@@ -9,16 +9,20 @@ released, and a hidden file that the next run removes.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from watermark import files
+from watermark.codec.payload import Payload
 from watermark.errors import UserError
 from watermark.files.whole import check_free
 from watermark.identity.looks import perceptual_hash, thumbnail
 from watermark.identity.tracing import Answer, Marker
 from watermark.labels import AigcLabel, add_visible_label
 from watermark.labels.carriers import SUFFIXES, encode_with_label
+from watermark.labels.manifest import Credentials, sign
+from watermark.labels.soft_binding import algorithm_name, soft_binding_assertion
 from watermark.registry import IssueRecord, Registry, Slot
 from watermark.shown import reason, shown
 
@@ -42,6 +46,7 @@ class Request:
         font: font file of the drawn label.
         overwrite: replace ``target``.
         quality: of JPEG, WebP or AVIF.
+        credentials: sign a C2PA manifest with them, put it into the file and keep it beside the record; None for none.
     """
 
     source: Path
@@ -56,6 +61,7 @@ class Request:
     font: Path | None = None
     overwrite: bool = False
     quality: int | None = None
+    credentials: Credentials | None = None
 
 
 def issue(request: Request, registry: Registry, marker: Marker, key_id: str) -> IssueRecord:
@@ -74,19 +80,21 @@ def issue(request: Request, registry: Registry, marker: Marker, key_id: str) -> 
         UserError: anything in the way, in one line; then nothing was released.
     """
     slot = _checked_slot(request, registry, key_id)
+    if request.credentials and request.label != "1":
+        raise UserError("a C2PA manifest says that the picture was generated: expected label 1")
     image = files.load(request.source)
     if request.draw_visible:
         image = add_visible_label(image, request.visible_text, font=request.font)
     with files.Staged(request.target, overwrite=request.overwrite) as staged:
         content_id = registry.allocate(request.slot)
-        content, made = _marked(request, slot, image, content_id, registry, marker)
+        content, made, manifests = _marked(request, slot, image, content_id, registry, marker)
         staged.reserve(len(content))
-        return _released(registry, made, content, staged)
+        return _released(registry, made, manifests, content, staged)
 
 
 def _marked(
     request: Request, slot: Slot, image: Image.Image, content_id: int, registry: Registry, marker: Marker
-) -> tuple[bytes, IssueRecord]:
+) -> tuple[bytes, IssueRecord, dict[str, bytes]]:
     """The content of the marked, labelled and checked file, and what will be recorded of it."""
     produce_id = request.produce_id or f"W{PAYLOAD_VERSION}-{request.slot:X}-{content_id:X}"
     label = AigcLabel.first(request.label, slot.content_producer, produce_id)
@@ -95,9 +103,13 @@ def _marked(
     except (ValueError, TypeError) as error:
         raise UserError(f"{shown(request.source)}: {reason(error)}") from error
     content = encode_with_label(marked, request.target, label, quality=request.quality).content
+    manifests: dict[str, bytes] = {}
+    if request.credentials:
+        signed = sign(content, request.target.suffix, _binding(request, slot, content_id), request.credentials)
+        content, manifests = signed.content, {signed.manifest_id: signed.manifest}
     released = files.decode(content, request.target)
     _check_read_back(request, marker.detect(released), content_id)
-    return content, IssueRecord(
+    record = IssueRecord(
         version=PAYLOAD_VERSION,
         slot=request.slot,
         content_id=content_id,
@@ -112,7 +124,19 @@ def _marked(
         thumbnail=thumbnail(released),
         explicit_label=request.explicit_label,
         recipient_reference=registry.recipient_reference(request.recipient) if request.recipient else None,
+        c2pa_manifest_id=next(iter(manifests), None),
     )
+    return content, record, manifests
+
+
+def _binding(request: Request, slot: Slot, content_id: int) -> dict[str, Any]:
+    """The assertion that points from the manifest to the mark."""
+    from watermark.config import build_named
+
+    owner = request.credentials.owner if request.credentials else ""
+    name = algorithm_name(owner, slot.algorithm, slot.algorithm_version)
+    payload = Payload(slot.slot, content_id, PAYLOAD_VERSION)
+    return soft_binding_assertion(name, build_named("layout", slot.layout), payload)
 
 
 def _check_read_back(request: Request, read: Answer, content_id: int) -> None:
@@ -123,9 +147,11 @@ def _check_read_back(request: Request, read: Answer, content_id: int) -> None:
         )
 
 
-def _released(registry: Registry, made: IssueRecord, content: bytes, staged: files.Staged) -> IssueRecord:
+def _released(
+    registry: Registry, made: IssueRecord, manifests: dict[str, bytes], content: bytes, staged: files.Staged
+) -> IssueRecord:
     """Commit the record, then write the file and give it its name; withdraw the record where that fails."""
-    (record,) = registry.record([made])
+    (record,) = registry.record([made], manifests=manifests)
     try:
         staged.write(content)
         staged.release()

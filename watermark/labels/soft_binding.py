@@ -5,10 +5,12 @@ binding, and no entry of this toolkit is in the published list.
 """
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from watermark.codec.payload import Layout, Payload
 from watermark.errors import UserError
+
+if TYPE_CHECKING:  # the names alone need no torch
+    from watermark.codec.payload import Layout, Payload
 
 ASSERTION = "c2pa.soft-binding"
 _ALGORITHM = re.compile(r"[a-z0-9_-]+(\.[A-Za-z0-9_-]+){2,}")
@@ -30,7 +32,7 @@ def algorithm_name(owner: str, scheme: str, version: str) -> str:
     return name
 
 
-def soft_binding_assertion(algorithm: str, layout: Layout, payload: Payload) -> dict[str, Any]:
+def soft_binding_assertion(algorithm: str, layout: "Layout", payload: "Payload") -> dict[str, Any]:
     """The data of a ``c2pa.soft-binding`` assertion over the whole picture.
 
     ``value`` is ``<free bits>*<bits>``: the bits of version, provider and content ID, most significant first, as
@@ -42,12 +44,14 @@ def soft_binding_assertion(algorithm: str, layout: Layout, payload: Payload) -> 
     return {"alg": algorithm, "blocks": [{"scope": {}, "value": value}], "pad": ""}
 
 
-def payload_of(assertion: dict[str, Any], layout: Layout) -> Payload:
+def payload_of(assertion: dict[str, Any], layout: "Layout") -> "Payload":
     """The payload that an assertion of this toolkit names.
 
     Raises:
         UserError: the assertion's value has another shape or width.
     """
+    from watermark.codec.payload import Payload
+
     value = str(assertion.get("blocks", [{}])[0].get("value", ""))
     width, _, bits = value.partition("*")
     if width != str(layout.free_bits) or not re.fullmatch(f"[01]{{{layout.free_bits}}}", bits):

@@ -184,7 +184,7 @@ class Registry:
                 "content": manifests[one.c2pa_manifest_id],
             }
             for one in stamped
-            if manifests and one.c2pa_manifest_id in manifests
+            if manifests and one.c2pa_manifest_id and one.c2pa_manifest_id in manifests
         ]
         self._append(entries, "one of these content IDs is already recorded", kept)
         return stamped

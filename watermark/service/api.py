@@ -1,8 +1,10 @@
 """API v1: ask about a picture, say what you think of the answer, and what this service is."""
 
+import asyncio
 import hmac
 import json
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,6 +14,7 @@ import watermark
 from watermark.errors import UserError
 from watermark.files.formats import readable
 from watermark.files.limits import max_pixels
+from watermark.registry import Registry
 from watermark.service import answers
 from watermark.service.clients import Clients
 from watermark.service.fetching import Fetcher
@@ -24,6 +27,8 @@ from watermark.service.watching import Metrics
 
 log = logging.getLogger(__name__)
 NAME = "robust-watermark"
+Take = Callable[[], Awaitable[bytes]]
+"""Brings the content of a file."""
 
 
 @dataclass
@@ -37,6 +42,7 @@ class House:
         fetcher: of addresses; None where they are not taken.
         journal: None where nothing is kept.
         metrics: counters.
+        key_ids: of the keys that are looked for.
         inside: uploads in the house.
     """
 
@@ -46,10 +52,22 @@ class House:
     fetcher: Fetcher | None
     journal: Journal | None
     metrics: Metrics
+    key_ids: frozenset[str]
     inside: int = 0
+    _registry: Registry | None = None
 
-    async def ask(self, request: Request, kind: str, content: bytes | None = None) -> Any:
-        """Take the upload, have it looked at, note and return the finding.
+    def registry(self) -> Registry:
+        """The registry, opened without its key when it is first asked for.
+
+        Raises:
+            UserError: it does not answer.
+        """
+        if self._registry is None:
+            self._registry = Registry(self.settings.registry, None, create=False)
+        return self._registry
+
+    async def ask(self, request: Request, kind: str, take: Take | None = None) -> Any:
+        """Take the upload (or what ``take`` brings), have it looked at, note and return the finding.
 
         Raises:
             ProblemError: whatever is in the way.
@@ -60,17 +78,26 @@ class House:
             raise ProblemError(429, "busy", "too many pictures are waiting; try again later", self.pool.retry_after)
         self.inside += 1
         try:
-            if content is None:
-                limits = self.settings.max_bytes, self.settings.upload_seconds
-                content = await read_upload(request, *limits, self.fetcher)
+            content = await self._taken(request, take)
             found, seconds = await self.pool.run(kind, content)
         finally:
             self.inside -= 1
         self.metrics.work.observe(seconds)
         found = self._checked(found)
-        self.clients.saw(host, found.looks)
+        if found.looks:
+            self.clients.saw(host, found.looks)
         self._note(request, kind, found.said, content)
         return found.answer
+
+    async def _taken(self, request: Request, take: Take | None) -> bytes:
+        seconds = self.settings.upload_seconds
+        if take is None:
+            return await read_upload(request, self.settings.max_bytes, seconds, self.fetcher)
+        try:
+            async with asyncio.timeout(seconds):
+                return await take()
+        except TimeoutError:
+            raise ProblemError(408, "too-slow", f"the picture did not arrive within {seconds:g} seconds") from None
 
     def _checked(self, found: Any) -> Any:
         if isinstance(found, str):
@@ -175,14 +202,10 @@ def upload_body(fetches: bool) -> dict[str, Any]:
     return {"required": True, "content": content}
 
 
-def registry_answers(location: str) -> bool:
+async def registry_answers(house: House) -> bool:
     """Whether the registry can be read right now."""
-    from watermark.registry import Registry
-
     try:
-        registry = Registry(location, None, create=False)
-        registry.slots()
-        registry.close()
+        await asyncio.to_thread(lambda: house.registry().slots())
     except UserError:
         return False
     return True

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 import watermark
 from watermark.keystore import KeyFile
-from watermark.service import api, page, problems
+from watermark.service import api, c2pa, page, problems
 from watermark.service.api import NAME, Here, House
 from watermark.service.clients import Clients
 from watermark.service.fetching import Fetcher
@@ -58,10 +58,12 @@ def make_app(settings: Settings, pool: Pool, fetcher: Fetcher | None = None) -> 
         fetcher=(fetcher or Fetcher()) if settings.fetch else None,
         journal=_journal(settings),
         metrics=metrics,
+        key_ids=frozenset(KeyFile.load(path).key_id for path in settings.key_files),
     )
     app.state.house = house
     problems.install(app)
     api.install(app, house)
+    c2pa.install(app, settings)
     _operation(app)
     page.install(app)
     if settings.public:  # no cookies, no secrets: any page may ask
@@ -81,7 +83,7 @@ def _operation(app: FastAPI) -> None:
         """A picture that came now would be looked at: a worker is alive and the registry answers."""
         if not house.pool.ready:
             return PlainTextResponse("no worker is alive\n", 503)
-        if not await asyncio.to_thread(api.registry_answers, house.settings.registry):
+        if not await api.registry_answers(house):
             return PlainTextResponse("the registry does not answer\n", 503)
         return PlainTextResponse("ready\n")
 

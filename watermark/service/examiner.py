@@ -1,6 +1,7 @@
 """What a worker process holds: every marker, the registry, and the answers that may be given."""
 
 import io
+import json
 import math
 import time
 from collections.abc import Sequence
@@ -12,13 +13,28 @@ import torch
 from PIL import Image
 
 from watermark import files
+from watermark.config import build_named
 from watermark.detection import Detection
-from watermark.identity import Evidence, State, measures_article_6, perceptual_hash, public, to_json, trace_content
+from watermark.errors import UserError
+from watermark.identity import (
+    Evidence,
+    State,
+    look_up,
+    measures_article_6,
+    perceptual_hash,
+    public,
+    to_json,
+    trace_content,
+)
 from watermark.identity.markers import candidates_for
 from watermark.keystore import KeyFile
+from watermark.labels.soft_binding import algorithm_name, payload_of
 from watermark.registry import Registry
 from watermark.service.process import NAME, Finding
 
+SCORES = {10**12: 100, 10**6: 90, 10**3: 70}
+"""``similarityScore`` of a match by how often an unmarked picture is called marked with this certainty: at most one in
+so many. The record's looks agree in every match; how well is for the owner only."""
 SLOTS_SECONDS = 60.0
 """A slot that is defined while the service runs is looked for after this time."""
 
@@ -66,14 +82,19 @@ class Examiner:
             self.examine(kind, empty.getvalue())
 
     def examine(self, kind: str, content: bytes) -> Finding:
-        """``detect`` or ``trace`` one file.
+        """``detect`` or ``trace`` one file, ``resolve`` it to a C2PA manifest, or resolve a ``binding`` (JSON).
 
         Raises:
             UserError: it cannot be read.
         """
         self._know_new_slots()
+        if kind == "binding":
+            return self._resolve_binding(**json.loads(content))
         image = files.decode(content, NAME, strict=False)
-        answer, said = self._detect(image) if kind == "detect" else self._trace(content, image)
+        if kind == "trace":
+            answer, said = self._trace(content, image)
+        else:
+            answer, said = self._detect(image) if kind == "detect" else self._resolve(image)
         return Finding(answer, said, perceptual_hash(image))
 
     def _know_new_slots(self) -> None:
@@ -91,6 +112,30 @@ class Examiner:
         best = replace(best, log10_p=min(0.0, best.log10_p + math.log10(tried)))
         return asdict(best.public() if self.public else best), "marked" if best.is_marked else "no mark"
 
+    def _resolve(self, image: Image.Image) -> tuple[dict[str, Any], str]:
+        """The manifest of a picture whose mark is on record and that looks like the record: no copied mark."""
+        found = look_up(image, self.registry, self.candidates, **self.rates)
+        record = found.found.record if found.state is State.MATCH and found.found else None
+        sure = Detection(True, found.log10_p).public().at_most_one_in or 1
+        return matches(
+            record.c2pa_manifest_id if record else None, SCORES.get(sure, 50)
+        ), "resolved" if record else "no"
+
+    def _resolve_binding(self, alg: str, value: str, owner: str) -> Finding:
+        """The manifest that belongs to the value of a soft binding, as the assertion writes it.
+
+        Raises:
+            UserError: no algorithm of these slots, or no value of its layout.
+        """
+        for slot in self.slots:
+            if algorithm_name(owner, slot.algorithm, slot.algorithm_version) == alg:
+                payload = payload_of({"blocks": [{"value": value}]}, build_named("layout", slot.layout))
+                found = self.registry.find(payload.provider_id, payload.content_id)
+                record = found.record if found and not found.withdrawn else None
+                said = "resolved" if record else "no"
+                return Finding(matches(record.c2pa_manifest_id if record else None, 100), said, "")
+        raise UserError("expected an algorithm of this service, see services/supportedAlgorithms")
+
     def _trace(self, content: bytes, image: Image.Image) -> tuple[dict[str, Any], str]:
         evidence = trace_content(content, NAME, self.registry, self.candidates, image=image, **self.rates)
         answer = told(evidence)
@@ -98,6 +143,11 @@ class Examiner:
             report = to_json(evidence, measures_article_6(evidence))
             answer |= {"log10_p": evidence.watermark.log10_p, "evidence": report}
         return answer, answer["answer"]
+
+
+def matches(manifest_id: str | None, score: int) -> dict[str, Any]:
+    """The result of a C2PA query."""
+    return {"matches": [] if manifest_id is None else [{"manifestId": manifest_id, "similarityScore": score}]}
 
 
 def told(evidence: Evidence) -> dict[str, Any]:

@@ -58,6 +58,8 @@ def refusal(content: bytes, error: UserError) -> Refusal:
     """Why a picture could not be read, as the HTTP status that says it."""
     if isinstance(error, TooLargeError):
         return Refusal(413, "too-large", f"expected a picture of at most {max_pixels():,} pixels")
+    if content[:1] == b"{":  # a question in JSON, no picture
+        return Refusal(400, "bad-request", str(error))
     if formats.of_content(content) is None:
         return Refusal(415, "unsupported-media-type", "expected a picture of a format that is read here")
     return Refusal(422, "unreadable", str(error).removeprefix(f"{NAME}: "))

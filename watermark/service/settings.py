@@ -24,6 +24,7 @@ class Settings:
         rate: requests of one client a minute; 0 for any number.
         near_copies: different files of one look that one client may ask about in an hour; 0 for any number.
         fetch: whether pictures may be given by their address.
+        owner: your domain, reversed, for C2PA's names of the marks; None: no soft-binding resolution.
         journal: folder for the audit log and the feedback; None keeps neither.
         journal_days: after which a day's files are removed.
         false_positive_rate: promised for every answer as a whole.
@@ -42,6 +43,7 @@ class Settings:
     rate: int = 0
     near_copies: int = 0
     fetch: bool = True
+    owner: str | None = None
     journal: Path | None = None
     journal_days: int = 30
     false_positive_rate: float = 1e-6
