@@ -93,7 +93,7 @@ class Attack(nn.Module, ABC):
             torch.clamp(self.transform(image, [own]), 0, 1, out=result[i : i + 1])
         return result
 
-    def moves(self, height: int, width: int) -> bool:  # noqa: ARG002 - subclasses look at the size
+    def moves(self, height: int, width: int) -> bool:
         """Whether pixels of a picture of this size move; where they do not, PSNR and SSIM say what the attack costs."""
         return self.geometric and (self.identity is None or self.strength != self.identity)
 

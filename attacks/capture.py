@@ -45,7 +45,6 @@ class SoftScreenCamera(Attack):
         return self.compress(seen.clamp(0, 1), round(96 - 36 * share))
 
     def compress(self, images: Tensor, quality: int) -> Tensor:
-        """The camera's file."""
         return SoftJpeg(quality)(images)
 
     def _corners(self, images: Tensor, generators: Generators, share: float) -> Tensor:
@@ -88,7 +87,6 @@ class ScreenCamera(SoftScreenCamera):
     differentiable = False
 
     def compress(self, images: Tensor, quality: int) -> Tensor:
-        """The camera's file."""
         return Jpeg(quality)(images)
 
 

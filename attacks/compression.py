@@ -25,10 +25,9 @@ class _File(Attack):
         super().__init__(quality)
 
     def save_settings(self) -> dict[str, object]:
-        """What goes to ``Image.save``."""
         return {**self.settings, "quality": int(self.strength)}
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - a codec draws nothing
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Round to 8 bits, write, read."""
         settings = self.save_settings()
         return codec.edit(images, lambda picture: codec.save_and_load(picture, **settings))
@@ -50,7 +49,7 @@ class Jpeg(_File):
             raise ValueError(f"subsampling must be one of {SUBSAMPLING}, got {subsampling!r}")
         self.subsampling = subsampling
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - a codec draws nothing
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Round to 8 bits, write, read."""
         quality = int(self.strength)
         return codec.edit_bytes(images, lambda levels: opencv.jpeg(levels, quality, self.subsampling))
@@ -91,7 +90,6 @@ class Jpeg2000(_File):
         Attack.__init__(self, ratio)
 
     def save_settings(self) -> dict[str, object]:
-        """What goes to ``Image.save``."""
         return {
             "format": "JPEG2000",
             "quality_mode": "rates",

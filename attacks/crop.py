@@ -30,7 +30,6 @@ class Crop(Attack):
         self.position = position
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        """Cut at whole pixels."""
         height, width = warp.scaled(images, self.strength**0.5)
         room = images.shape[-2] - height, images.shape[-1] - width
         if self.position == "center":
@@ -49,5 +48,4 @@ class CropResize(Crop):
     reproduces = "WAVES Dist-RCrop"
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        """Cut, then enlarge."""
         return warp.resize(super().transform(images, generators), (images.shape[-2], images.shape[-1]))

@@ -45,8 +45,7 @@ class DenoiseResample(Attack):
         super().__init__(scale)
         self.smoothing = smoothing
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Four steps."""
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         small = warp.resize(images, warp.scaled(images, self.strength)).clamp(0, 1)
         mean = filters.box_blur(small, 1)
         variance = (filters.box_blur(small**2, 1) - mean**2).clamp(min=0)
@@ -69,7 +68,7 @@ class TotalVariation(_Denoiser):
     def __init__(self, weight: float) -> None:
         super().__init__(weight)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Plane by plane on a CPU, where one fits its cache; all at once elsewhere."""
         planes = images.flatten(0, 1)[:, None]
         parts = planes.split(1) if images.device.type == "cpu" else [planes]
@@ -101,7 +100,7 @@ class Wiener(_Denoiser):
 
     reach = 2
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Moments over 5x5 pixels, each channel alone."""
         mean = filters.box_blur(images, self.reach)
         variance = (filters.box_blur(images.square(), self.reach) - mean.square()).clamp_min(0)
@@ -121,7 +120,7 @@ class NonLocalMeans(_Denoiser):
 
     reach, patch = 5, 2
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Half of the places; the other half is their mirror image. A CPU takes as many rows as fit its cache."""
         height, width = images.shape[-2:]
         rows = STRIP if images.device.type == "cpu" else height
@@ -158,7 +157,7 @@ class DctShrinkage(_Denoiser):
     unit = "noise standard deviation on 0..1"
     reproduces = "sliding DCT denoising; a plain relative of BM3D"
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Channels as luma and two colour differences, one plane at a time: the blocks of a plane are 16 planes."""
         mixer = torch.from_numpy(dct(np.eye(3), norm="ortho", axis=0)).to(images)
         planes = torch.einsum("ij,njhw->nihw", mixer, images).flatten(0, 1)[:, None]
@@ -189,7 +188,7 @@ class WaveletShrinkage(_Denoiser):
     unit = "noise standard deviation on 0..1"
     reproduces = "scikit-image denoise_wavelet (BayesShrink, soft, db2)"
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Four levels, whole batch at once; on the CPU."""
         levels = min(4, max(1, pywt.dwt_max_level(min(images.shape[-2:]), "db2")))
         values = images.detach().cpu().numpy()

@@ -26,7 +26,6 @@ class Erase(Attack):
         self.fill = fill
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        """Cover it."""
         return images.masked_fill(rectangles(images, self.strength, generators), self.fill)
 
 

@@ -22,8 +22,7 @@ class GaussianBlur(Attack):
             raise ValueError(f"sigma must be in 0..100, got {sigma}")
         super().__init__(sigma)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Filter rows and columns."""
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         return filters.gaussian_blur(images, self.strength)
 
 
@@ -43,7 +42,7 @@ class Median(Attack):
             raise ValueError(f"size must be odd and at least 1, got {size}")
         super().__init__(size)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """OpenCV's on the CPU; elsewhere exchange networks up to 5x5 and a trip to the CPU above."""
         size = int(self.strength)
         if images.device.type != "cpu" and size <= 5:
@@ -69,6 +68,6 @@ class Sharpen(Attack):
         super().__init__(amount)
         self.sigma = sigma
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Boost what the blur takes away."""
         return images + self.strength * (images - filters.gaussian_blur(images, self.sigma))

@@ -79,8 +79,7 @@ class Shear(Attack):
             raise ValueError(f"slope must be in -1..1, got {slope}")
         super().__init__(slope)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Bicubic along the rows."""
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         back = torch.tensor([[[1, -self.strength, 0], [0, 1, 0], [0, 0, 1]]], dtype=torch.float64)
         return warp.project(images, back, (images.shape[-2], images.shape[-1]))
 
@@ -106,8 +105,7 @@ class Linear(Attack):
         if self.matrix.det() <= 0:
             raise ValueError(f"expected a matrix that neither flattens nor mirrors, got {self.matrix.tolist()}")
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Bicubic."""
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         back = torch.eye(3, dtype=torch.float64)
         back[:2, :2] = torch.linalg.inv(self.matrix)
         return warp.project(images, back[None], (images.shape[-2], images.shape[-1]))
@@ -130,7 +128,7 @@ class Translate(_Pixels):
 
     reproduces = "StirMark and common benchmarks, translation"
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Pad on one side, cut on the other."""
         height, width = images.shape[-2:]
         shift = int(self.strength)
@@ -151,8 +149,7 @@ class Pad(_Pixels):
         super().__init__(pixels)
         self.fill = fill
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Enlarge the picture."""
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         return F.pad(images, (int(self.strength),) * 4, value=self.fill)
 
 
@@ -162,7 +159,6 @@ class RemoveLines(_Pixels):
     reproduces = "StirMark row and column removal"
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        """Keep the other lines."""
         starts = draw.uniform(generators, images, 2).cpu().tolist()
         return torch.stack([self._thin(image, *start) for image, start in zip(images, starts, strict=True)])
 

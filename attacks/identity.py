@@ -16,6 +16,5 @@ class Identity(Attack):
             raise ValueError(f"expected strength 0, got {strength}")
         super().__init__(0.0)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - never reached: 0 is the identity
-        """A copy."""
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         return images.clone()

@@ -24,7 +24,6 @@ class GaussianNoise(Attack):
         super().__init__(sigma)
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        """Add it."""
         return images + self.strength * draw.normal(generators, images)
 
 
@@ -35,7 +34,6 @@ class SpeckleNoise(GaussianNoise):
     reproduces = "JPEG Trust watermarking benchmark, speckle"
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        """Scale every value."""
         return images * (1 + self.strength * draw.normal(generators, images))
 
 

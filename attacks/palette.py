@@ -23,8 +23,7 @@ class Palette(Attack):
             raise ValueError(f"colours must be in 2..256, got {colours}")
         super().__init__(colours)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Per picture, by Pillow."""
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         return codec.edit(images, self._reduce)
 
     def _reduce(self, picture: Image.Image) -> Image.Image:

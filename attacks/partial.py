@@ -31,7 +31,6 @@ class Paste(Erase):
         super().__init__(area)
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        """Choose where, then what."""
         return torch.where(rectangles(images, self.strength, generators), hosts(images, generators), images)
 
 
@@ -70,7 +69,6 @@ class Collage(Splice):
     reproduces = "a small copy on a page or a mood board; no published ladder"
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        """Whole-pixel placement."""
         small = warp.resize(images, warp.scaled(images, self.strength**0.5)).clamp(0, 1)
         canvas = self.canvas(images, generators)
         places = draw.uniform(generators, images, 2).cpu().tolist()
@@ -183,7 +181,6 @@ class Inpaint(Erase):
         super().__init__(area)
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        """Where, then with what."""
         holes = ellipses(images, self.strength, generators)
         starts = draw.uniform(generators, images).cpu().tolist()
         return torch.cat([_heal(*each) for each in zip(images.split(1), holes.split(1), starts, strict=True)])

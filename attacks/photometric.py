@@ -28,8 +28,7 @@ class Brightness(_Slider):
 
     reproduces = "WAVES and W-Bench brightness; OmniSealBench for the dark side"
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Away from black."""
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         return images * self.strength
 
 
@@ -38,8 +37,7 @@ class Contrast(_Slider):
 
     reproduces, version = "WAVES and W-Bench contrast", 2
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Away from one grey."""
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         grey = color.luma(images).mean((1, 2, 3), keepdim=True)
         return self.strength * images + (1 - self.strength) * grey
 
@@ -49,7 +47,7 @@ class Saturation(_Slider):
 
     reproduces, version = "VideoSeal and OmniSealBench saturation", 2
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Away from the pixel's grey."""
         return self.strength * images + (1 - self.strength) * color.luma(images)
 
@@ -59,7 +57,7 @@ class Sharpness(_Slider):
 
     reproduces = "OmniSealBench and JPEG Trust sharpness (Pillow's and torchvision's)"
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """The border stays as it is."""
         if min(images.shape[-2:]) < 3:
             return images
@@ -82,7 +80,7 @@ class Gamma(Attack):
             raise ValueError(f"exponent must be in 0.1..10, got {exponent}")
         super().__init__(exponent)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Power law; the floor keeps the gradient at black finite."""
         positive = images.clamp(min=1e-6)
         return opencv.power(positive, self.strength) if opencv.serves(positive) else positive.pow_(self.strength)
@@ -104,7 +102,7 @@ class Hue(Attack):
             raise ValueError(f"turn must be in -0.5..0.5, got {turn}")
         super().__init__(turn)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Through hue, saturation and value, in floating point."""
         return color.turn_hue(images, self.strength)
 
@@ -126,8 +124,7 @@ class Grayscale(Attack):
             raise ValueError(f"amount must be in 0..1, got {amount}")
         super().__init__(amount)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Blend with the luma."""
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         return torch.lerp(images, color.luma(images).expand_as(images), self.strength)
 
 
@@ -147,7 +144,6 @@ class Equalize(Attack):
             raise ValueError(f"amount must be in 0..1, got {amount}")
         super().__init__(amount)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Per channel, by Pillow."""
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         flat = codec.edit(images, ImageOps.equalize)
         return flat if self.strength == 1 else torch.lerp(images, flat, self.strength)

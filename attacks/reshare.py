@@ -37,7 +37,7 @@ class Reshare(Attack):
         """Only a picture above the lowest limit on its way is resampled."""
         return max(height, width) > self.strength * 0.9 ** (self.hops - 1)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Hop by hop, on 8-bit pictures."""
         return codec.edit(images, self._share)
 

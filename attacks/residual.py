@@ -46,7 +46,7 @@ class AddResidual(Attack):
         super().__init__(factor)
         self.register_buffer("pattern", pattern)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """A sum; sizes must agree."""
         pattern = self.get_buffer("pattern").to(images)
         if pattern.shape[1:] != images.shape[1:] or len(pattern) not in (1, len(images)):

@@ -22,8 +22,7 @@ class Resize(Attack):
             raise ValueError(f"scale must be in 0.05..4, got {scale}")
         super().__init__(scale)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Resample once."""
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         return warp.resize(images, warp.scaled(images, self.strength)).clamp(0, 1).clone()
 
 
@@ -34,7 +33,6 @@ class ResizeBack(Resize):
     reproduces = "WIBE resize and restore; thumbnail enlarged again"
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        """Resample twice."""
         return warp.resize(super().transform(images, generators), (images.shape[-2], images.shape[-1]))
 
 
@@ -54,6 +52,5 @@ class Aspect(Attack):
             raise ValueError(f"ratio must be in 0.25..4, got {ratio}")
         super().__init__(ratio)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Resample the columns."""
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         return warp.resize(images, (images.shape[-2], max(1, round(images.shape[-1] * self.strength)))).clone()

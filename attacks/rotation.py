@@ -34,7 +34,7 @@ class Rotation(Attack):
         super().__init__(degrees)
         self.frame = frame
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Sample along the turned grid."""
         height, width = self._frame_size(images.shape[-2], images.shape[-1])
         cosine, sine = (torch.tensor([value], dtype=torch.float64) for value in warp.cosine_and_sine(self.strength))
@@ -72,6 +72,5 @@ class Flip(Attack):
         super().__init__(flipped)
         self.axis = -1 if direction == "horizontal" else -2
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """Reverse one axis."""
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         return images.flip(self.axis)

@@ -39,7 +39,7 @@ class SoftJpeg(Attack):
         super().__init__(quality)
         self.subsampling = subsampling
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Colour, blocks, rounding, and back."""
         height, width = images.shape[-2:]
         block = 16 if self.subsampling == "4:2:0" else 8

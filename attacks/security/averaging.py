@@ -66,7 +66,7 @@ class SubtractPattern(Attack):
         super().__init__(factor)
         self.register_buffer("pattern", pattern / pattern.square().mean().sqrt().clamp_min(1e-12))
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Each picture's own place, from its own residual."""
         return torch.cat([self._subtract(image) for image in images])
 

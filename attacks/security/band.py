@@ -84,8 +84,7 @@ class BandStop(Shrinking):
 
     reproduces = "a comb whose teeth touch: the whole band of the mark"
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
-        """One transform per plane."""
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         height, width = images.shape[-2:]
         keep = 1 - self.strength * in_band(height, width, self.low, self.high, images).to(images.dtype)
         return torch.fft.irfft2(torch.fft.rfft2(images) * keep, s=(height, width))

@@ -59,7 +59,7 @@ class Comb(_Comb):
             raise ValueError(f"period must be in 4..4096 px, got {period}")
         self.period = float(period)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """All pictures at once: the lattice is the same."""
         return self._blank(images, ((self.period, 0.0), (0.0, self.period)))
 
@@ -83,7 +83,7 @@ class PeriodComb(_Comb):
         super().__init__(depth, low, high, fill)
         self.shortest = shortest
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """One after the other: each has its own lattice."""
         found = [find_period(image, self.shortest, self.low, self.high) for image in images.detach()]
         return torch.cat([self._blank(one[None], periods) for one, (periods, _) in zip(images, found, strict=True)])

@@ -63,7 +63,7 @@ class SpectralNotch(Attack):
         super().__init__(float(lines))
         self.register_buffer("excess", excess)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:  # noqa: ARG002 - nothing random
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Every bin goes whose nearest frequency in ``excess`` was chosen."""
         height, width = images.shape[-2:]
         excess = self.get_buffer("excess").to(images)

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb."""
     parser = subparsers.add_parser("attacks", help="show or time the attacks", description=__doc__)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     show = actions.add_parser("show", help="draw every attack and rung of a suite on one picture")

@@ -17,7 +17,6 @@ SIZES, BATCHES = ("256", "512", "768x512", "1024", "2048", "4096"), (1, 8)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb."""
     parser = subparsers.add_parser("bench", help="time and weigh marking and reading", description=__doc__)
     parser.add_argument(
         "--run", type=Path, dest="run_dir", metavar="RUN_DIR", help="its schemes; put the times in its report"

@@ -7,7 +7,6 @@ from watermark.errors import UserError
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb."""
     parser = subparsers.add_parser("compare", help="say what differs between two runs", description=__doc__)
     parser.add_argument("run_a", type=Path, metavar="RUN_A", help="the folder of a run")
     parser.add_argument("run_b", type=Path, metavar="RUN_B", help="the folder of another")

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb."""
     parser = subparsers.add_parser("detect", help="look for a mark in pictures or folders", description=__doc__)
     parser.add_argument("inputs", type=Path, nargs="+", metavar="FILE", help="pictures or folders of pictures")
     parser.add_argument("--json", action="store_true", help="one JSON object per picture and line")

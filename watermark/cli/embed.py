@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb."""
     parser = subparsers.add_parser("embed", help="mark a picture or a folder of pictures", description=__doc__)
     parser.add_argument("input", type=Path, metavar="IN", help="a picture, or a folder of pictures")
     parser.add_argument("output", type=Path, metavar="OUT", help="the marked picture; for a folder, the folder to fill")

@@ -30,7 +30,6 @@ FORMAT = 3
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb."""
     parser = subparsers.add_parser(
         "forgery", help="try to forge, remove and transplant our own marks", description=__doc__
     )

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb."""
     text = "allocate an ID, mark, label and record a picture, all or nothing"
     parser = subparsers.add_parser("issue", help=text, description=__doc__)
     parser.add_argument("input", type=Path, metavar="IN", help="the generated picture")

@@ -9,7 +9,6 @@ from watermark.errors import UserError
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb."""
     parser = subparsers.add_parser("registry", help="keep and check the record of issued IDs", description=__doc__)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 

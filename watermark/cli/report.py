@@ -8,7 +8,6 @@ from watermark.errors import UserError
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb."""
     parser = subparsers.add_parser("report", help="build the report of a run again from its rows", description=__doc__)
     parser.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="the folder of a run")
     for name in ("forgery", "bench"):

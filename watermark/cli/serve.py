@@ -19,7 +19,6 @@ LEAST_TOKEN = 16
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb."""
     parser = subparsers.add_parser("serve", help="answer over HTTP whose pictures these are", description=__doc__)
     parser.add_argument(
         "--key-file", type=Path, action="append", default=[], help="repeat it for every key in use or rotated out"

@@ -19,7 +19,6 @@ DEFAULT_POLICY = "watermark.identity.policy:measures_article_6"
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb."""
     parser = subparsers.add_parser("trace", help="say whose picture this is, with evidence", description=__doc__)
     parser.add_argument("file", type=Path, metavar="FILE", help="a picture")
     parser.add_argument(

@@ -9,7 +9,6 @@ OWN_CONFIG = "a configuration folder of your own, if the run measured schemes or
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb."""
     parser = subparsers.add_parser(
         "verify", help="measure random cells of a run again and compare", description=__doc__
     )

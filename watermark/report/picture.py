@@ -58,7 +58,6 @@ def picture(report: Path, output: Path, width: int = 1280, height: int = 900, da
 
 
 def main() -> None:
-    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("report", type=Path)
     parser.add_argument("output", type=Path)

@@ -31,7 +31,6 @@ SIZE = (384, 288)
 
 
 def main() -> None:
-    """Run the study."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     _, args = parse(__doc__ or "")
     rows: list[dict[str, Any]] = []

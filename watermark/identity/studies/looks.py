@@ -20,7 +20,6 @@ OTHERS = 4  # other pictures that every picture is compared with in full
 
 
 def main() -> None:
-    """Run the study."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     _, args = parse(__doc__ or "")
     everything = pictures(args.images, 10_000)

@@ -64,7 +64,6 @@ OPERATIONS: dict[str, Callable[[Path, Path], Path]] = {
 
 
 def main() -> None:
-    """Run the study."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     _, args = parse(__doc__ or "")
     counts = {(op, suffix): {"label": 0, "mark": 0, "match": 0, "n": 0} for op in OPERATIONS for suffix in FORMATS}
