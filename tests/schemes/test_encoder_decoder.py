@@ -4,7 +4,7 @@ from torch import nn
 
 from watermark.schemes.block_pair import BlockPair
 from watermark.schemes.encoder_decoder import HiddenPair, StegaStampPair
-from watermark.schemes.lattice_mark import scaled
+from watermark.schemes.lattice.mark import scaled
 
 PAIRS = [HiddenPair(8, 32, 8, 1), StegaStampPair(8, 32, 8), BlockPair(8, 32)]
 

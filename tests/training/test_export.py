@@ -4,7 +4,7 @@ from omegaconf import OmegaConf
 from tiny_trainer import tiny_trainer
 
 from watermark.schemes.block_pair import BlockPair
-from watermark.schemes.lattice_mark import LatticeMark
+from watermark.schemes.lattice.trained import trainable_mark
 from watermark.schemes.pair import PairScheme
 from watermark.schemes.weights_file import read_weights
 from watermark.training.checkpoint import save_atomically
@@ -18,7 +18,7 @@ def test_what_is_exported_is_what_was_trained(tmp_path):
     save_atomically({"step": 1, "score": 0.5, "values": trainer.average.module.state_dict()}, tmp_path / "best.pt")
     settings = {
         "message_bits": 32,
-        "tile": 32,
+        "spacing": 32,
         "low": 0.05,
         "high": 0.25,
         "pilot_lines": 12,
@@ -28,7 +28,7 @@ def test_what_is_exported_is_what_was_trained(tmp_path):
     config = {"name": "tiny", "model": {"core": {"_target_": "ignored.Name", **settings}}}
     OmegaConf.save(OmegaConf.create(config), tmp_path / "config.yaml")
     digest = export(tmp_path, tmp_path / "tiny.safetensors", sharpen_mask=0.5)
-    core = read_weights(str(tmp_path / "tiny.safetensors"), ["lattice_mark"]).load(LatticeMark, message_bits=40)
+    core = read_weights(str(tmp_path / "tiny.safetensors"), ["lattice_mark"]).load(trainable_mark, message_bits=40)
     assert len(digest) == 64
     assert core.message_bits == 40
     for name, value in core.state_dict().items():

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from watermark.metrics.psnr import psnr
-from watermark.schemes.lattice_mark import scaled
+from watermark.schemes.lattice.mark import scaled
 from watermark.training.losses import BitLoss, QualityGate, SurvivalLoss, total_correlation
 
 

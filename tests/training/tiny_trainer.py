@@ -1,4 +1,4 @@
-"""A training small enough for a test: a 32 px lattice on 64 px crops of two synthetic pictures."""
+"""A training small enough for a test: waves 1/32 cycles apart on 64 px crops of two synthetic pictures."""
 
 from functools import partial
 
@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from attacks.noise import GaussianNoise
-from watermark.schemes.lattice_mark import LatticeMark
+from watermark.schemes.lattice.trained import trainable_mark
 from watermark.training.curriculum import Curriculum
 from watermark.training.lattice import LatticeTraining
 from watermark.training.layers import JpegLayer
@@ -28,7 +28,8 @@ def pictures(count=2, side=96):
 
 def tiny_trainer(folder, steps=6, seed=0, loss=None, batch=2, processes=None, **schedule):
     torch.manual_seed(seed)
-    core = LatticeMark(message_bits=32, tile=32, low=0.05, high=0.25, pilot_lines=12, pilot_band=(0.08, 0.22), width=4)
+    band = {"spacing": 32, "low": 0.05, "high": 0.25, "pilot_lines": 12, "pilot_band": (0.08, 0.22)}
+    core = trainable_mark(message_bits=32, width=4, **band)
     crops = Crops(pictures(), side=64, scales=(1.0, 1.2))
     layers = {
         "clean": NoiseLayer(()),

@@ -1,17 +1,17 @@
 """Find scale, angle, aspect, flip and shift of a keyed pilot in one Fourier transform; any scheme may use it."""
 
-from watermark.synchronization.geometry import Alignment, Pilot
-from watermark.synchronization.message import MessageSync
-from watermark.synchronization.reading import read_lines, trust, trust_unaided
+from watermark.synchronization.geometry import Alignment, Lines, Poses
+from watermark.synchronization.reading import read_lines
+from watermark.synchronization.settings import SearchSettings
 from watermark.synchronization.spectrum import Spectrum, spectra
-from watermark.synchronization.synchronizer import MARGIN, Synchronizer
+from watermark.synchronization.synchronizer import Synchronizer
 from watermark.synchronization.tracking import follow, joint_score, spread_to, windows
 
 __all__ = [
-    "MARGIN",
     "Alignment",
-    "MessageSync",
-    "Pilot",
+    "Lines",
+    "Poses",
+    "SearchSettings",
     "Spectrum",
     "Synchronizer",
     "follow",
@@ -19,7 +19,5 @@ __all__ = [
     "read_lines",
     "spectra",
     "spread_to",
-    "trust",
-    "trust_unaided",
     "windows",
 ]

@@ -1,9 +1,9 @@
-"""Find rotation and scale, or two scales, before the shift: slide the pilot over a log-polar or log-log spectrum.
+"""Find rotation and scale, or two scales, before the shift: slide the lines over a log-polar or log-log spectrum.
 
-Rotating and scaling a picture moves every pilot line by the same vector in (angle, log radius); stretching it moves
-every line by the same vector in (log x, log y). So the power on all pilot lines, at every cell of a dense raster of
-hypotheses, is one correlation of the resampled spectrum with a picture of the pilot, done by FFT. Power does not ask
-for phases, so lines that carry an unknown message help too.
+Rotating and scaling a picture moves every line by the same vector in (angle, log radius); stretching it moves every
+line by the same vector in (log x, log y). So the power on all lines, at every cell of a dense raster of hypotheses, is
+one correlation of the resampled spectrum with a picture of the lines, done by FFT. Power does not ask for phases, so
+lines that carry an unknown message help too, and no shift has to be known.
 """
 
 import math
@@ -17,24 +17,51 @@ from torch import Tensor, nn
 
 from watermark.synchronization.spectrum import Spectrum
 
+OFF_AXIS = 2 / 128
+"""Cycles per plane px from an axis below which a line has no place in a log-log spectrum."""
+
 
 @dataclass(frozen=True)
 class WeightedLines:
-    """Lattice lines whose power is summed.
+    """Lines whose power is summed.
 
     Attributes:
-        lines: ``(L, 2)`` int64.
+        frequencies: ``(L, 2)`` float64, cycles per plane px.
         weights: ``(L,)`` float, proportional to the power that each line is embedded with.
-        tile: side of the tile, lattice px.
     """
 
-    lines: np.ndarray
+    frequencies: np.ndarray
     weights: np.ndarray
-    tile: int
 
     def normalised(self) -> Tensor:
         """Weights that give a sum over unmarked lines unit variance."""
         return torch.from_numpy(self.weights / np.sqrt(np.square(self.weights).sum())).float()
+
+    def off_axis(self, least: float) -> "WeightedLines":
+        """Those of which both components are at least ``least`` cycles per px: others have no place in log-log."""
+        kept = np.abs(self.frequencies).min(1) >= least
+        return WeightedLines(self.frequencies[kept], self.weights[kept])
+
+
+class PowerScore(nn.Module):
+    """The same sum at any matrices, to climb on from a cell; a shift makes no difference to it.
+
+    Args:
+        lines: what is summed.
+    """
+
+    frequencies: Tensor
+    weights: Tensor
+
+    def __init__(self, lines: WeightedLines) -> None:
+        super().__init__()
+        self.register_buffer("frequencies", torch.from_numpy(lines.frequencies).float(), persistent=False)
+        self.register_buffer("weights", lines.normalised(), persistent=False)
+
+    def forward(self, spectrum: Spectrum, matrices: Tensor, shifts: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        """Scores ``(N, C)`` of matrices ``(N, C, 2, 2)``."""
+        places = torch.einsum("ncji,lj->ncli", matrices, self.frequencies)
+        return _excess(spectrum.power(places)) @ self.weights
 
 
 class LogPolarSearch(nn.Module):
@@ -42,7 +69,7 @@ class LogPolarSearch(nn.Module):
 
     Args:
         lines: what to look for.
-        scales: least and greatest px per lattice px.
+        scales: least and greatest px per plane px.
         angle_step: degrees.
         scale_step: ratio minus one.
     """
@@ -60,8 +87,8 @@ class LogPolarSearch(nn.Module):
         super().__init__()
         self.turns = round(180 / angle_step)
         self.step = math.log1p(scale_step)
-        numbers = torch.from_numpy(lines.lines).double()
-        radius, angle = numbers.norm(dim=1).log() - math.log(lines.tile), torch.atan2(numbers[:, 1], numbers[:, 0])
+        numbers = torch.from_numpy(lines.frequencies).double()
+        radius, angle = numbers.norm(dim=1).log(), torch.atan2(numbers[:, 1], numbers[:, 0])
         weight = lines.normalised()
         self.first = math.log(scales[0])
         self.count = math.ceil((math.log(scales[1]) - self.first) / self.step) + 1
@@ -87,7 +114,7 @@ class LogPolarSearch(nn.Module):
         product = torch.fft.rfft2(power)[:, None] * self.template
         scores = torch.fft.irfft2(product, s=(self.turns, self.columns))[..., : self.count]  # (N, 2, turns, count)
         values, (mirrored, turn, cell) = _peaks(scores, keep)
-        angle = -turn * (math.pi / self.turns)  # lattice angle = picture angle - turn
+        angle = -turn * (math.pi / self.turns)  # angle of the plane = picture angle - turn
         # the column offset counts from the largest scale down
         scale = torch.exp(self.first + self.step * (self.count - 1 - cell))
         cosine, sine = angle.cos() / scale, angle.sin() / scale
@@ -100,8 +127,8 @@ class LogLogSearch(nn.Module):
     """All pairs of horizontal and vertical scale with a bounded ratio, for the eight flips and quarter turns.
 
     Args:
-        lines: what to look for; none on an axis.
-        scales: least and greatest px per lattice px.
+        lines: what to look for; those close to an axis are left out.
+        scales: least and greatest px per plane px.
         aspect: greatest ratio between the two scales.
         scale_step: ratio minus one.
     """
@@ -118,9 +145,10 @@ class LogLogSearch(nn.Module):
         scale_step: float = 0.008,
     ) -> None:
         super().__init__()
+        lines = lines.off_axis(OFF_AXIS)
         self.step = math.log1p(scale_step)
-        numbers = torch.from_numpy(lines.lines).double()
-        logs = (numbers.abs() / lines.tile).log()  # (M, 2)
+        numbers = torch.from_numpy(lines.frequencies).double()
+        logs = numbers.abs().log()  # (M, 2)
         self.first = math.log(scales[0])
         self.count = math.ceil((math.log(scales[1]) - self.first) / self.step) + 1
         low = float(logs.min())

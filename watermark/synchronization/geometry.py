@@ -1,4 +1,4 @@
-"""Where a lattice lies in a picture: an affine map and a score."""
+"""Where a mark lies in a picture: an affine map and a score."""
 
 import math
 from dataclasses import dataclass, replace
@@ -7,22 +7,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from watermark.keys import Key, keyed_permutation, keyed_uniform
-from watermark.transforms.lattice import lattice_lines
+from watermark.keys import Key, keyed_uniform
+from watermark.transforms.exact import exact
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Affine maps from centred picture coordinates to lattice coordinates, ``u = matrix @ x + shift``.
+    """Affine maps from picture coordinates to those of the carriers' plane, ``u = matrix @ x + shift``.
 
-    ``x`` is in px of the map that was searched, measured from pixel ``(W // 2, H // 2)``, x to the right and y down.
+    ``x`` is in px of the map that was searched, measured from the middle of the picture, x to the right and y down.
 
     One alignment for each of N pictures, or C candidates for each, the best first: then every field has ``(N, C)`` in
     place of ``(N,)``.
 
     Attributes:
-        matrix: ``(N, 2, 2)`` lattice px per picture px: flip, turn, rotation, scale, aspect and shear.
-        shift: ``(N, 2)`` lattice px, meaningful modulo the tile.
+        matrix: ``(N, 2, 2)`` plane px per picture px: flip, turn, rotation, scale, aspect and shear.
+        shift: ``(N, 2)`` plane px.
         score: ``(N,)`` coherent pilot sum in standard deviations of an unmarked picture.
     """
 
@@ -30,13 +30,15 @@ class Alignment:
     shift: Tensor
     score: Tensor
 
-    def frequencies(self, lines: Tensor, tile: int) -> Tensor:
-        """Where lines ``(L, 2)`` lie in the picture, ``(N, L, 2)`` cycles per px."""
-        return torch.einsum("...ji,lj->...li", self.matrix, lines.to(self.matrix)) / tile
+    @exact
+    def frequencies(self, lines: Tensor) -> Tensor:
+        """Where lines ``(L, 2)``, cycles per plane px, lie in the picture: ``(N, L, 2)`` cycles per px."""
+        return torch.einsum("...ji,lj->...li", self.matrix, lines.to(self.matrix))
 
-    def phases(self, lines: Tensor, tile: int) -> Tensor:
+    @exact
+    def phases(self, lines: Tensor) -> Tensor:
         """The factor ``(N, L)`` that takes a looked-up line back to its embedded phase."""
-        angle = self.shift @ lines.to(self.shift).T * (-2 * math.pi / tile)
+        angle = self.shift @ lines.to(self.shift).T * (-2 * math.pi)
         return torch.polar(torch.ones_like(angle), angle)
 
     def best(self) -> "Alignment":
@@ -56,6 +58,26 @@ class Alignment:
         """Some of the candidates of every picture."""
         return Alignment(self.matrix[:, keep], self.shift[:, keep], self.score[:, keep])
 
+    def top(self, keep: int) -> "Alignment":
+        """The ``keep`` candidates of the highest scores, the best first."""
+        score, which = self.score.topk(min(keep, self.score.shape[1]), dim=1)
+        matrix = self.matrix.gather(1, which[..., None, None].expand(-1, -1, 2, 2))
+        return Alignment(matrix, self.shift.gather(1, which[..., None].expand(-1, -1, 2)), score)
+
+    def distinct(self, size: tuple[int, int], apart: float) -> "Alignment":
+        """The candidates ``(N, C)``, those at minus infinity that lie less than ``apart`` plane px from a better one.
+
+        Args:
+            size: height and width of the map, over which two of them are compared.
+            apart: plane px at its border.
+        """
+        half = self.matrix.new_tensor([size[1] / 2, size[0] / 2])
+        turned = (self.matrix[:, :, None] - self.matrix[:, None]).abs() @ half  # (N, C, C, 2)
+        moved = (self.shift[:, :, None] - self.shift[:, None]).abs()
+        near = (turned + moved).amax(-1) < apart
+        beaten = (near & (self.score[:, None] > self.score[..., None])).any(-1)
+        return replace(self, score=self.score.masked_fill(beaten, -math.inf))
+
     def replaced(self, where: Tensor, other: "Alignment") -> "Alignment":
         """These alignments with ``other`` put in at ``where``, a mask or indices."""
         fields = ("matrix", "shift", "score")
@@ -66,39 +88,60 @@ class Alignment:
 
 
 @dataclass(frozen=True)
-class Pilot:
-    """The known part of a mark: keyed lattice lines with keyed phases, independent of any message.
+class Lines:
+    """Keyed carriers: plane waves of known frequency and phase.
 
     Attributes:
-        lines: ``(M, 2)`` int64, ``k > 0``.
-        symbols: ``(M,)`` complex128 of modulus 1.
-        tile: side of the lattice's tile, lattice px.
+        frequencies: ``(L, 2)`` float64, cycles per plane px, ``x > 0``.
+        symbols: ``(L,)`` complex128 of modulus 1, the phases.
     """
 
-    lines: np.ndarray
+    frequencies: np.ndarray
     symbols: np.ndarray
-    tile: int
+
+    def __len__(self) -> int:
+        return len(self.frequencies)
+
+    def select(self, keep: np.ndarray) -> "Lines":
+        """Some of the lines."""
+        return Lines(self.frequencies[keep], self.symbols[keep])
+
+
+@dataclass(frozen=True)
+class Poses:
+    """The ways in which the carriers' plane may lie under a picture that nothing happened to: keyed scales and shifts.
+
+    Every mark takes one of them, and one of the eight flips and turns, so that no line stands at the same place in two
+    pictures. A reader tries all of them by look-ups.
+
+    Attributes:
+        scales: ``(S,)`` float64, px of an unscaled picture per plane px.
+        shifts: ``(S, K, 2)`` float64, plane px at the middle of the picture.
+    """
+
+    scales: np.ndarray
+    shifts: np.ndarray
 
     @classmethod
     def from_key(
-        cls, key: Key, count: int = 96, tile: int = 128, low: float = 0.05, high: float = 0.18, purpose: str = "pilot"
-    ) -> "Pilot":
-        """Choose ``count`` lines of the band and their phases by key.
+        cls, key: Key, purpose: str, scales: int = 64, shifts: int = 16, spread: float = 0.08, reach: float = 64.0
+    ) -> "Poses":
+        """Draw ``scales`` x ``shifts`` poses.
 
-        Lines close to an axis are left out: pictures and block codecs are loud there.
-
-        Raises:
-            ValueError: if the band holds fewer lines.
+        Args:
+            key: secret.
+            purpose: of the draw.
+            scales: number of scales; each stands in its own part of the range.
+            shifts: number of shifts for each.
+            spread: the scales lie within a factor ``1 + spread`` around 1.
+            reach: the shifts lie within this many plane px.
         """
-        lines = lattice_lines(tile, low, high, off_axis=max(2, round(0.02 * tile)))
-        if len(lines) < count:
-            raise ValueError(f"expected at most {len(lines)} pilot lines between {low} and {high}, got {count}")
-        chosen = np.sort(keyed_permutation(key, f"{purpose} lines", len(lines))[:count])
-        angles = 2 * math.pi * keyed_uniform(key, f"{purpose} phases", count)
-        return cls(lines[chosen], np.exp(1j * angles), tile)
+        place = (np.arange(scales) + keyed_uniform(key, f"{purpose} scales", scales)) / scales
+        drawn = keyed_uniform(key, f"{purpose} shifts", 2 * scales * shifts).reshape(scales, shifts, 2)
+        return cls((1 + spread) ** (2 * place - 1), reach * (2 * drawn - 1))
 
 
 def dihedral() -> np.ndarray:
-    """The eight flips and quarter turns, ``(8, 2, 2)``; the first is the identity."""
-    turns = [np.linalg.matrix_power(np.array([[0, -1], [1, 0]]), n) for n in range(4)]
-    return np.stack([turn @ flip for flip in (np.eye(2), np.diag([-1.0, 1.0])) for turn in turns])
+    """The eight flips and quarter turns, ``(8, 2, 2)``; the last four are the half turns of the first four."""
+    flips = [np.array(rows) for rows in ([[1, 0], [0, 1]], [[1, 0], [0, -1]], [[0, 1], [1, 0]], [[0, 1], [-1, 0]])]
+    return np.stack([sign * flip for sign in (1, -1) for flip in flips]).astype(np.float64)

@@ -1,8 +1,7 @@
-"""Align by the message itself where the pilot is gone: somebody averaged it out of many pictures, or notched it.
+"""Align by the message itself where the pilot is gone: somebody took its lines out.
 
-A line that carries two signs has its phase at one of four quarter turns, so its fourth power is the same for every
-message. Summed over all lines it tells where the lattice lies, up to what maps the lattice onto itself: flips, quarter
-turns, and shifts by quarters of the tile. Which of these 128 is right only the message can tell, so all are read.
+A line that carries two signs has its phase at one of four quarter turns from a keyed one, so its fourth power is the
+same for every message. Summed over all lines it tells where they lie, as a pilot does.
 """
 
 import math
@@ -11,67 +10,51 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from watermark.synchronization.coherent import CoherentScore, polish
-from watermark.synchronization.geometry import Alignment, dihedral
+from watermark.synchronization.coherent import AllShifts, CoherentScore, half_turned, polish
+from watermark.synchronization.geometry import Alignment, Lines
 from watermark.synchronization.spectrum import Spectrum
 
 ORDER = 4
 """The power of a line that is the same for every message."""
 LIMIT = 2.0
 """No single line counts for more than this many times the local RMS to that power: a regular texture has a few such."""
+LOW = 0.13
+"""Cycles per plane px up to which lines tell a first shift: the fourth power of others turns too fast for it."""
 
 
 class MessageSync(nn.Module):
     """Find lines that carry two signs each, as their real and their imaginary part.
 
     Args:
-        lines: ``(L, 2)`` int64.
-        tile: side of the tile, lattice px.
-        believe: score (standard deviations) from which it is worth reading: few pictures without lines reach it.
+        data: the lines.
+        reach: shifts to this many plane px from the middle are tried.
+        step: plane px between them.
+        believe: score from which an alignment is worth reading.
     """
 
-    quarters: Tensor
-    poses: Tensor
-
-    def __init__(self, lines: np.ndarray, tile: int, believe: float = 7.0) -> None:
+    def __init__(self, data: Lines, reach: float, step: float = 0.75, believe: float = 7.0) -> None:
         super().__init__()
-        self.score = CoherentScore(lines, np.full(len(lines), -1.0), tile, ORDER, LIMIT)  # (+-1 +- i) ** 4 = -4
-        self.grid, self.believe = self.score.smallest_grid(), believe
-        steps = torch.cartesian_prod(torch.arange(ORDER), torch.arange(ORDER)) * (tile / ORDER)
-        self.register_buffer("quarters", steps, persistent=False)
-        self.register_buffer("poses", torch.from_numpy(dihedral()).float(), persistent=False)
+        squared = Lines(data.frequencies, data.symbols * np.exp(0.25j * math.pi))  # (+-1 +- i) ** 4 = -4
+        self.score = CoherentScore(squared, ORDER, LIMIT)
+        low = squared.select(np.hypot(*data.frequencies.T) < LOW)
+        self.low = CoherentScore(low, ORDER, LIMIT)
+        self.shifts = AllShifts(self.low, reach, step)
+        self.believe = believe
 
-    def contradicts(self, spectrum: Spectrum, matrices: Tensor, shifts: Tensor) -> Tensor:
-        """Where ``(N, C)`` the lines of alignments ``(N, C, 2, 2)`` with ``(N, C, 2)`` plainly lie at another shift."""
-        best, _ = self.score.best_shift(self.score.products(spectrum, matrices), self.grid)
-        return (best >= self.believe) & (self.score(spectrum, matrices, shifts) < best / 2)
+    def forward(self, spectrum: Spectrum, matrices: Tensor) -> Alignment:
+        """Try all shifts of some matrices.
 
-    def forward(self, spectrum: Spectrum, matrices: Tensor) -> Alignment | None:
-        """Try matrices ``(N, C, 2, 2)`` at all shifts.
+        Args:
+            spectrum: of N maps.
+            matrices: ``(N, C, 2, 2)``.
 
         Returns:
-            The 128 possible alignments ``(N, 128)`` of maps in which the lines stand out, with a score of 0, for the
-            pilot speaks for none of them, and of minus infinity for all other maps; None where there are only such.
+            The two best alignments ``(N, 2)``, with a score of 0, for the pilot speaks for none of them, and of minus
+            infinity where nothing stands out.
         """
-        scores, shifts = self.score.best_shift(self.score.products(spectrum, matrices), self.grid)
-        best, which = scores.max(1)
-        seen = (best >= self.believe).nonzero()[:, 0]
-        if not len(seen):
-            return None
-        where = which[seen]
-        start = (matrices[seen, where][:, None], shifts[seen, where][:, None])
-        _, turned, moved = polish(self.score, spectrum.select(seen), *start, step=0.5)
-        found = self._all_of(turned[:, 0], moved[:, 0])
-        nothing = Alignment(
-            matrix=torch.eye(2).to(matrices).expand(len(spectrum), found.score.shape[1], 2, 2),
-            shift=shifts.new_zeros(len(spectrum), *found.shift.shape[1:]),
-            score=scores.new_full((len(spectrum), found.score.shape[1]), -math.inf),
-        )
-        return nothing.replaced(seen, found)
-
-    def _all_of(self, matrix: Tensor, shift: Tensor) -> Alignment:
-        """What the fourth power cannot tell apart of one alignment for each picture."""
-        shifts = shift[:, None] + self.quarters.to(shift)  # (D, 16, 2)
-        turned = torch.einsum("pij,dqj->dpqi", self.poses, shifts).flatten(1, 2)
-        matrices = (self.poses @ matrix[:, None]).repeat_interleave(len(self.quarters), 1)
-        return Alignment(matrices, turned, turned.new_zeros(turned.shape[:2]))
+        products = self.low.products(spectrum, matrices)
+        both = torch.cat([products, half_turned(products, self.low.symbols)], 1)
+        _, shifts, which = self.shifts(both, 2)
+        matrices = torch.cat([matrices, -matrices], 1).gather(1, which[..., None, None].expand(-1, -1, 2, 2))
+        scores, matrices, shifts = polish(self.score, spectrum, matrices, shifts, step=0.5)
+        return Alignment(matrices, shifts, torch.where(scores >= self.believe, 0.0, -math.inf))

@@ -1,11 +1,16 @@
 """One Fourier transform of a whitened picture, in which every geometry hypothesis is a look-up."""
 
+import math
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from scipy.fft import next_fast_len
 from torch import Tensor
 
-_MARGIN = 2  # extra columns on the left and rows at both ends, so that the four interpolation taps never leave the grid
+_MARGIN = 2  # extra columns on the left, rows at both ends: the four interpolation taps never leave the grid
+POWER_LIMIT = 10.0
+"""No place of a power spectrum counts for more than this many times what is around it."""
 NYQUIST = 0.49
 """Frequencies (cycles per px) beyond this read as zero."""
 
@@ -14,7 +19,7 @@ class Spectrum:
     """The normalised Fourier transform of maps, read at any frequency.
 
     Values are divided by the local RMS of the transform, so that a place without a line has unit mean power and a
-    coherent sum of lines is a number of standard deviations. Phases refer to pixel ``(W // 2, H // 2)``.
+    coherent sum of lines is a number of standard deviations. Phases refer to the middle of the picture.
 
     Args:
         maps: ``(N, H, W)`` real, zero mean, as a whitening gives them.
@@ -31,9 +36,15 @@ class Spectrum:
         half = torch.fft.rfft2(padded)  # (N, rows, columns/2 + 1)
         half = half / _local_rms(half, smoothing * rows, smoothing * columns)
         half = torch.fft.fftshift(half, dim=1)
+        if height % 2 == 0:  # the middle lies half a px before the pixel that the transform started from
+            half = half * _half_px(rows, -(rows // 2), rows, half.device)[:, None]
+        if width % 2 == 0:
+            half = half * _half_px(half.shape[2], 0, columns, half.device)
         mirrored = half[:, :, 1 : _MARGIN + 1].flip(1, 2).roll(1, 1).conj()  # F(-f) = conj F(f)
-        self._grid = torch.cat([mirrored, half], dim=2)
+        whole = torch.cat([mirrored, half], dim=2)
+        self._grid = torch.cat([whole[:, -_MARGIN:], whole, whole[:, :_MARGIN]], 1)  # rows are periodic
         self._rows, self._columns = rows, columns
+        self._power: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self._grid)
@@ -43,12 +54,20 @@ class Spectrum:
         """Where the maps live."""
         return self._grid.device
 
-    def select(self, keep: Tensor) -> "Spectrum":
+    def select(self, keep: Tensor | slice) -> "Spectrum":
         """The spectra of some of the maps; ``keep`` is a mask or a list of indices."""
         chosen = object.__new__(Spectrum)
         chosen.size, chosen._rows, chosen._columns = self.size, self._rows, self._columns
         chosen._grid = self._grid[keep]
+        chosen._power = None
         return chosen
+
+    @staticmethod
+    def joined(chosen: Sequence["Spectrum"]) -> "Spectrum":
+        """The spectra of all maps, which must be of one size, one after another."""
+        every = chosen[0].select(slice(0, 0))
+        every._grid = torch.cat([one._grid for one in chosen])
+        return every
 
     def plus(self, other: "Spectrum", sign: float = 1.0) -> "Spectrum":
         """The sum with another plane of the same pictures, at unit noise: stronger where both planes kept the mark.
@@ -57,14 +76,8 @@ class Spectrum:
         """
         if self._grid.shape != other._grid.shape:
             raise ValueError(f"expected maps of one size and number, got {self.size} and {other.size}")
-        chosen = self.select(torch.arange(len(self), device=self.device))
+        chosen = self.select(slice(0, 0))
         chosen._grid = (self._grid + sign * other._grid) * 0.5**0.5
-        return chosen
-
-    def upside_down(self) -> "Spectrum":
-        """The spectrum of the same maps with their sign turned, as a negative of the picture has it."""
-        chosen = self.select(torch.arange(len(self), device=self.device))
-        chosen._grid = -self._grid
         return chosen
 
     def at(self, frequencies: Tensor) -> Tensor:
@@ -77,32 +90,30 @@ class Spectrum:
             ``(N, ...)`` complex; zero beyond Nyquist.
         """
         flipped = frequencies[..., 0] < 0
-        frequencies = torch.where(flipped[..., None], -frequencies, frequencies)
-        inside = frequencies.abs().amax(-1) < NYQUIST
-        frequencies = frequencies.clamp(-NYQUIST, NYQUIST)
-        x = frequencies[..., 0] * self._columns + _MARGIN
-        y = frequencies[..., 1] * self._rows + self._rows // 2
-        left, top = x.floor(), y.floor()
-        weight_x, weight_y = _cubic(x - left), _cubic(y - top)  # (N, ..., 4)
-        taps = torch.arange(-1, 3, device=x.device)
-        column = (left.long()[..., None] + taps).clamp(max=self._grid.shape[2] - 1)  # (N, ..., 4)
-        row = (top.long()[..., None] + taps) % self._rows  # of a small picture the taps reach round the axis
-        index = row[..., :, None] * self._grid.shape[2] + column[..., None, :]  # (N, ..., 4, 4)
-        values = self._grid.flatten(1).gather(1, index.flatten(1)).view(index.shape)
-        weights = weight_y[..., :, None] * weight_x[..., None, :] * inside[..., None, None]
-        found = (values * weights).sum((-2, -1))
-        return torch.where(flipped, found.conj(), found)
+        places = self._places(torch.where(flipped[..., None], -frequencies, frequencies)).flatten(1, -2)
+        grid = torch.view_as_real(self._grid).permute(0, 3, 1, 2)
+        found = F.grid_sample(grid, places[:, None], mode="bicubic", align_corners=True)[:, :, 0]
+        found = found.view(len(self), 2, *flipped.shape[1:]) * (frequencies.abs().amax(-1) < NYQUIST)[:, None]
+        return torch.complex(found[:, 0], torch.where(flipped, -found[:, 1], found[:, 1]))
 
-    def power(self, frequencies: Tensor, limit: float = 10.0) -> Tensor:
-        """Limited power at frequencies ``(R, C, 2)``, bilinear: ``(N, R, C)`` of mean 1, and 0 beyond Nyquist."""
-        flipped = frequencies[..., :1] < 0
-        frequencies = torch.where(flipped, -frequencies, frequencies)
-        x = (frequencies[..., 0] * self._columns + _MARGIN) / (self._grid.shape[2] - 1)
-        y = (frequencies[..., 1] * self._rows + self._rows // 2) / (self._rows - 1)
-        places = torch.stack([x, y], -1).mul(2).sub(1).to(self._grid.real)
-        power = (self._grid.real.square() + self._grid.imag.square()).clamp(max=limit)[:, None]
-        sampled = F.grid_sample(power, places.expand(len(power), -1, -1, -1), align_corners=True)[:, 0]
+    def power(self, frequencies: Tensor) -> Tensor:
+        """Limited power at frequencies ``(R, C, 2)`` or ``(N, R, C, 2)``, bilinear.
+
+        Returns:
+            ``(N, R, C)`` of mean 1, and 0 beyond Nyquist.
+        """
+        places = self._places(torch.where(frequencies[..., :1] < 0, -frequencies, frequencies))
+        if self._power is None:
+            self._power = (self._grid.real.square() + self._grid.imag.square()).clamp_(max=POWER_LIMIT)[:, None]
+        sampled = F.grid_sample(self._power, places.expand(len(self), -1, -1, -1), align_corners=True)[:, 0]
         return sampled * (frequencies.abs().amax(-1) < NYQUIST)
+
+    def _places(self, frequencies: Tensor) -> Tensor:
+        """Where frequencies ``(..., 2)`` with ``x >= 0`` lie in the grid, from -1 to 1 along each of its sides."""
+        height, width = self._grid.shape[1:]
+        x = (frequencies[..., 0] * self._columns + _MARGIN) * (2 / (width - 1))
+        y = (frequencies[..., 1] * self._rows + (self._rows // 2 + _MARGIN)) * (2 / (height - 1))
+        return (torch.stack([x, y], -1) - 1).to(self._grid.real.dtype)
 
 
 def spectra(maps: Tensor) -> tuple[Spectrum, ...]:
@@ -110,18 +121,10 @@ def spectra(maps: Tensor) -> tuple[Spectrum, ...]:
     return tuple(Spectrum(plane) for plane in maps.unbind(1))
 
 
-def _cubic(offset: Tensor) -> Tensor:
-    """Keys' cubic convolution weights of the four taps around a point ``offset`` in [0, 1) after the second."""
-    t = offset[..., None]
-    return torch.cat(
-        [
-            ((-0.5 * t + 1) * t - 0.5) * t,
-            (1.5 * t - 2.5) * t * t + 1,
-            ((-1.5 * t + 2) * t + 0.5) * t,
-            (0.5 * t - 0.5) * t * t,
-        ],
-        -1,
-    )
+def _half_px(count: int, first: int, length: int, device: torch.device) -> Tensor:
+    """The phase factors of bins ``first`` to ``first + count`` of ``length`` that move a picture by half a px."""
+    angle = torch.arange(first, first + count, device=device) * (-math.pi / length)
+    return torch.polar(torch.ones_like(angle), angle)
 
 
 def _local_rms(half: Tensor, rows: float, columns: float) -> Tensor:

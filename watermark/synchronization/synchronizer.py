@@ -1,110 +1,109 @@
-"""Blind synchronisation: which affine map took the lattice into this picture? The pilot alone answers."""
+"""Blind synchronisation: which affine map took the mark into this picture? The pilot alone answers."""
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial, reduce
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from watermark.synchronization.coarse import LogLogSearch, LogPolarSearch, WeightedLines
-from watermark.synchronization.coherent import CoherentScore, polish
-from watermark.synchronization.geometry import Alignment, Pilot, dihedral
+from watermark.synchronization.coarse import LogLogSearch, LogPolarSearch, PowerScore, WeightedLines
+from watermark.synchronization.coherent import AllShifts, CoherentScore, half_turned, polish
+from watermark.synchronization.geometry import Alignment, Lines, Poses, dihedral
 from watermark.synchronization.message import MessageSync
+from watermark.synchronization.settings import SearchSettings
 from watermark.synchronization.spectrum import Spectrum
-
-MARGIN = 0.8
-"""By how much a search must beat what was found by trying fewer alignments: the best of more is higher by chance."""
-
-MESSAGE_CELLS = 4
-"""Cells of each coarse search at which the message is asked to align itself."""
 
 
 class Synchronizer(nn.Module):
     """Find the pilot in spectra: first where it lies if nothing happened, then everywhere.
 
-    1. Fast path: the eight flips and quarter turns at the likely scales, all shifts by FFT.
-    2. Where that stays below ``accept``: all rotations x scales, and all pairs of scales, by incoherent pilot power;
-       the best cells scored with phases at all shifts.
-    3. The best few polished in six parameters.
-    4. Where the pilot is gone but the message is not: the alignments that the data lines themselves allow. A pilot
-       that they plainly contradict is not believed at any stage.
+    1. ``fast``: the keyed poses under the eight flips and quarter turns, at the likely scales.
+    2. ``shifted``: the same scales and turns at any shift, as after a crop.
+    3. ``search``: all rotations x scales, and all pairs of scales. Power alone ranks them, for it asks for no shift;
+       at the best cells all shifts are tried, and the best of these polished in six parameters.
 
-    Of data lines only the power is looked at, and the fourth power, which is the same for every message, so the message
-    cannot steer the alignment: however many alignments are tried here, a p-value pays only for those at which the
-    message is then read. Any scheme can use it: it needs a ``Pilot`` in its mark and a ``Spectrum`` of its whitened
-    picture.
+    4. Where the pilot is gone but its message is loud: the shifts that the data lines themselves speak for.
+
+    Of lines that carry a message only the power is looked at, and the fourth power, which is the same for every
+    message, so the message cannot steer the alignment: however many alignments are tried here, a p-value pays only for
+    those at which the message is then read.
 
     Args:
         pilot: the keyed lines.
-        scales: least and greatest picture px per lattice px that is searched.
-        aspect: greatest ratio of the two scales that is searched.
-        accept: pilot score (standard deviations) from which the fast path is believed.
-        candidates: cells of each coarse search that are scored coherently.
-        finalists: candidates that are polished.
-        data_lines: ``(L, 2)`` lines that carry a message, two signs each; their power helps the coarse
-            searches, their fourth power aligns a message without a pilot and contradicts a pilot that lies elsewhere.
-        data_power: power of a data line relative to a pilot line.
+        poses: how the plane may lie under a picture that nothing happened to.
+        data: lines that carry a message, two signs each: their power helps to find the geometry, and their fourth
+            power aligns a message without a pilot.
+        data_power: power of one of them relative to a pilot line.
+        settings: how far and how finely is searched.
     """
 
-    poses: Tensor
-    nudges: Tensor
+    turns: Tensor
+    pose_matrices: Tensor
+    pose_phases: Tensor
+    pose_shifts: Tensor
 
     def __init__(
         self,
-        pilot: Pilot,
-        scales: tuple[float, float] = (0.35, 2.6),
-        aspect: float = 1.5,
-        accept: float = 12.0,
-        candidates: int = 20,
-        finalists: int = 4,
-        data_lines: np.ndarray | None = None,
+        pilot: Lines,
+        poses: Poses,
+        data: Lines | None = None,
         data_power: float = 0.0,
+        settings: SearchSettings | None = None,
     ) -> None:
         super().__init__()
-        self.pilot, self.accept, self.candidates, self.finalists = pilot, accept, candidates, finalists
-        self.score = CoherentScore(pilot.lines, pilot.symbols, pilot.tile)
+        self.settings = settings or SearchSettings()
+        self.accept = self.settings.accept
+        self.score = CoherentScore(pilot)
+        self.shifts = AllShifts(self.score, self.settings.reach, self.settings.shift_step, self.settings.looked_at)
         self.message: MessageSync | None = None
-        lines, weights = pilot.lines, np.ones(len(pilot.lines))
-        if data_lines is not None and data_power > 0:
-            clear = data_lines[np.abs(data_lines).min(1) >= 2]  # a line on an axis has no place in log-log
-            lines = np.concatenate([lines, clear])
-            weights = np.concatenate([weights, np.full(len(clear), data_power)])
-            self.message = MessageSync(clear, pilot.tile)
-        known = WeightedLines(lines, weights, pilot.tile)
-        self.coarse = nn.ModuleList([LogPolarSearch(known, scales), LogLogSearch(known, scales, aspect)])
-        self.grid = self.score.smallest_grid()
-        self.register_buffer("poses", torch.from_numpy(dihedral()).float(), persistent=False)
-        turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
-        nudges = [
-            sign * (torch.eye(2) * (1 + scale) + turn * angle)
-            for sign in (1, -1)  # the power spectrum does not tell a picture from its half turn
-            for scale in (-0.003, 0.0, 0.003)
-            for angle in (-0.003, 0.0, 0.003)
-        ]
-        self.register_buffer("nudges", torch.stack(nudges), persistent=False)
+        lines, weights = pilot.frequencies, np.ones(len(pilot))
+        if data is not None and data_power > 0:
+            lines = np.concatenate([lines, data.frequencies])
+            weights = np.append(weights, np.full(len(data), data_power))
+            self.message = MessageSync(data, self.settings.reach)
+        known = WeightedLines(lines, weights)
+        self.power = PowerScore(known)
+        chosen = self.settings
+        self.log_polar = LogPolarSearch(known, chosen.scales, chosen.angle_step, chosen.scale_step)
+        self.log_log = LogLogSearch(known, chosen.scales, chosen.aspect, chosen.stretch_step)
+        self.register_buffer("turns", torch.from_numpy(dihedral()).float(), persistent=False)
+        scales, shifts = torch.from_numpy(poses.scales), torch.from_numpy(poses.shifts)
+        matrices = self.turns / scales[:, None, None, None].float()  # (S, 8, 2, 2)
+        self.register_buffer("pose_matrices", matrices, persistent=False)
+        self.register_buffer("pose_shifts", shifts.float(), persistent=False)  # (S, K, 2)
+        angle = shifts @ torch.from_numpy(pilot.frequencies).T * (-2 * torch.pi)  # (S, K, M)
+        phases = torch.polar(torch.ones_like(angle), angle).to(torch.complex64)
+        self.register_buffer("pose_phases", phases.transpose(1, 2).contiguous(), persistent=False)  # (S, M, K)
 
     def forward(self, spectrum: Spectrum, likely_scales: Sequence[float] = (1.0,)) -> Alignment:
-        """Align every map of a batch by the pilot (steps 1 to 3): the best of each, however low its score.
-
-        A scheme that reads several spectra, or a message without a pilot, calls the steps itself and ``deepen``.
+        """Align every map of a batch by the pilot: the best of each, however low its score.
 
         Args:
             spectrum: of N maps.
-            likely_scales: px per lattice px to try first.
+            likely_scales: px of the map per px of an unscaled picture, to try first.
         """
-        return self.deepen(self.fast(spectrum, likely_scales), ((spectrum, self.search),))[0]
+        shifted = partial(self.shifted, scale=likely_scales[-1])
+        stages = (((spectrum,), shifted), ((spectrum,), self.search))
+        return self.deepen(self.fast(spectrum, likely_scales), stages)[0]
+
+    def loudness(self, spectrum: Spectrum, matrices: Tensor, shifts: Tensor) -> Tensor:
+        """The pilot's score ``(N, C)`` whichever way up it stands: it is upside down in a negative."""
+        return self.score(spectrum, matrices, shifts).abs()
 
     def deepen(
-        self, first: Alignment, stages: Sequence[tuple[Spectrum, Callable[[Spectrum], Alignment]]]
+        self, first: Alignment, stages: Sequence[tuple[Sequence[Spectrum], Callable[[Spectrum], Alignment]]]
     ) -> tuple[Alignment, Tensor, Alignment]:
         """Try one search after another on the maps whose best score is below ``accept``.
 
-        A later search must beat what fewer trials found by ``MARGIN``. Where even the last leaves doubt, the candidates
+        A later search must beat what fewer trials found by ``margin``. Where even the last leaves doubt, the candidates
         of all searches are handed on: the message can tell which of them is right when the pilot cannot.
 
         Args:
             first: candidates ``(N, C)`` of the first search.
-            stages: spectra of N maps each, and the search to do in them.
+            stages: the search to do, and one or more spectra of N maps each in which to do it.
 
         Returns:
             The best alignment of each map; the indices ``(D,)`` of the maps that are still in doubt; all their
@@ -113,11 +112,11 @@ class Synchronizer(nn.Module):
         found = first.best()
         doubtful = (found.score < self.accept).nonzero()[:, 0]
         kept = first.select(doubtful)
-        for spectrum, search in stages:
+        for chosen, search in stages:
             if not len(doubtful):
                 break
-            before, new = found.select(doubtful), search(spectrum.select(doubtful))
-            better = new.best().score > before.score + MARGIN
+            before, new = found.select(doubtful), _in_all(search, [spectrum.select(doubtful) for spectrum in chosen])
+            better = new.best().score > before.score + self.settings.margin
             best = before.replaced(better, new.best().select(better))
             found = found.replaced(doubtful, best)
             still = best.score < self.accept
@@ -125,72 +124,118 @@ class Synchronizer(nn.Module):
         return found, doubtful, kept
 
     def fast(self, spectrum: Spectrum, likely_scales: Sequence[float]) -> Alignment:
-        """Try the eight flips and quarter turns at given scales, all shifts; candidates ``(N, C)``.
+        """Try the keyed poses under the eight flips and quarter turns at given scales; candidates ``(N, C)``.
 
-        The best few count twice: polished in six parameters, and as they stand, with nothing but the shift polished.
+        An untouched picture lies exactly at its pose, so where the best is plain enough nothing is polished. Elsewhere
+        the best few count twice: with their shift polished, and, if that is plainly better than the pose itself, with
+        all six parameters; a faint pilot follows the noise with them.
         """
-        scales = self.poses.new_tensor(list(likely_scales))
-        matrices = (self.poses / scales[:, None, None, None]).flatten(0, 1)
-        matrices = matrices.expand(len(spectrum), -1, -1, -1)
-        return self._settle(spectrum, matrices, keep=2, step=1.0, rounds=8, alone=True)
+        matrices = self._posed(likely_scales)  # (F, S, 8, 2, 2)
+        upright = matrices[:, :, :4].flatten(0, 2).expand(len(spectrum), -1, -1, -1)
+        products = self.score.products(spectrum, upright).unflatten(1, (len(likely_scales), -1, 4))  # (N, F, S, 4, M)
+        turned = half_turned(products, self.score.symbols)
+        sums = (torch.cat([products, turned], 3) @ self.pose_phases).real.abs() * self.score.unit  # (N, F, S, 8, K)
+        scores, which = sums.flatten(1).topk(2, dim=1)
+        shape = sums.shape[1:]
+        pose = which // shape[3]
+        shifts = self.pose_shifts[pose // shape[2] % shape[1], which % shape[3]]
+        start = Alignment(matrices.flatten(0, 2)[pose], shifts, scores)
+        if ((scores[:, 0] >= self.settings.plain) | (scores[:, 0] < self.settings.faint)).all():
+            return start
+        whole, alone = (self._climbed(spectrum, start, 1.0, 8, free) for free in (slice(0, 6), slice(4, 6)))
+        better = whole.score > self.settings.plainly * scores
+        found = start.replaced(better, Alignment(whole.matrix[better], whole.shift[better], whole.score[better]))
+        found = found.joined(alone).top(2 * scores.shape[1])
+        # a climb may end on a slope beside the truth: it is believed only where no other shift of its pose is better
+        elsewhere, _, _ = self.shifts(self.score.products(spectrum, start.matrix[:, :1]), 1)
+        beaten = (elsewhere > found.score + self.settings.margin) & (found.score >= self.accept)
+        return replace(found, score=torch.where(beaten, self.accept - self.settings.margin, found.score))
+
+    def shifted(self, spectrum: Spectrum, scale: float) -> Alignment:
+        """Try the poses at any shift, as after a crop of a picture at one scale; candidates ``(N, C)``.
+
+        Poses that a small map does not tell apart are tried once; of a large one those where the lines are loudest.
+        """
+        posed = self._posed((scale,))[0, :, :4]  # (S, 4, 2, 2)
+        spread = math.log(float(self.pose_matrices[0, 0, 0, 0] / self.pose_matrices[-1, 0, 0, 0]))
+        width = 2 * self.settings.blur * scale / (max(spectrum.size) / 2)  # of the scales that one stands for
+        count = math.ceil(spread / width)
+        if count <= self.settings.posed:
+            few = posed[torch.linspace(0, len(posed), count + 1)[:-1].add(0.5 * len(posed) / count).long()]
+            return self._settle(spectrum, few.flatten(0, 1).expand(len(spectrum), -1, -1, -1))
+        matrices = posed.flatten(0, 1).expand(len(spectrum), -1, -1, -1)
+        which = self.power(spectrum, matrices).topk(self.settings.loudest, dim=1).indices
+        return self._settle(spectrum, matrices.gather(1, which[..., None, None].expand(-1, -1, 2, 2)))
 
     def search(self, spectrum: Spectrum) -> Alignment:
         """Try every rotation and scale, every pair of scales, and the shifts of the best; candidates ``(N, C)``."""
-        return self._search(spectrum, self._cells(spectrum))
+        cells, sharp = self._cells(spectrum)
+        return self._settle(spectrum, torch.cat([cells, sharp.matrix], 1))
 
-    def search_unaided(self, spectrum: Spectrum, likely_scales: Sequence[float]) -> Alignment:
-        """``search``, also for a message that lost its pilot: alignments that it alone speaks for come last."""
-        cells = self._cells(spectrum)
-        found = self._search(spectrum, cells)
+    def search_unaided(self, spectrum: Spectrum) -> Alignment:
+        """``search``, also for a message that lost its pilot: what it alone speaks for comes last, at a score of 0."""
+        cells, sharp = self._cells(spectrum)
+        found = self._settle(spectrum, torch.cat([cells, sharp.matrix], 1))
         if self.message is None:
             return found
-        likely = cells[:, :, :MESSAGE_CELLS].flatten(1, 2)
-        nudges = self.nudges[: len(self.nudges) // 2]  # the fourth power does not tell half a turn either
-        plain = torch.stack([torch.eye(2).to(cells) / scale for scale in likely_scales]).expand(len(cells), -1, 2, 2)
-        more = self.message(spectrum, torch.cat([plain, (nudges @ likely[:, :, None]).flatten(1, 2)], 1))
-        return found if more is None else found.joined(more)
+        likely = sharp.top(1)
+        none = likely.joined(likely)
+        none = replace(none, score=torch.full_like(none.score, -torch.inf))
+        asked = (likely.score[:, 0] >= self.settings.loud) & (found.score[:, 0] < self.accept)
+        if asked.any():
+            none = none.replaced(asked, self.message(spectrum.select(asked), likely.matrix[asked]))
+        return found.joined(none)
 
-    def _cells(self, spectrum: Spectrum) -> Tensor:
-        """The best matrices of each coarse search, ``(N, 2, C, 2, 2)``."""
-        return torch.stack([coarse(spectrum, self.candidates)[1] for coarse in self.coarse], 1)
+    def _cells(self, spectrum: Spectrum) -> tuple[Tensor, Alignment]:
+        """The best cells ``(N, C, 2, 2)`` of the coarse searches, and the loudest of them after a climb on power.
 
-    def _search(self, spectrum: Spectrum, cells: Tensor) -> Alignment:
-        matrices = (self.nudges @ cells.flatten(1, 2)[:, :, None]).flatten(1, 2)
-        return self._settle(spectrum, matrices, keep=self.finalists, step=1.5, rounds=10)
-
-    def _settle(
-        self,
-        spectrum: Spectrum,
-        matrices: Tensor,
-        keep: int,
-        step: float,
-        rounds: int,
-        alone: bool = False,
-    ) -> Alignment:
-        """Score all shifts of candidate matrices ``(N, C, 2, 2)`` and polish the best ``keep``; the best come first.
-
-        With ``alone`` these count twice, the second time with their shift alone polished.
+        The climb ends at the mark where its lines are loud, and follows the noise where they are not: hence both. The
+        score of what it finds is its power; no shift is known yet.
         """
-        scores, shifts = self.score.best_shift(self.score.products(spectrum, matrices), self.grid)
-        keep = min(keep, scores.shape[1])
-        which = scores.topk(keep, dim=1).indices
-        matrices = matrices.gather(1, which[..., None, None].expand(-1, -1, 2, 2))
-        shifts = shifts.gather(1, which[..., None].expand(-1, -1, 2))
-        ends = [polish(self.score, spectrum, matrices, shifts, step, rounds)]
-        if alone:
-            ends.append(polish(self.score, spectrum, matrices, shifts, step, rounds, shift_only=True))
-        scores, matrices, shifts = (torch.cat(parts, 1) for parts in zip(*ends, strict=True))
-        order = scores.argsort(1, descending=True)
-        matrices = matrices.gather(1, order[..., None, None].expand(-1, -1, 2, 2))
-        shifts = shifts.gather(1, order[..., None].expand(-1, -1, 2))
-        return Alignment(matrices, shifts, self._doubted(spectrum, matrices, shifts, scores.gather(1, order)))
+        searches = (self.log_polar, self.log_log)
+        power, cells = zip(*(coarse(spectrum, self.settings.cells) for coarse in searches), strict=True)
+        matrices = torch.cat(cells, 1)
+        start = Alignment(matrices, matrices.new_zeros(*matrices.shape[:2], 2), torch.cat(power, 1))
+        start = start.top(self.settings.sharpened)
+        climbed = polish(self.power, spectrum, start.matrix, start.shift, step=1.5, rounds=6, free=slice(0, 4))
+        return matrices, Alignment(climbed[1], climbed[2], climbed[0])
 
-    def _doubted(self, spectrum: Spectrum, matrices: Tensor, shifts: Tensor, scores: Tensor) -> Tensor:
-        """Scores ``(N, C)``, just below ``accept`` where the message says that the lattice lies elsewhere.
+    def _posed(self, likely_scales: Sequence[float]) -> Tensor:
+        """Matrices ``(F, S, 8, 2, 2)`` of all poses at F scales."""
+        scales = self.pose_matrices.new_tensor(list(likely_scales))
+        return self.pose_matrices / scales[:, None, None, None, None]
 
-        So it is where somebody took out the pilot and what he left of it adds up at a wrong place.
+    def _settle(self, spectrum: Spectrum, matrices: Tensor) -> Alignment:
+        """Try all shifts of matrices ``(N, C, 2, 2)``, and of their half turns, and polish the best."""
+        products = self.score.products(spectrum, matrices)
+        both = torch.cat([products, half_turned(products, self.score.symbols)], 1)
+        reach = self._reach(spectrum, matrices).repeat(1, 2, 1)
+        scores, shifts, which = self.shifts(both, self.settings.sifted, reach)
+        chosen = torch.cat([matrices, -matrices], 1).gather(1, which[..., None, None].expand(-1, -1, 2, 2))
+        likely = self._climbed(spectrum, Alignment(chosen, shifts, scores), 1.0, 3, slice(0, 6))
+        likely = likely.distinct(spectrum.size, self.settings.apart).top(self.settings.polished)
+        return self._climbed(spectrum, likely, 0.5, 8, slice(0, 6)).top(scores.shape[1])
+
+    def _reach(self, spectrum: Spectrum, matrices: Tensor) -> Tensor:
+        """How far ``(N, C, 2)`` the middle of a map may lie from the middle of the plane, in plane px.
+
+        Either the map is a part of a picture that is at most ``longest`` long, or such a picture is a part of the map.
         """
-        if self.message is None or not (scores >= self.accept).any():
-            return scores
-        wrong = self.message.contradicts(spectrum, matrices, shifts)
-        return torch.where(wrong, scores.clamp(max=self.accept - MARGIN), scores)
+        height, width = spectrum.size
+        half = matrices.abs() @ matrices.new_tensor([width / 2, height / 2])
+        return self.settings.posed_reach + torch.maximum(self.settings.longest / 2 - half, half)
+
+    def _climbed(self, spectrum: Spectrum, start: Alignment, step: float, rounds: int, free: slice) -> Alignment:
+        """Candidates after a climb, in their order; see ``polish``."""
+        score, matrix, shift = polish(self.loudness, spectrum, start.matrix, start.shift, step, rounds, free)
+        return Alignment(matrix, shift, score)
+
+
+def _in_all(search: Callable[[Spectrum], Alignment], chosen: Sequence[Spectrum]) -> Alignment:
+    """One search in several spectra of the same maps at once: their candidates together, the best first."""
+    if len(chosen) == 1:
+        return search(chosen[0])
+    found = search(Spectrum.joined(chosen))
+    parts = [found.select(part) for part in torch.arange(len(found.score)).chunk(len(chosen))]
+    every = reduce(Alignment.joined, parts)
+    return every.top(every.score.shape[1])

@@ -1,9 +1,9 @@
-"""Follow a lattice that bends: align overlapping windows on their own, starting from the alignment of the whole."""
+"""Follow a mark that bends: align overlapping windows on their own, starting from the alignment of the whole."""
 
 import torch
 from torch import Tensor
 
-from watermark.synchronization.coherent import CoherentScore, polish
+from watermark.synchronization.coherent import Score, polish
 from watermark.synchronization.geometry import Alignment
 from watermark.synchronization.spectrum import Spectrum
 
@@ -12,8 +12,8 @@ def windows(maps: Tensor, parts: int = 3) -> tuple[Tensor, Tensor]:
     """Cut maps ``(N, H, W)`` into ``parts`` x ``parts`` windows of half their sides, faded out towards their borders.
 
     Returns:
-        The windows ``(N, parts * parts, h, w)``, and where the centre pixel of each lies relative to the centre pixel
-        of the map, ``(parts * parts, 2)`` px along x and y.
+        The windows ``(N, parts * parts, h, w)``, and where the middle of each lies relative to the middle of
+        the map, ``(parts * parts, 2)`` px along x and y.
     """
     height, width = maps.shape[-2:]
     size = ((height + 1) // 2, (width + 1) // 2)
@@ -21,8 +21,7 @@ def windows(maps: Tensor, parts: int = 3) -> tuple[Tensor, Tensor]:
     cut = maps.unfold(1, size[0], stride[0]).unfold(2, size[1], stride[1])[:, :parts, :parts].flatten(1, 2)
     fade = [torch.hann_window(n + 2, periodic=False, device=maps.device)[1:-1].to(maps) for n in size]
     step = torch.arange(parts, device=maps.device)
-    y = step * stride[0] + size[0] // 2 - height // 2
-    x = step * stride[1] + size[1] // 2 - width // 2
+    y, x = (step * stride[i] + (size[i] - full) / 2 for i, full in enumerate((height, width)))
     centres = torch.stack([x.expand(parts, -1), y[:, None].expand(-1, parts)], -1).flatten(0, 1)
     return cut * fade[0][:, None] * fade[1], centres.to(maps)
 
@@ -38,14 +37,14 @@ def spread_to(alignment: Alignment, centres: Tensor) -> Alignment:
     )
 
 
-def follow(score: CoherentScore, spectrum: Spectrum, start: Alignment, step: float = 2.0, rounds: int = 8) -> Alignment:
+def follow(score: Score, spectrum: Spectrum, start: Alignment, step: float = 2.0, rounds: int = 8) -> Alignment:
     """Polish every window on its own.
 
     Args:
         score: the pilot's.
         spectrum: of ``N * P`` windows.
         start: what ``spread_to`` gives.
-        step: how far the border of a window may move at first, lattice px.
+        step: how far the border of a window may move at first, plane px.
         rounds: of the climb.
     """
     best, matrices, shifts = polish(score, spectrum, start.matrix[:, None], start.shift[:, None], step, rounds)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from watermark.schemes.encoder_decoder import Pair
-from watermark.schemes.lattice_mark import scaled
+from watermark.schemes.lattice.mark import scaled
 from watermark.training.model import MarkedBatch, TrainableMark
 
 

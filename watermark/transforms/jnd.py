@@ -50,15 +50,20 @@ def plane_mask(
 ) -> Tensor:
     """``texture_mask`` of a plane ``(N, 1, h, w)``, 0 to 255, as ``canonical_luma`` gives it; of the same shape."""
     mask = (_deviation(plane, window) + floor).clamp(max=ceiling) ** exponent
-    return F.avg_pool2d(_least(mask, erosion), 5, 1, 2, count_include_pad=False)
+    return _mean(_least(mask, erosion), 5)
 
 
 def _deviation(plane: Tensor, window: int) -> Tensor:
-    mean = F.avg_pool2d(plane, window, 1, window // 2, count_include_pad=False)
-    square = F.avg_pool2d(plane.square(), window, 1, window // 2, count_include_pad=False)
-    return (square - mean.square()).clamp_min(0).sqrt()
+    return (_mean(plane.square(), window) - _mean(plane, window).square()).clamp_min(0).sqrt()
+
+
+def _mean(plane: Tensor, window: int) -> Tensor:
+    """Mean over a square, one side after the other."""
+    along = F.avg_pool2d(plane, (1, window), 1, (0, window // 2), count_include_pad=False)
+    return F.avg_pool2d(along, (window, 1), 1, (window // 2, 0), count_include_pad=False)
 
 
 def _least(mask: Tensor, window: int) -> Tensor:
     """Erode, so that the flat side of an edge is judged as flat."""
-    return -F.max_pool2d(-mask, window, 1, window // 2)
+    along = F.max_pool2d(-mask, (1, window), 1, (0, window // 2))
+    return -F.max_pool2d(along, (window, 1), 1, (window // 2, 0))

@@ -51,14 +51,14 @@ class LocalDctWhitening(nn.Module):
         self.register_buffer("basis", torch.stack(kept)[:, None], persistent=False)  # (C, 1, block, block)
 
     def forward(self, planes: Tensor) -> Tensor:
-        """Whiten planes ``(N, H, W)`` in ``[0, 1]``; returns the same shape, roughly unit variance, zero mean."""
+        """Whiten planes ``(N, 1, H, W)`` in grey levels; returns the same shape, roughly unit variance, zero mean."""
         stride, basis = self.block // 2, self.basis.to(planes.dtype)
         height, width = planes.shape[-2:]
         bottom, right = (-height) % stride + stride, (-width) % stride + stride
-        padded = F.pad(255 * planes[:, None], (stride, right, stride, bottom), mode="replicate")
+        padded = F.pad(planes, (stride, right, stride, bottom), mode="replicate")
         coefficients = F.conv2d(padded, basis, stride=stride)  # (N, C, h, w)
         power = F.avg_pool2d(coefficients.square(), self.window, 1, self.window // 2, count_include_pad=False)
         strength = (power.sqrt() + self.floor) ** self.exponent
         limited = (coefficients / strength).clamp(-self.limit, self.limit)
         whitened = F.conv_transpose2d(limited, basis, stride=stride)
-        return whitened[:, 0, stride : stride + height, stride : stride + width]
+        return whitened[..., stride : stride + height, stride : stride + width]

@@ -12,27 +12,11 @@ import torch.nn.functional as F
 from scipy.fft import dctn
 from torch import Tensor, nn
 
+from watermark.schemes.lattice.carriers import Carriers
 from watermark.transforms.jnd import canonical_luma, plane_mask
 
 PLANES = 2
-"""Colour planes that carry the mark: luma along (.299, .587, .114), and blue difference at constant luma."""
-
-
-def to_planes(images: Tensor) -> Tensor:
-    """RGB ``(N, 3, H, W)`` in [0, 1] to luma and negated blue difference ``(N, 2, H, W)`` in grey levels (0..255).
-
-    The blue difference is negated because a step along the luma vector lowers blue difference; with this sign the two
-    planes of one mark add up instead of cancelling.
-    """
-    red, green, blue = images.mul(255).unbind(1)
-    luma = 0.299 * red + 0.587 * green + 0.114 * blue
-    return torch.stack([luma, (luma - blue) / 1.772], 1)
-
-
-def from_planes(residual: Tensor) -> Tensor:
-    """Residual on the two planes ``(N, 2, H, W)`` to RGB ``(N, 3, H, W)``; each plane moves along a unit RGB vector."""
-    directions = residual.new_tensor([[0.299, 0.587, 0.114], [0.0, 0.344136, -1.772]])
-    return torch.einsum("nphw,pc->nchw", residual, F.normalize(directions, dim=1))
+"""Colour planes that carry the mark: luma, and minus blue difference at constant luma."""
 
 
 class Profile(nn.Module):
@@ -179,16 +163,18 @@ class LineWeights(nn.Module):
             nn.Linear(2 * PLANES * bands, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), last
         )
 
-    def forward(self, lines: Tensor, pilot: Tensor, radius: Tensor, angle: Tensor) -> Tensor:
+    needs_all_planes = True
+    """Whether one plane alone cannot be judged."""
+
+    def forward(self, lines: Tensor, carriers: Carriers, believe_pilot: bool = True) -> Tensor:  # noqa: ARG002
         """Positive weights ``(N, 2, L)``.
 
         Args:
-            lines: ``(N, 2, L)`` complex, what the maps hold at every line, pilot lines already turned to phase zero.
-            pilot: ``(L,)`` bool, which lines belong to the pilot.
-            radius: ``(L,)`` cycles per pixel.
-            angle: ``(L,)`` radians.
+            lines: ``(N, 2, L)`` complex, what the maps hold at every line, keyed phases taken off.
+            carriers: the lines.
+            believe_pilot: makes no difference: where there is no pilot the networks have learned to see that.
         """
-        basis = self.rings.basis(radius)  # (L, bands)
+        pilot, basis = carriers.is_pilot, self.rings.basis(carriers.radius)  # (L, bands)
         power = lines.abs().square()
         ring_power = power @ basis / basis.sum(0)
         votes = (lines.real * pilot) @ basis
@@ -197,4 +183,4 @@ class LineWeights(nn.Module):
         features = torch.cat([(votes / spread / 3).clamp(-2, 6), (quiet + 1e-3).log() / 2], 1)  # (N, 2 planes, bands)
         heights = self.judge(features.flatten(1)).view(len(lines), PLANES, -1)
         heights = 4 * torch.tanh(heights / 4) - 0.5 * (quiet + 1e-3).log().clamp(-2, 4)
-        return (heights @ basis.T + self.base(radius, angle)).exp()
+        return (heights @ basis.T + self.base(carriers.radius, carriers.angle)).exp()

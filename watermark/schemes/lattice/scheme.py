@@ -1,0 +1,182 @@
+"""The scheme: a keyed pose for every picture; reading where the pilot says, where the mark bends, and in doubt."""
+
+from functools import partial
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from watermark.keys import Key
+from watermark.schemes.base import Readout, Scheme
+from watermark.schemes.lattice.carriers import Carriers
+from watermark.schemes.lattice.draw import CANONICAL, keyed_poses, reduced
+from watermark.schemes.lattice.mark import UPSIDE_DOWN, LatticeMark
+from watermark.synchronization import (
+    Alignment,
+    Poses,
+    Spectrum,
+    Synchronizer,
+    follow,
+    joint_score,
+    spectra,
+    spread_to,
+    windows,
+)
+from watermark.transforms.jnd import texture_mask
+
+USUAL_PSNR = 45.0
+"""dB, from which the strength follows if no target is set."""
+ENOUGH = 18.0
+"""A pilot score above which the mark is plainly there, and plainly unbent."""
+BENDABLE = 7.0
+"""A pilot score below which there is nothing to be bent."""
+FLAT = 2.5
+"""``texture_mask`` (deviation in grey levels, plus two) below which an area is flat."""
+
+
+class LatticeScheme(Scheme):
+    """A mark of keyed plane waves on two planes of colour, with blind synchronisation.
+
+    Args:
+        message_bits: channel bits.
+        key: secret of all that the scheme chooses.
+        target_psnr: dB.
+        core: how a message is drawn and read at a known alignment.
+        rounds: how often the embedder asks the detector which bits the picture speaks against; each costs about as
+            much as reading.
+        flat_share: the greatest RMS of the mark in flat areas, as a share of the RMS that ``target_psnr`` stands for.
+            A picture that is flat all over, such as a slide or a logo, ends up to ``-20 log10(flat_share)`` dB above
+            the target rather than showing grain.
+    """
+
+    min_size = 64
+    working_area = 4_000_000
+    gain_limits = (0.0, 1.0)  # ``residual`` is the most that flat areas bear
+    name: ClassVar[str]
+    """Under which keyed choices are drawn."""
+
+    def __init__(
+        self, message_bits: int, key: Key, target_psnr: float | None, core: LatticeMark, rounds: int, flat_share: float
+    ) -> None:
+        super().__init__(message_bits, key, target_psnr)
+        if rounds < 0:
+            raise ValueError(f"rounds must be at least 0, got {rounds}")
+        if not 0 < flat_share <= 1:
+            raise ValueError(f"flat_share must be above 0 and at most 1, got {flat_share}")
+        self.core, self.rounds, self.flat_share = core.requires_grad_(False).eval(), rounds, flat_share
+        self._carriers = core.carriers(key, self.name)
+        self.poses = Poses.from_key(key, f"{self.name} poses")
+        data, power = self._carriers.lines(pilot=False), 2 / core.pilot_height**2
+        self.synchronizer = Synchronizer(self._carriers.lines(pilot=True), self.poses, data, power)
+
+    @property
+    def carriers(self) -> Carriers:
+        """What the key chose, on the device of the weights."""
+        device = self.core.rejection.device
+        if self._carriers.sign.device != device:
+            self._carriers = self._carriers.to(device)
+        return self._carriers
+
+    @torch.no_grad()
+    def residual(self, images: Tensor, message: Tensor) -> Tensor:
+        """See ``Scheme``; the pose is drawn from key, message and picture, so no two marks line up."""
+        psnr = torch.full((len(images),), self.target_psnr or USUAL_PSNR, device=images.device)
+        pose = keyed_poses(self.poses, self.key, self.name, images, message)
+        change = self.core.residual(images, message, self.carriers, pose, psnr, self.rounds)
+        return change * self._bearable(images, change, psnr)[:, None, None, None]
+
+    def _bearable(self, images: Tensor, change: Tensor, psnr: Tensor) -> Tensor:
+        """How many times ``change`` ``(N,)`` the flat areas of each picture bear, at most four; see ``flat_share``."""
+        flat = texture_mask(images, exponent=1.0, canonical=CANONICAL) < FLAT  # (N, H, W)
+        energy = (change.square().mean(1) * flat).sum((1, 2)) / flat.sum((1, 2)).clamp_min(1)
+        return (self.flat_share * 10 ** (-psnr / 20) / energy.sqrt().clamp_min(1e-9)).clamp(max=4)
+
+    @torch.no_grad()
+    def read(self, images: Tensor) -> Readout:
+        """See ``Scheme``; what takes longer is done only where the pilot in luma is not clear on its own."""
+        small, step = reduced(images)
+        planes = self.core.planes.split(small.clamp(0, 1))
+        in_luma = self.core.whiten[0](planes[:, :1])
+        spectrum, scales = Spectrum(in_luma[:, 0]), self._likely_scales(small, whole=bool((step == 1).all()))
+        first = self.synchronizer.fast(spectrum, scales)
+        best = first.best()
+        upright = self.synchronizer.score(spectrum, best.matrix[:, None], best.shift[:, None])[:, 0]
+        alone = (upright >= ENOUGH) & (not self.core.weights.needs_all_planes)
+        logits, others = in_luma.new_zeros(len(images), self.message_bits), None
+        if alone.any():
+            logits[alone] = self._bits_at((spectrum.select(alone),), best.select(alone))
+        if not alone.all():
+            rest = ~alone
+            maps = torch.cat([in_luma[rest], self.core.whiten[1](planes[rest, 1:])], 1)
+            both = (spectrum.select(rest), Spectrum(maps[:, 1]))
+            logits[rest], more = self._read_both(maps, both, first.select(rest), scales)
+            others = logits.new_zeros(len(logits), *more.shape[1:])
+            others[rest] = more
+        return Readout.of(logits, others)
+
+    def _read_both(
+        self, maps: Tensor, planes: tuple[Spectrum, ...], first: Alignment, scales: tuple[float, ...]
+    ) -> tuple[Tensor, Tensor]:
+        """Read maps ``(N, 2, h, w)`` of both planes: soft bits ``(N, K)``, and other readings ``(N, C, K)``."""
+        found, doubtful, candidates = self._align(planes, first, scales)
+        logits = self._bits_at(planes, found)
+        others = logits.new_zeros(len(logits), candidates.score.shape[1] + 2, logits.shape[1])
+        if len(doubtful):
+            others[doubtful, 1:-1] = self._bits_of(tuple(plane.select(doubtful) for plane in planes), candidates)
+        in_luma = self.synchronizer.score(planes[0], found.matrix[:, None], found.shift[:, None])[:, 0]
+        negative = in_luma < -UPSIDE_DOWN
+        others[negative, -1] = -logits[negative]  # unless it is the pilot alone that somebody turned over
+        self._unbend(maps, found, logits, others)
+        return logits, others
+
+    def _align(
+        self, planes: tuple[Spectrum, ...], first: Alignment, scales: tuple[float, ...]
+    ) -> tuple[Alignment, Tensor, Alignment]:
+        """Luma alone where that is enough, so that grey pictures are found; then both planes, then every geometry."""
+        sync, luma = self.synchronizer, planes[0]
+        if (first.best().score >= sync.accept).all():
+            return sync.deepen(first, ())
+        both, turned = luma.plus(planes[1]), luma.plus(planes[1], -1.0)  # colour after a turn of the hue
+        stages = (
+            ((both, turned), partial(sync.fast, likely_scales=scales)),
+            ((luma, both), partial(sync.shifted, scale=scales[-1])),
+            ((luma,), sync.search_unaided),
+            ((both,), sync.search),
+        )
+        return sync.deepen(first, stages)
+
+    def _likely_scales(self, maps: Tensor, whole: bool) -> tuple[float, ...]:
+        """Px of ``maps`` per unscaled px if nothing happened; the picture was reduced to them unless ``whole``."""
+        short = min(maps.shape[-2:]) / CANONICAL
+        return (short,) if short >= 1 and whole else (short, 1.0)
+
+    def _bits_at(self, planes: tuple[Spectrum, ...], where: Alignment, believe_pilot: bool = True) -> Tensor:
+        """Soft bits ``(N, K)`` at one alignment for each picture, ``(N, C, K)`` at C candidates."""
+        lines = self.core.read_lines(planes, self.carriers, where)
+        bits = self.core.soft_bits(lines.flatten(0, -3), self.carriers, believe_pilot=believe_pilot)
+        return bits.unflatten(0, lines.shape[:-2])
+
+    def _bits_of(self, planes: tuple[Spectrum, ...], candidates: Alignment) -> Tensor:
+        """Soft bits ``(N, C, K)`` at candidates, zero where a candidate is none."""
+        bits = self._bits_at(planes, candidates)
+        unaided = (candidates.score <= 0).all(0)  # the message found these, for want of a pilot
+        if unaided.any() and candidates.score[:, unaided].isfinite().any():
+            bits[:, unaided] = self._bits_at(planes, candidates.columns(unaided), believe_pilot=False)
+        return bits * candidates.score.isfinite()[..., None]
+
+    def _unbend(self, maps: Tensor, found: Alignment, logits: Tensor, others: Tensor) -> None:
+        """Read window by window where that fits the pilot of ``maps`` ``(N, 2, h, w)`` better.
+
+        Puts the better reading into ``logits`` ``(N, K)`` and the other into ``others`` ``(N, C, K)`` at 0.
+        """
+        unsure = (found.score > BENDABLE) & (found.score < ENOUGH)
+        if not unsure.any():
+            return
+        cut, centres = windows(maps[unsure].flatten(0, 1))  # (2 N, parts, h, w)
+        parts = len(centres)
+        planes = spectra(cut.unflatten(0, (-1, 2)).transpose(1, 2).flatten(0, 1))
+        local = follow(self.synchronizer.loudness, planes[0], spread_to(found.select(unsure), centres))
+        soft = self.core.soft_bits(self.core.read_lines(planes, self.carriers, local), self.carriers, parts)
+        better = (joint_score(local.score, parts) > 1.1 * found.score[unsure])[:, None]
+        others[unsure, 0] = torch.where(better, logits[unsure], soft)
+        logits[unsure] = torch.where(better, soft, logits[unsure])

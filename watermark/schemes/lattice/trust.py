@@ -1,0 +1,44 @@
+"""How far to trust each line, judged by how well the pilot lines around it came through: the classical rule."""
+
+import torch
+from torch import Tensor, nn
+
+from watermark.schemes.lattice.carriers import Carriers
+
+WIDTH = 0.03
+"""Cycles per plane px, standard deviation of the neighbourhood in which pilot lines are asked."""
+
+
+class PilotTrust(nn.Module):
+    """Weights in proportion to the expected amplitude, which is what a matched filter asks for."""
+
+    needs_all_planes = False
+    """Whether one plane alone cannot be judged."""
+
+    def forward(self, lines: Tensor, carriers: Carriers, believe_pilot: bool = True) -> Tensor:
+        """Positive weights ``(N, P, L)`` of lines ``(N, P, L)`` on P planes.
+
+        Without a pilot to believe, the power of the data lines has to say how far they stand above the picture.
+        """
+        if not believe_pilot:
+            power = _smoothed(lines.abs().square() - 1, carriers, ~carriers.is_pilot)
+            return _at_least_faint(power.clamp_min(0).sqrt())
+        count = int(carriers.is_pilot.sum())
+        pilot = lines.real[..., carriers.is_pilot]
+        standing = (pilot.sum(-1, keepdim=True) * (2 / count) ** 0.5).clamp_min(1e-3)
+        # a plane whose whole pilot stands less than two deviations above nothing is as good as left out
+        there = (1 - (2 / standing) ** 2).clamp_min(0.05)
+        return _at_least_faint(_smoothed(lines.real, carriers, carriers.is_pilot)) * there
+
+
+def _smoothed(values: Tensor, carriers: Carriers, judges: Tensor) -> Tensor:
+    """Means of ``values`` ``(..., L)`` at the lines ``judges`` ``(L,)`` around every line."""
+    ours, theirs = carriers.frequencies, carriers.frequencies[judges]
+    distance = torch.minimum(torch.cdist(ours, theirs), torch.cdist(-ours, theirs))  # a line is also its negative
+    kernel = torch.exp(-0.5 * (distance / WIDTH) ** 2) + 1e-6
+    return values[..., judges] @ (kernel / kernel.sum(1, keepdim=True)).to(values).T
+
+
+def _at_least_faint(amplitude: Tensor) -> Tensor:
+    """At least 5 % of the greatest in each picture."""
+    return amplitude.clamp_min(0.05 * amplitude.amax(-1, keepdim=True).clamp_min(1e-3))
