@@ -108,6 +108,17 @@ def test_every_pose_is_found_by_look_ups_alone(pilot, poses, synchronizer, turne
     assert border_error(found, matrix, shift, (257, 320)) < 0.6
 
 
+def test_a_loud_mark_beside_its_pose_is_not_believed_where_it_adds_up_by_chance(pilot, poses, synchronizer):
+    size = (181, 272)
+    for number in range(20):
+        matrix, moved = dihedral()[0] / poses.scales[number], np.array([6 + number % 7, 14 - number % 5])
+        shift = poses.shifts[number, 3] + moved
+        spectrum = Spectrum(marked_map(pilot, matrix, shift, size, number, 0.12))
+        found = synchronizer.fast(spectrum, (1.0,)).best()
+        truth = torch.as_tensor(matrix)[None, None].float(), torch.as_tensor(shift)[None, None].float()
+        assert found.score < synchronizer.accept or found.score > 0.8 * synchronizer.score(spectrum, *truth)
+
+
 def test_a_crop_needs_no_search_of_geometries(pilot, poses, synchronizer):
     matrix, shift = dihedral()[5] / poses.scales[40], (155.0, -298.0)
     spectrum = Spectrum(marked_map(pilot, matrix, shift))

@@ -16,7 +16,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     slot.add_argument("slot", type=int, metavar="SLOT", help="provider slot")
     slot.add_argument("--code", required=True, help="27-character provider code")
     slot.add_argument("--scheme", default="tile_spread", help="a name under configs/scheme (default: %(default)s)")
-    slot.add_argument("--scheme-version", default="2", help="of the scheme's mark (default: %(default)s)")
+    slot.add_argument("--scheme-version", default="3", help="of the scheme's mark (default: %(default)s)")
     slot.add_argument("--layout", default="l64", help="a name under configs/layout (default: %(default)s)")
     _finish(slot, _add_slot, key="required")
 

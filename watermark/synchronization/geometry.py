@@ -54,7 +54,7 @@ class Alignment:
         """The alignments of some of the pictures."""
         return Alignment(self.matrix[keep], self.shift[keep], self.score[keep])
 
-    def columns(self, keep: Tensor) -> "Alignment":
+    def columns(self, keep: Tensor | slice) -> "Alignment":
         """Some of the candidates of every picture."""
         return Alignment(self.matrix[:, keep], self.shift[:, keep], self.score[:, keep])
 

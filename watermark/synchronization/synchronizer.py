@@ -126,10 +126,31 @@ class Synchronizer(nn.Module):
     def fast(self, spectrum: Spectrum, likely_scales: Sequence[float]) -> Alignment:
         """Try the keyed poses under the eight flips and quarter turns at given scales; candidates ``(N, C)``.
 
-        An untouched picture lies exactly at its pose, so where the best is plain enough nothing is polished. Elsewhere
-        the best few count twice: with their shift polished, and, if that is plainly better than the pose itself, with
-        all six parameters; a faint pilot follows the noise with them.
+        An untouched picture lies exactly at its pose: where the best is plain, and no step from it adds much, it is
+        taken as it stands. Elsewhere the best few count twice: with their shift polished, and, if that is plainly
+        better than the pose itself, with all six parameters; a faint pilot follows the noise with them.
         """
+        start, settings = self._at_poses(spectrum, likely_scales), self.settings
+        best = start.score[:, 0]
+        if (best < settings.faint).all():
+            return start
+        if (best >= settings.plain).all():
+            near = self._climbed(spectrum, start.columns(slice(0, 1)), 1.0, 3, slice(0, 6))
+            if (near.score[:, 0] <= settings.plainly * best).all():
+                return start
+        whole, alone = (self._climbed(spectrum, start, 1.0, 8, free) for free in (slice(0, 6), slice(4, 6)))
+        better = whole.score > settings.plainly * start.score
+        found = start.replaced(better, Alignment(whole.matrix[better], whole.shift[better], whole.score[better]))
+        found = found.joined(alone).top(2 * start.score.shape[1])
+        if (found.score[:, 0] < self.accept).all():
+            return found
+        # a climb may end on a slope beside the truth: it is believed only where no other shift is better
+        elsewhere, _, _ = self.shifts(self.score.products(spectrum, found.matrix[:, :1]), 1)
+        beaten = (elsewhere > found.score + settings.margin) & (found.score >= self.accept)
+        return replace(found, score=torch.where(beaten, self.accept - settings.margin, found.score))
+
+    def _at_poses(self, spectrum: Spectrum, likely_scales: Sequence[float]) -> Alignment:
+        """The two best of all poses, by look-ups alone."""
         matrices = self._posed(likely_scales)  # (F, S, 8, 2, 2)
         upright = matrices[:, :, :4].flatten(0, 2).expand(len(spectrum), -1, -1, -1)
         products = self.score.products(spectrum, upright).unflatten(1, (len(likely_scales), -1, 4))  # (N, F, S, 4, M)
@@ -139,17 +160,7 @@ class Synchronizer(nn.Module):
         shape = sums.shape[1:]
         pose = which // shape[3]
         shifts = self.pose_shifts[pose // shape[2] % shape[1], which % shape[3]]
-        start = Alignment(matrices.flatten(0, 2)[pose], shifts, scores)
-        if ((scores[:, 0] >= self.settings.plain) | (scores[:, 0] < self.settings.faint)).all():
-            return start
-        whole, alone = (self._climbed(spectrum, start, 1.0, 8, free) for free in (slice(0, 6), slice(4, 6)))
-        better = whole.score > self.settings.plainly * scores
-        found = start.replaced(better, Alignment(whole.matrix[better], whole.shift[better], whole.score[better]))
-        found = found.joined(alone).top(2 * scores.shape[1])
-        # a climb may end on a slope beside the truth: it is believed only where no other shift of its pose is better
-        elsewhere, _, _ = self.shifts(self.score.products(spectrum, start.matrix[:, :1]), 1)
-        beaten = (elsewhere > found.score + self.settings.margin) & (found.score >= self.accept)
-        return replace(found, score=torch.where(beaten, self.accept - self.settings.margin, found.score))
+        return Alignment(matrices.flatten(0, 2)[pose], shifts, scores)
 
     def shifted(self, spectrum: Spectrum, scale: float) -> Alignment:
         """Try the poses at any shift, as after a crop of a picture at one scale; candidates ``(N, C)``.

@@ -36,6 +36,9 @@ class FlatSpectrum(nn.Module):
         share: of the energy on the second plane.
     """
 
+    alike = True
+    """Whether the spectrum of both planes is the same but for a factor, so that they are drawn at once."""
+
     def __init__(self, share: float) -> None:
         super().__init__()
         if not 0 < share < 1:

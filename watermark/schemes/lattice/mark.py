@@ -108,13 +108,20 @@ class LatticeMark(nn.Module):
         levels = signs
         for _ in range(rounds):
             with torch.no_grad():
-                waves = canvas.draw(self.coefficients(levels, carriers) * phases)
+                waves = self._drawn(canvas, self.coefficients(levels, carriers) * phases, carriers)
                 trial = scaled(self.planes.merge(waves * small_mask), psnr)
                 margin = self(self.maps((small + trial).clamp(0, 1)), carriers, where) * signs
                 lack = 1 - margin / margin.mean(1, keepdim=True).clamp_min(1e-6)
             levels = signs * (levels * signs + self.rejection * lack.clamp(-1, 3)).clamp(0, 4)
-        waves = canvas.draw(self.coefficients(levels, carriers) * phases)
+        waves = self._drawn(canvas, self.coefficients(levels, carriers) * phases, carriers)
         return scaled(self.planes.merge(resize(waves, images.shape[-2], images.shape[-1]) * mask), psnr)
+
+    def _drawn(self, canvas: Canvas, lines: Tensor, carriers: Carriers) -> Tensor:
+        """Waves ``(N, 2, H, W)`` of lines ``(N, 2, L)``; planes that have one spectrum are drawn once."""
+        if not self.amplitude.alike:
+            return canvas.draw(lines)
+        heights = self.amplitude(carriers.radius[:1], carriers.angle[:1]).exp()  # (2, 1)
+        return canvas.draw(lines[:, :1]) * (heights / heights[:1])[..., None]
 
     def maps(self, images: Tensor) -> Tensor:
         """Whitened planes ``(N, 2, H, W)`` of images ``(N, 3, H, W)``."""

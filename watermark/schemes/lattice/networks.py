@@ -29,6 +29,9 @@ class Profile(nn.Module):
         start: initial value of each plane.
     """
 
+    alike = False
+    """See ``FlatSpectrum``."""
+
     def __init__(self, low: float, high: float, knots: int, start: tuple[float, ...]) -> None:
         super().__init__()
         self.low, self.high, self.knots = low, high, knots
