@@ -54,10 +54,10 @@ def test_readouts_are_batched_finite_and_count_every_reading_that_they_offer(sch
     readout = scheme.decode(pictures(2))
     assert readout.logits.shape == (2, scheme.message_bits)
     assert torch.isfinite(readout.logits).all()
-    assert readout.hypotheses.shape == (2,)
-    assert readout.hypotheses.dtype == torch.int64
+    assert readout.readings.shape == (2,)
+    assert readout.readings.dtype == torch.int64
     others = 0 if readout.others is None else readout.others.ne(0).any(2).sum(1)
-    assert torch.equal(readout.hypotheses, torch.ones_like(readout.hypotheses) + others)
+    assert torch.equal(readout.readings, torch.ones_like(readout.readings) + others)
 
 
 @torch.no_grad()

@@ -11,8 +11,8 @@ from watermark.detection import Detection, Detector, PublicAnswer, log10_p_value
 from watermark.schemes.base import Readout
 
 
-def read(logits, hypotheses=1):
-    return Readout(logits, torch.full((len(logits),), hypotheses))
+def read(logits, readings=1):
+    return Readout(logits, torch.full((len(logits),), readings))
 
 
 def marked_logits(codec, payloads, noise, seed=0):

@@ -59,7 +59,7 @@ def test_the_best_of_all_readings_stays_under_the_promised_rate_once_they_are_pa
     for kind, readout in readouts.items():
         others = [] if readout.others is None else [row for row in readout.others[0] if row.any()]
         readings = [readout.logits[0], *others]
-        assert len(readings) == int(readout.hypotheses)
+        assert len(readings) == int(readout.readings)
         best = torch.stack([log10_p_value(row.expand(400, -1), words[:400]) for row in readings]).amin(0)
         for rate in (1e-1, 1e-2):
             share = float((best + math.log10(len(readings)) <= math.log10(rate)).double().mean())

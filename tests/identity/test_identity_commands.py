@@ -101,4 +101,4 @@ def test_a_soft_binding_for_an_issued_picture_is_printed(desk, capsys):
     assert main([*words, "--registry", str(desk / "registry.db")]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["label"] == "c2pa.soft-binding"
-    assert printed["data"]["alg"] == "org.example.tile_spread.2"
+    assert printed["data"]["alg"] == "org.example.tile_spread.3"

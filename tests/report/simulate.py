@@ -116,7 +116,7 @@ def _row(rng, plan, image, scheme, attack, rung, strength, marked) -> dict:
         "decoded_content_id": ids[1] if found else None,
         "log10_doubt": -9.0 if found else None,
         "payload_ok": right if marked else None,
-        "hypotheses": 1,
+        "readings": 1,
         "psnr": 42 + float(rng.normal(0, 0.1)) if marked else None,
         "ssim": 0.99 if marked else None,
         "worst_tile_psnr": 36.0 if marked else None,

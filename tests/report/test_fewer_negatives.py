@@ -78,7 +78,7 @@ def test_one_unmarked_picture_sets_no_threshold_for_others_and_has_no_bit_statis
 def test_a_scheme_whose_pictures_all_failed_has_no_negative_and_no_verdict(simulated, sim):
     sim.keep_rows(simulated, lambda row: row["scheme"] != "steady" or row["attack"] == "identity")
     nothing = {"error": "ValueError: too small", "is_marked": False, "payload_ok": None, "psnr": None}
-    nothing |= dict.fromkeys(("log10_p", "log10_p_expected", "bit_errors", "hypotheses", "logits"))
+    nothing |= dict.fromkeys(("log10_p", "log10_p_expected", "bit_errors", "readings", "logits"))
     sim.change_rows(simulated, lambda row: row.update(nothing) if row["scheme"] == "steady" else None)
     data, page = report(simulated)
     card = next(card for card in data["schemes"] if card["scheme"] == "steady")

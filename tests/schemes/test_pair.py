@@ -46,7 +46,7 @@ def test_every_frame_of_the_grid_carries_its_own_bits(size):
     read = scheme.decode(to_8bit(scheme.embed(images, message)))
     right = ((read.logits > 0) == message).float().reshape(4, 32).mean(1)
     assert right.min() > 0.75
-    assert read.hypotheses.tolist() == [1]
+    assert read.readings.tolist() == [1]
 
 
 @torch.no_grad()

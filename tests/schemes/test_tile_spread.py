@@ -104,12 +104,12 @@ def test_who_takes_the_pilot_out_does_not_take_the_mark_out(left, attack, scheme
 def test_an_unmarked_picture_is_not_detected(scheme, detector, photograph):
     found = detector.detect(scheme.decode(torch.cat([photograph, photograph.flip(-1)])))
     assert not any(answer.is_marked for answer in found)
-    assert all(answer.hypotheses > 10 for answer in found)  # every candidate that was read is paid for
+    assert all(answer.readings > 10 for answer in found)  # every candidate that was read is paid for
 
 
 def test_a_clear_mark_is_read_once(scheme, marked):
     """However loud its own lines are, they are not doubted, and nothing slower is tried."""
-    assert scheme.decode(marked).hypotheses.item() == 1
+    assert scheme.decode(marked).readings.item() == 1
 
 
 def test_another_key_reads_nothing_and_two_keys_share_a_picture(scheme, detector, photograph, marked):

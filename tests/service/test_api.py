@@ -24,7 +24,7 @@ def test_a_stranger_hears_whose_picture_it_is_and_no_measure(ask, world):
     assert (detected["provider_id"], detected["content_id"]) == (7, world.record.content_id)
     for said in (traced, detected):
         assert "proves nothing" in said["notice"]
-        assert not {"log10_p", "log10_doubt", "corrected", "hypotheses", "evidence"} & set(said)
+        assert not {"log10_p", "log10_doubt", "corrected", "readings", "evidence"} & set(said)
 
 
 def test_metadata_and_watermark_are_told_apart(ask, world):

@@ -106,4 +106,4 @@ def test_a_short_training_on_bundled_photographs_beats_its_untrained_start(tmp_p
     trainer.run()
     _, after, _ = trainer.validation(trainer.average.module, device)
     gains = [math.log(after[name]["z_median"] / before[name]["z_median"]) for name in before if "jpeg_10" not in name]
-    assert math.exp(sum(gains) / len(gains)) > 1.05
+    assert math.exp(sum(gains) / len(gains)) > 1.03

@@ -99,6 +99,6 @@ def _json(path: Path, found: "Detection | PublicAnswer") -> str:
         "version": found.version,
         "name_uncertain": found.name_uncertain,
         "log10_doubt": None if found.log10_doubt is None else round(found.log10_doubt, 3),
-        "hypotheses": found.hypotheses,
+        "readings": found.readings,
     }
     return json.dumps(facts)

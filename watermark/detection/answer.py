@@ -43,7 +43,7 @@ class Detection:
         version: format of the payload; likewise.
         name_uncertain: why no ID is given although the picture is marked, in one line; None if one is, or no mark.
         log10_doubt: log10 of the chance that the likeliest ID is not the one that was embedded; None if not marked.
-        hypotheses: readings of the message among which the answer was chosen.
+        readings: readings of the message among which the answer was chosen.
         corrected: channel bits that the code corrected in the word behind ``log10_p``.
         log10_p_expected: p-value of the expected payload alone (readings and keys paid); None if none was expected.
         reading: which reading this answer comes from: 0 for ``logits``, 1 and up for ``others``.
@@ -63,7 +63,7 @@ class Detection:
     version: int | None = None
     name_uncertain: str | None = None
     log10_doubt: float | None = None
-    hypotheses: int = 1
+    readings: int = 1
     corrected: int = 0
     log10_p_expected: float | None = None
     reading: int = 0

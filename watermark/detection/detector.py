@@ -24,7 +24,7 @@ _CHUNK = 16_384  # registry words encoded at a time
 
 
 class SoftRead(Protocol):
-    """What a scheme hands over (``watermark.schemes.base.Readout``): logits ``(N, K)`` and hypotheses ``(N,)``."""
+    """What a scheme hands over (``watermark.schemes.base.Readout``): logits ``(N, K)`` and readings ``(N,)``."""
 
     @property
     def logits(self) -> Tensor:
@@ -32,13 +32,13 @@ class SoftRead(Protocol):
         ...
 
     @property
-    def hypotheses(self) -> Tensor:
+    def readings(self) -> Tensor:
         """``(N,)`` int64, readings among which the answer is chosen."""
         ...
 
     @property
     def others(self) -> Tensor | None:
-        """``(N, C, K)`` float or None: readings at further alignments, counted in ``hypotheses``."""
+        """``(N, C, K)`` float or None: readings at further alignments, counted in ``readings``."""
         ...
 
 
@@ -125,34 +125,34 @@ class Detector:
             raise ValueError("expected at least one payload in the registry, got none")
         if expected is not None and len(expected) != len(readout.logits):
             raise ValueError(f"expected one payload per image ({len(readout.logits)}), got {len(expected)}")
-        hypotheses = readout.hypotheses.detach().cpu()
-        answers = [[a] for a in self._judge(readout.logits, hypotheses, expected, registry)]
+        readings = readout.readings.detach().cpu()
+        answers = [[a] for a in self._judge(readout.logits, readings, expected, registry)]
         doubtful = [i for i, (answer,) in enumerate(answers) if not self._is_certain(answer)]
         if readout.others is not None and doubtful:
             others = readout.others[doubtful]
             count = others.shape[1]
             rows = [i for i in doubtful for _ in range(count)]
             wanted = [expected[i] for i in rows] if expected is not None else None
-            more = self._judge(others.flatten(0, 1), hypotheses[rows], wanted, registry)
+            more = self._judge(others.flatten(0, 1), readings[rows], wanted, registry)
             for place, i in enumerate(rows):
                 answers[i].append(replace(more[place], reading=1 + place % count))
-        return [self._conclude(said, int(tries)) for said, tries in zip(answers, hypotheses, strict=True)]
+        return [self._conclude(said, int(tries)) for said, tries in zip(answers, readings, strict=True)]
 
     def _judge(
         self,
+        soft: Tensor,
         readings: Tensor,
-        hypotheses: Tensor,
         expected: Sequence[Payload] | None,
         registry: Sequence[Payload] | None,
     ) -> list[_Answer]:
-        """One answer per reading ``(M, K)``; see ``detect``."""
-        logits = limited(readings)
-        tries = hypotheses.double().clamp_min(1).log10()  # (M,)
+        """One answer per soft read ``(M, K)``, each one of ``(M,)`` readings; see ``detect``."""
+        logits = limited(soft)
+        tries = readings.double().clamp_min(1).log10()  # (M,)
         alone: list[float | None] = [None] * len(logits)
         if expected is not None:
             alone = pay_for(log10_p_value(logits, self.codec.encode(expected)), tries).tolist()
         if registry is None:
-            found = self._decode(readings)
+            found = self._decode(soft)
         else:
             found = self._without_strangers(logits, self._identify(logits, registry), registry)
         words = torch.tensor([self._log10_words(payload, registry) for payload, _, _ in found], dtype=torch.float64)
@@ -184,13 +184,13 @@ class Detector:
     def _is_certain(self, answer: _Answer) -> bool:
         return answer.log10_doubt is not None and answer.log10_doubt <= math.log10(self.misattribution_rate)
 
-    def _conclude(self, answers: list[_Answer], hypotheses: int) -> Detection:
+    def _conclude(self, answers: list[_Answer], readings: int) -> Detection:
         """The strongest answer to the readings of one picture, and its name if it is certain enough."""
         best = min(answers, key=lambda answer: answer.strength)
         seen = Detection(
             is_marked=best.log10_doubt is not None,
             log10_p=best.log10_p,
-            hypotheses=hypotheses,
+            readings=readings,
             corrected=best.corrected,
             log10_p_expected=best.log10_p_expected,
             reading=best.reading,

@@ -86,7 +86,7 @@ def measure(case: str, above_db: float, words: int, list_size: int | None = None
         clean = codec.encode(payloads).numpy() * 2.0 - 1
         logits = torch.from_numpy(clean + rng.standard_normal(clean.shape) / math.sqrt(2 * snr))
         once = torch.ones(len(logits), dtype=torch.int64)
-        found = detector.detect(SimpleNamespace(logits=logits, hypotheses=once, others=None))
+        found = detector.detect(SimpleNamespace(logits=logits, readings=once, others=None))
         for sent, decoded, answer in zip(payloads, codec.last, found, strict=True):
             right = decoded.payload == sent
             lost += not right

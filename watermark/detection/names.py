@@ -52,7 +52,7 @@ def chunk(case: str, number: int) -> NDArray[np.float64]:
     asked = np.flatnonzero((own > ASKED[0]) & (own <= ASKED[1]))
     once = torch.ones(len(asked), dtype=torch.int64)
     found = Detector(codec, RATE, misattribution_rate=1).detect(
-        SimpleNamespace(logits=logits[asked], hypotheses=once, others=None)
+        SimpleNamespace(logits=logits[asked], readings=once, others=None)
     )
     rows = [
         (

@@ -131,7 +131,7 @@ class UnitRun:
             decoded_content_id=found.content_id,
             log10_doubt=found.log10_doubt,
             payload_ok=found.is_marked and right if marked else None,
-            hypotheses=found.hypotheses,
+            readings=found.readings,
             **measured,
             attack_psnr=_finite(cost[0]),
             attack_ssim=_finite(cost[1]),

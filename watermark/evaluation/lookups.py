@@ -52,7 +52,7 @@ def _near(run: Run, job: Job, rows: pd.DataFrame, detector: Detector) -> Json | 
         return None
     payloads = {info.id: job.payload(info) for info in job.images.infos}
     answers = []
-    for image, tries, soft in zip(chosen["image"], chosen["hypotheses"], logits, strict=True):
+    for image, tries, soft in zip(chosen["image"], chosen["readings"], logits, strict=True):
         payload = payloads[image]
         readout = Readout(torch.from_numpy(soft)[None], torch.tensor([int(tries)]))
         (answer,) = detector.detect(readout, registry=neighbours(payload, job.layout))
@@ -85,7 +85,7 @@ def _random(run: Run, rows: pd.DataFrame, seed: int) -> Json | None:
     each = min(PER_READING, max(1, TRIALS // len(unmarked)))
     generator = torch.Generator().manual_seed(seed)
     hits = np.zeros((len(unmarked), len(LADDER)), dtype=int)
-    for i, (soft, tries) in enumerate(zip(logits, unmarked["hypotheses"], strict=True)):
+    for i, (soft, tries) in enumerate(zip(logits, unmarked["readings"], strict=True)):
         words = torch.rand(each, len(soft), generator=generator) > 0.5  # under a random key every word looks like this
         p = pay_for(log10_p_value(torch.from_numpy(soft).expand(each, -1), words), float(np.log10(max(tries, 1))))
         hits[i] = [(p <= np.log10(target)).sum() for target in LADDER]

@@ -51,7 +51,7 @@ class Record:
     """Chance that the likeliest IDs are another's; marked and named nobody where above the misattribution rate."""
     payload_ok: bool | None
     """Detected, and named with exactly the embedded IDs; None for a negative."""
-    hypotheses: int | None
+    readings: int | None
     psnr: float | None
     """Marked against original, dB; None for a negative."""
     ssim: float | None

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 
 def look_up(
-    log10_p_expected: ArrayLike, hypotheses: ArrayLike, registry_size: int, false_positive_rate: float
+    log10_p_expected: ArrayLike, readings: ArrayLike, registry_size: int, false_positive_rate: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Chances that each reading is attributed rightly, wrongly or not at all among ``registry_size`` ids.
 
@@ -17,8 +17,8 @@ def look_up(
     hypothesis, is at or below ``false_positive_rate``: the rule of ``Detector.detect(registry=...)``.
 
     Args:
-        log10_p_expected: ``(n,)`` p-value of the true ids, hypotheses paid; NaN where a cell failed.
-        hypotheses: ``(n,)`` readings paid for.
+        log10_p_expected: ``(n,)`` p-value of the true ids, readings paid; NaN where a cell failed.
+        readings: ``(n,)`` readings paid for.
         registry_size: M, ids in the registry, the true one among them.
         false_positive_rate: promised for the whole look-up.
 
@@ -32,7 +32,7 @@ def look_up(
     if registry_size < 1 or not 0 < false_positive_rate < 1:
         raise ValueError(f"expected an id and a rate in (0, 1), got {registry_size} ids and {false_positive_rate}")
     paid = np.nan_to_num(np.asarray(log10_p_expected, dtype=float), nan=0.0)
-    tries = np.log10(np.maximum(np.nan_to_num(np.asarray(hypotheses, dtype=float), nan=1.0), 1))
+    tries = np.log10(np.maximum(np.nan_to_num(np.asarray(readings, dtype=float), nan=1.0), 1))
     needed = np.log10(false_positive_rate) - np.log10(registry_size)
     beats = np.minimum(paid, needed) - tries  # log10 chance of one other id
     wrong = -np.expm1((registry_size - 1) * np.log1p(-np.minimum(10.0**beats, 1 - 1e-12)))

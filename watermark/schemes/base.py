@@ -24,20 +24,20 @@ class Readout:
 
     Attributes:
         logits: ``(N, K)`` float, one soft decision per message bit; ``> 0`` means 1, the size means confidence.
-        hypotheses: ``(N,)`` int64, from how many readings of the message the answer may be chosen, at least 1. The
+        readings: ``(N,)`` int64, from how many readings of the message the answer may be chosen, at least 1. The
             p-value pays for it. Alignments that a search tried and left without looking at the message are not among
             them: a scheme does not hold the codec's key, so its choice says nothing about the signs that prove a mark.
-        others: ``(N, C, K)`` float or None: readings at further alignments, counted in ``hypotheses``. A detector asks
+        others: ``(N, C, K)`` float or None: readings at further alignments, counted in ``readings``. A detector asks
             them where ``logits`` prove nothing; zeros where a picture has none.
 
     Example:
         >>> readout = Readout.of(torch.tensor([[2.0, -0.5, 1.0]]))
-        >>> (readout.logits > 0).int().tolist(), readout.hypotheses.tolist()
+        >>> (readout.logits > 0).int().tolist(), readout.readings.tolist()
         ([[1, 0, 1]], [1])
     """
 
     logits: Tensor
-    hypotheses: Tensor
+    readings: Tensor
     others: Tensor | None = None
 
     @classmethod

@@ -32,7 +32,7 @@ class OwnerDetection(BaseModel):
     version: int | None
     name_uncertain: str | None = Field(description="why no ID is given although the picture is marked")
     log10_doubt: float | None = Field(description="chance that the likeliest ID is not the one that was embedded")
-    hypotheses: int
+    readings: int
     corrected: int
     log10_p_expected: float | None
     reading: int

@@ -1,7 +1,7 @@
 """Find rotation and scale, or two scales, before the shift: slide the lines over a log-polar or log-log spectrum.
 
 Rotating and scaling a picture moves every line by the same vector in (angle, log radius); stretching it moves every
-line by the same vector in (log x, log y). So the power on all lines, at every cell of a dense raster of hypotheses, is
+line by the same vector in (log x, log y). So the power on all lines, at every cell of a dense raster of geometries, is
 one correlation of the resampled spectrum with a picture of the lines, done by FFT. Power does not ask for phases, so
 lines that carry an unknown message help too, and no shift has to be known.
 """

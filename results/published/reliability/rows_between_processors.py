@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from watermark.evaluation.agreement import differences
 
-SAME = ("is_marked", "decoded_provider_id", "decoded_content_id", "payload_ok", "hypotheses")
+SAME = ("is_marked", "decoded_provider_id", "decoded_content_id", "payload_ok", "readings")
 
 a, b = map(Path, sys.argv[1:3])
 largest: dict[str, tuple[float, float]] = {}

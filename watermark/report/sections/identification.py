@@ -170,7 +170,7 @@ def lookups(run: Run) -> Json:
 def _lookups(run: Run, marked: pd.DataFrame) -> list[Lookup]:
     found = []
     for size in SIZES:
-        outcome = look_up(marked["log10_p_expected"], marked["hypotheses"], size, run.false_positive_rate)
+        outcome = look_up(marked["log10_p_expected"], marked["readings"], size, run.false_positive_rate)
         right, wrong, none = (float(share.mean()) for share in outcome)
         found.append(Lookup(size, right, wrong, max(0.0, none)))
     return found

@@ -140,8 +140,8 @@ class LatticeScheme(Scheme):
         stages = (
             ((both, turned), partial(sync.fast, likely_scales=scales)),
             ((luma, both), partial(sync.shifted, scale=scales[-1])),
-            ((luma,), sync.search_unaided),
-            ((both,), sync.search),
+            ((luma,), sync.search),
+            ((both,), sync.search_unaided),
         )
         return sync.deepen(first, stages)
 
