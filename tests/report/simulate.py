@@ -105,6 +105,7 @@ def _row(rng, plan, image, scheme, attack, rung, strength, marked) -> dict:
         "key": 0,
         "seed": rung,
         "marked": marked,
+        "embedded": True,
         "provider_id": ids[0],
         "content_id": ids[1],
         "message_bits": BITS,

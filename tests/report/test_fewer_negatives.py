@@ -36,6 +36,7 @@ def simulated(sim, tmp_path):
 def test_rates_of_negatives_rest_on_the_pictures_that_were_read_unmarked(simulated, sim):
     data, page = report(without_negatives(simulated, sim, lambda _: photos(4)))
     assert data["coverage"] | {"marked_pictures": None} == {
+        "not_marked": {},
         "pictures": 12,
         "marked_pictures": None,
         "unmarked_pictures": 4,

@@ -33,7 +33,7 @@ class FolderImages(ImageSet):
         self.paths = [found[i] for i in spread(limit, len(found))]
 
     def describe(self) -> list[ImageInfo]:
-        """Sizes from the file headers, hashes of the files; a broken file has size 0 and fails when it is loaded."""
+        """Sizes from the headers, hashes of the files; what cannot be marked has size 0 and fails when it is loaded."""
         return [self._info(path) for path in self.paths]
 
     def open(self, index: int) -> Image.Image:
@@ -45,7 +45,7 @@ class FolderImages(ImageSet):
         content, width, height = b"", 0, 0
         try:
             content = read_bytes(path)
-            width, height = size_of(content, path)
+            width, height = size_of(content, path, strict=True)
             height, width = self.fitted(height, width)
         except (UserError, ValueError):
             width = height = 0

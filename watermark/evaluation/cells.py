@@ -67,7 +67,7 @@ class UnitRun:
         except Exception as error:  # a broken file or a too small picture must not end the run
             log.warning("%s: %s", ", ".join(info.id for info in self.infos), _reason(error))
             for cell in cells:
-                self._failed(cell, error)
+                self._failed(cell, error, embedded=False)
                 done()
             return self.out
         self.out.pictures |= {"original": original, "marked": marked}
@@ -123,6 +123,7 @@ class UnitRun:
         return Record(
             **self._identity(cell, i),
             marked=marked,
+            embedded=True,
             bit_errors=int(bit_errors(logits[None], self.message[i])),
             log10_p=found.log10_p,
             is_marked=found.is_marked,
@@ -158,9 +159,10 @@ class UnitRun:
             "message_bits": self.marker.scheme.message_bits,
         }
 
-    def _failed(self, cell: Cell, error: Exception) -> None:
+    def _failed(self, cell: Cell, error: Exception, *, embedded: bool = True) -> None:
         kept = [row for row in self.out.rows if (row.attack, row.strength) != (cell.name, cell.strength)]
-        nothing = {**dict.fromkeys(Record.__dataclass_fields__), "is_marked": False, "error": _reason(error)}
+        nothing = {**dict.fromkeys(Record.__dataclass_fields__), "is_marked": False, "embedded": embedded}
+        nothing["error"] = _reason(error)
         self.out.rows = kept + [
             Record(**{**nothing, **self._identity(cell, i), "marked": marked})
             for marked, members in ((False, self.unmarked), (True, self.all))

@@ -66,7 +66,7 @@ _SHAPE = {
     "threads?": WHOLE + MAYBE,
     "seeds?": {"*": WHOLE},
     "wall_seconds?": NUMBER + MAYBE,
-    "data": {"name?": TEXT + MAYBE, "manifest_hash?": TEXT + MAYBE, "images": [_PICTURE]},
+    "data": {"name?": TEXT + MAYBE, "manifest_hash?": TEXT + MAYBE, "unreadable?": WHOLE, "images": [_PICTURE]},
     "schemes": {"*": _SCHEME},
     "attacks": {"*": _ATTACK},
     "layout?": {"*": WHOLE + TEXT + MAYBE},

@@ -39,6 +39,7 @@ def manifest(job: Job) -> dict[str, Any]:
         "data": {
             "name": job.images.name,
             "manifest_hash": job.images.manifest_hash(),
+            "unreadable": sum(info.width == 0 for info in infos),
             "images": [
                 {"id": i.id, "class": i.image_class, "width": i.width, "height": i.height, "sha256": i.sha256}
                 for i in infos

@@ -32,6 +32,8 @@ class Record:
     """Seed of the attack's generator: hash of run seed, image, key, attack and rung; the same for every scheme."""
     marked: bool
     """False: the attacked picture never carried a mark (a negative)."""
+    embedded: bool
+    """False: the picture could not be read or marked (``error`` says why), so this row says nothing of the attack."""
     provider_id: int
     content_id: int
     """The embedded IDs; for a negative the IDs that it is scored against in ``log10_p_expected``."""

@@ -17,6 +17,7 @@ from watermark.errors import UserError
 from watermark.files import animation, deep, exif, formats
 from watermark.files.animation import Animation
 from watermark.files.blocks import gather
+from watermark.files.containers import jxl
 from watermark.files.containers.riff import avif_depth
 from watermark.files.deep import Deep
 from watermark.files.limits import MAX_FILE_BYTES, check_size
@@ -112,14 +113,21 @@ def decode_any(data: bytes, name: object, *, every_frame: bool = False) -> Image
     return decode(data, name)
 
 
-def size_of(data: bytes, name: object) -> tuple[int, int]:
+def size_of(data: bytes, name: object, *, strict: bool = False) -> tuple[int, int]:
     """Width and height of the upright picture, from the header alone.
+
+    Args:
+        data: the whole file.
+        name: what errors call it.
+        strict: refuse what ``load`` would refuse by its header.
 
     Raises:
         UserError: see ``load``.
     """
     name = shown(name)
     with told(name), _opened(data, name) as (image, metadata, _):
+        if strict:
+            _refuse_unfit(image, metadata, data, name)
         width, height = image.size
         return (height, width) if _orientation(image, metadata) >= 5 else (width, height)
 
@@ -226,6 +234,8 @@ def _depth(image: ImageFile.ImageFile, data: bytes) -> int:
         return avif_depth(data)
     if image.format == "PPM" and data[:1] == b"P":
         return _depth_of_ppm(data)
+    if image.format == "JXL":
+        return jxl.depth(data)
     if image.format == "HEIF":
         return int(image.info.get("bit_depth", 8))
     return 16 if image.mode.startswith(("I", "F")) else 8

@@ -28,7 +28,7 @@ from watermark.report.sections.sentence import Verdict, sentence
 from watermark.report.sections.thresholds import Thresholds, thresholds
 from watermark.report.sections.verdict import Card, cards
 
-SCHEMA_VERSION = "1.5.0"
+SCHEMA_VERSION = "1.6.0"
 
 
 class OfScheme(Protocol):

@@ -28,7 +28,7 @@ GROUPS: tuple[Group, ...] = ("natural", "hard")
 UNUSED = frozenset({"logits", "seed", "attack_version", "provider_id", "content_id", "decoded_provider_id"})
 """Columns that no number of the report needs; left on disk."""
 
-ADDED = frozenset({"key", "ms_ssim", "ciede2000", "lpips", "dists", "log10_doubt"})
+ADDED = frozenset({"embedded", "key", "ms_ssim", "ciede2000", "lpips", "dists", "log10_doubt"})
 """Columns that older runs do not have; they read as not measured."""
 
 
@@ -40,12 +40,14 @@ class Run:
         path: the run directory.
         rows: one row per ``Record`` without the soft decisions, plus ``group`` (natural or hard), ``image_code``
             (an integer per image) and ``right_bits`` (share of channel bits that agree).
+        refused: rows of pictures that could not be read or marked; in no rate, and only told of.
         costs: seconds per unit of work; empty where the run kept none.
         manifest: what was run, on what, with what.
     """
 
     path: Path
     rows: pd.DataFrame
+    refused: pd.DataFrame
     costs: pd.DataFrame
     manifest: Json
 
@@ -125,7 +127,10 @@ def load_run(path: Path) -> Run:
     rows["key"] = rows["key"].fillna(0).astype(int)
     rows["image_code"] = pd.factorize(rows["image"])[0]
     rows["right_bits"] = 1 - rows["bit_errors"] / rows["message_bits"]
-    return Run(path, rows, _read_costs(path), manifest)
+    refused = rows["embedded"].eq(False)
+    if refused.all():
+        raise UserError(f"{path}: no picture could be marked: {rows['error'].iloc[0]}")
+    return Run(path, rows[~refused], rows[refused], _read_costs(path), manifest)
 
 
 def _read_rows(path: Path) -> pd.DataFrame:

@@ -16,6 +16,9 @@ class Coverage:
     """What of the planned work is in the report; since 1.2.0."""
 
     pictures: Count
+    not_marked: Annotated[
+        dict[str, Count], "by scheme: pictures that could not be read or marked; in no rate; since 1.6.0"
+    ]
     marked_pictures: dict[str, Count]
     unmarked_pictures: Count
     unfinished: Annotated[str | None, "in words; null where all planned work is in the report"]
@@ -46,6 +49,7 @@ def coverage(run: Run) -> Coverage:
     marked = run.rows[run.rows["marked"]].groupby("scheme")["image"].nunique()
     return Coverage(
         pictures=int(pictures),
+        not_marked={s: int(n) for s, n in run.refused.groupby("scheme")["image"].nunique().items()},
         marked_pictures={scheme: int(marked.get(scheme, 0)) for scheme in run.schemes},
         unmarked_pictures=int(run.negatives()["image"].nunique()),
         unfinished=_sentence(unfinished(run), marked, pictures),
@@ -80,7 +84,8 @@ def missing(run: Run) -> list[MissingCell]:
     """Rungs of the manifest's ladders that have fewer rows than planned, of marked or of unmarked pictures."""
     planned = {name: facts.get("sweep") or [None] for name, facts in run.manifest.get("attacks", {}).items()}
     pictures = len(run.manifest.get("data", {}).get("images", []))
-    marked, unmarked = (_counts(run.rows[run.rows["marked"] == kind]) for kind in (True, False))
+    rows = pd.concat([run.rows, run.refused])
+    marked, unmarked = (_counts(rows[rows["marked"] == kind]) for kind in (True, False))
     wanted = run.manifest.get("config", {}).get("unmarked")
     negatives = pictures if wanted is None else min(pictures, wanted)
     found = []

@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import pandas as pd
+
 from watermark.report.describe import Count
 from watermark.report.rows import Run
 from watermark.report.sections.coverage import MissingCell, Unfinished, missing, progress, unfinished
@@ -70,7 +72,7 @@ def provenance(run: Run) -> Provenance:
     """The manifest without its bulk, plus hashes and counts of what was found on disk."""
     manifest = run.manifest
     data = manifest.get("data", {})
-    images = run.rows.drop_duplicates("image")
+    images = pd.concat([run.rows, run.refused]).drop_duplicates("image")
     config = json.dumps(manifest.get("config", {}), sort_keys=True, default=str)
     return Provenance(
         command=manifest.get("command"),
@@ -92,13 +94,14 @@ def provenance(run: Run) -> Provenance:
         schemes=manifest.get("schemes", {}),
         layout=manifest.get("layout"),
         perceptual=manifest.get("perceptual") or {},
-        rows=len(run.rows),
+        rows=len(run.rows) + len(run.refused),
     )
 
 
 def failures(run: Run) -> Failures:
     """Cells that failed, grouped by reason, and cells that the manifest names but the rows lack."""
-    failed = run.rows[run.rows["error"].notna()]
+    failed = pd.concat([run.rows, run.refused])
+    failed = failed[failed["error"].notna()]
     grouped = []
     for (scheme, attack, error), part in failed.groupby(["scheme", "attack", "error"], sort=False):
         pictures = sorted(part["image"].unique())

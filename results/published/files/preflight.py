@@ -1,0 +1,98 @@
+"""How often the pre-flight's word holds: what `embed` warned of, against what the cells of suite `quick` did.
+
+    python results/published/files/preflight.py PHOTOS --output results/published/files/preflight.jsonl
+    python results/published/files/preflight.py --table results/published/files/preflight.jsonl
+
+Every picture is marked at each strength as `embed` does it, and the written file goes through the cells. One line a
+picture and strength; a second call goes on where the first ended.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+from watermark import Watermarker, files
+from watermark.config import compose
+from watermark.errors import UserError
+from watermark.evaluation.job import suite_cells
+from watermark.mark_file import QUICK, mark_file
+from watermark.metrics.clustered import clustered_rate
+from watermark.pixels import to_tensor
+
+STRENGTHS = (45.0, 51.0, 54.0)
+SIDE = 512
+ALIKE = {("jpeg", 70.0), ("reshare", 720.0)}
+"""The cells that do about what the quick pre-flight does."""
+
+
+def measure(path: Path, target_psnr: float) -> dict[str, object]:
+    marker = Watermarker.load("tile_spread", key="preflight", device="cpu", target_psnr=target_psnr)
+    picture = files.load(path).convert("RGB")
+    picture.thumbnail((SIDE, SIDE))
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "in.png", Path(folder) / "out.png"
+        picture.save(source)
+        made = mark_file(marker, source, target, 1, 2, preflight="thorough")
+        images = to_tensor(files.load(target))
+    read = {}
+    for cell in suite_cells(compose("suite", "quick")):
+        if cell.attack is not None:
+            attacked = cell.attack(images, [torch.Generator().manual_seed(0)])
+            found = marker.detect(attacked)[0]
+            read[f"{cell.name} {cell.strength:g}"] = found.is_marked and found.content_id == 2
+    return {"picture": path.name, "target_psnr": target_psnr, "psnr": made.psnr, "weak": dict(made.weak), "read": read}
+
+
+def table(path: Path) -> None:
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    names = [str(one) for one in QUICK]
+    alike = {f"{name} {strength:g}" for name, strength in ALIKE}
+    print("| dB | pre-flight | pictures | JPEG 70 and reshare 720 both read | cells of suite quick read |\n|---|---|---|---|---|")
+    for target in sorted({row["target_psnr"] for row in rows if "read" in row}):
+        for warned in (False, True):
+            here = [r for r in rows if r["target_psnr"] == target and "read" in r and any(n in r["weak"] for n in names) == warned]
+            both = [all(row["read"][name] for name in alike) for row in here]
+            cells = [(row["picture"], hit) for row in here for hit in row["read"].values()]
+            shares = [_share(both, range(len(both))), _share([hit for _, hit in cells], [hash(name) for name, _ in cells])]
+            print(f"| {target:g} | {'a warning' if warned else 'no warning'} | {len(here)} | {shares[0]} | {shares[1]} |")
+    refused = [row for row in rows if "read" not in row]
+    print(f"\n{len(refused)} of {len(rows)} not written, for the mark could not be read back")
+
+
+def _share(hits, clusters) -> str:
+    if not hits:
+        return "-"
+    found = clustered_rate(hits, list(clusters))
+    return f"{found.successes} of {found.n} [{100 * found.low:.0f} to {100 * found.high:.0f} %]"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photos", type=Path, nargs="?")
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--table", type=Path)
+    args = parser.parse_args()
+    if args.table:
+        return table(args.table)
+    torch.set_num_threads(1)
+    done = {(r["picture"], r["target_psnr"]) for r in map(json.loads, args.output.read_text().splitlines())} if args.output.exists() else set()
+    pictures = sorted(args.photos.glob("*.webp"))
+    for path in pictures[:: max(1, len(pictures) // 40)]:
+        for target in STRENGTHS:
+            if (path.name, target) in done:
+                continue
+            try:
+                row = measure(path, target)
+            except UserError as error:
+                row = {"picture": path.name, "target_psnr": target, "refused": str(error)}
+            with args.output.open("a") as out:
+                out.write(json.dumps(row) + "\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
