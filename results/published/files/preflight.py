@@ -51,14 +51,25 @@ def table(path: Path) -> None:
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     names = [str(one) for one in QUICK]
     alike = {f"{name} {strength:g}" for name, strength in ALIKE}
-    print("| dB | pre-flight | pictures | JPEG 70 and reshare 720 both read | cells of suite quick read |\n|---|---|---|---|---|")
+    print(
+        "| dB | pre-flight | pictures | JPEG 70 and reshare 720 both read | cells of suite quick read |\n|---|---|---|---|---|"
+    )
     for target in sorted({row["target_psnr"] for row in rows if "read" in row}):
         for warned in (False, True):
-            here = [r for r in rows if r["target_psnr"] == target and "read" in r and any(n in r["weak"] for n in names) == warned]
+            here = [
+                r
+                for r in rows
+                if r["target_psnr"] == target and "read" in r and any(n in r["weak"] for n in names) == warned
+            ]
             both = [all(row["read"][name] for name in alike) for row in here]
             cells = [(row["picture"], hit) for row in here for hit in row["read"].values()]
-            shares = [_share(both, range(len(both))), _share([hit for _, hit in cells], [hash(name) for name, _ in cells])]
-            print(f"| {target:g} | {'a warning' if warned else 'no warning'} | {len(here)} | {shares[0]} | {shares[1]} |")
+            shares = [
+                _share(both, range(len(both))),
+                _share([hit for _, hit in cells], [hash(name) for name, _ in cells]),
+            ]
+            print(
+                f"| {target:g} | {'a warning' if warned else 'no warning'} | {len(here)} | {shares[0]} | {shares[1]} |"
+            )
     refused = [row for row in rows if "read" not in row]
     print(f"\n{len(refused)} of {len(rows)} not written, for the mark could not be read back")
 
@@ -79,7 +90,11 @@ def main() -> None:
     if args.table:
         return table(args.table)
     torch.set_num_threads(1)
-    done = {(r["picture"], r["target_psnr"]) for r in map(json.loads, args.output.read_text().splitlines())} if args.output.exists() else set()
+    done = (
+        {(r["picture"], r["target_psnr"]) for r in map(json.loads, args.output.read_text().splitlines())}
+        if args.output.exists()
+        else set()
+    )
     pictures = sorted(args.photos.glob("*.webp"))
     for path in pictures[:: max(1, len(pictures) // 40)]:
         for target in STRENGTHS:
