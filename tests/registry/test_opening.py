@@ -5,19 +5,15 @@ import sqlite3
 import stat
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
-from registry_fakes import make_record
-from sqlalchemy import event, inspect, text
+from registry_fakes import differences, make_record, set_back
+from sqlalchemy import event, text
 
 from watermark.cli import main
 from watermark.errors import UserError
 from watermark.keystore import KeyFile
-from watermark.registry import Registry, tables
+from watermark.registry import Registry
 from watermark.registry.schema import VERSION, stored_version
 from watermark.registry.turns import turn
-
-ADDED = ("slot_definitions", "bodies_by_retention", "bodies_purged")
 
 
 def plan_of(registry, ask):
@@ -84,26 +80,6 @@ def test_somebody_elses_database_is_not_changed_by_reading(tmp_path):
         Registry(path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["other.db"]
-
-
-def set_back(connection, version):
-    """Take away what later versions added; nothing else ever changed."""
-    for name in ("alembic_version", "manifests"):
-        connection.execute(text(f"DROP TABLE {name}"))
-    if version == 2:
-        connection.execute(text("CREATE TABLE registry_schema (id INTEGER PRIMARY KEY, version INTEGER NOT NULL)"))
-        connection.execute(text("INSERT INTO registry_schema VALUES (1, 2)"))
-    else:
-        for statement in [*(f"DROP INDEX {name}" for name in ADDED), "DROP TABLE checkpoint"]:
-            connection.execute(text(statement))
-
-
-def differences(engine):
-    """What distinguishes the tables that are there from those of ``tables.py``."""
-    with engine.connect() as connection:
-        found = compare_metadata(MigrationContext.configure(connection), tables.metadata)
-        names = {index["name"] for index in inspect(connection).get_indexes("records")}
-        return [*found, *(name for name in ADDED if name not in names)]
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -2,9 +2,10 @@
 
 import multiprocessing
 import os
+import time
 
 import pytest
-from registry_fakes import Clock, make_record, make_slot
+from registry_fakes import Clock, differences, make_record, make_slot, set_back
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
@@ -84,3 +85,78 @@ def test_the_registry_keeps_its_promises_on_postgresql(empty, monkeypatch):
         result = registry.verify(full=full)
         assert result.ok
         assert (result.count, result.purged, result.spared) == (183, 1, spared)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_earlier_registry_on_postgresql_is_brought_up_to_date(empty, version):
+    registry = Registry(URL, b"registry key")
+    registry.add_slot(make_slot())
+    registry.record([make_record(registry.allocate(7))])
+    with registry._engine.begin() as connection:
+        set_back(connection, version)
+    again = Registry(URL, b"registry key")
+    assert again.verify().ok
+    assert again.verify().count == 2
+    assert differences(again._engine) == []
+    registry.close()
+    again.close()
+
+
+def issue_for_ever(path, stop):
+    """Issue, and write down what was acknowledged, until told to stop."""
+    registry = Registry(URL, b"registry key")
+    with path.open("a") as said:
+        while not stop.is_set():
+            number = registry.allocate(7)
+            registry.record([make_record(number)])
+            said.write(f"{number}\n")
+            said.flush()
+
+
+def acknowledged(folder):
+    return [int(line) for path in folder.iterdir() for line in path.read_text().splitlines()]
+
+
+def cut_every_connection():
+    """What a server does that is restarted, or gives way to another."""
+    query = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = current_user"
+    with create_engine(URL).begin() as connection:
+        others = text(f"{query} AND pid <> pg_backend_pid() AND datname = current_database()")
+        return connection.execute(others).scalar_one()
+
+
+def test_sixteen_processes_killed_and_cut_off_lose_nothing_and_repeat_nothing(empty, tmp_path):
+    Registry(URL, b"registry key").add_slot(make_slot())
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["watermark.registry", "registry_fakes"])
+    stop = context.Event()
+    workers = [context.Process(target=issue_for_ever, args=(tmp_path / str(number), stop)) for number in range(16)]
+    for worker in workers:
+        worker.start()
+    killed, cut = workers[:4], 0
+    for round_, victim in enumerate(killed):
+        deadline = time.monotonic() + 120
+        while len(acknowledged(tmp_path)) < 20 * (round_ + 1) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        victim.kill()
+        cut += cut_every_connection()
+    before = len(acknowledged(tmp_path))
+    while len(acknowledged(tmp_path)) < before + 30:
+        assert any(worker.is_alive() for worker in workers[4:])
+        time.sleep(0.05)
+    stop.set()
+    for worker in workers:
+        worker.join(120)
+    assert [worker.exitcode for worker in workers[4:]] == [0] * 12
+    assert cut >= 12
+    said = acknowledged(tmp_path)
+    assert len(said) == len(set(said)) > 100
+    registry = Registry(URL, b"registry key")
+    result = registry.verify(full=True)
+    assert result.ok
+    with registry._engine.connect() as connection:
+        rows = connection.execute(text("SELECT content_id FROM records WHERE kind = 'issue'")).scalars().all()
+    stored = [int(number) for number in rows]
+    assert len(stored) == len(set(stored)) == result.count - 1
+    assert set(said) <= set(stored)
+    assert len(stored) - len(said) <= 4  # recorded, and killed before it could be said

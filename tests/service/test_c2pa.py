@@ -34,7 +34,7 @@ def issued(tmp_path_factory):
     words = ["issue", str(folder / "in.png"), str(folder / "out.jpg"), "--provider", "7", "--owner", OWNER]
     assert main(["key", "new", str(folder / "key.json")]) == 0
     assert main(["registry", "add-slot", "7", "--code", code, "--scheme", "dwt_dct", *where]) == 0
-    assert main([*words, "--c2pa-certificate", str(chain), "--c2pa-key", str(signer), *where]) == 0
+    assert main([*words, "--certificate", str(chain), "--signing-key", str(signer), *where]) == 0
     key = KeyFile.load(folder / "key.json")
     registry = Registry(folder / "registry.db", key.registry_key)
     content_id = json.loads(registry._engine.connect().exec_driver_sql(
@@ -179,12 +179,12 @@ def test_what_a_manifest_needs_is_said_in_one_line(issued, tmp_path, capsys):
     folder = issued[0]
     words = ["issue", str(folder / "in.png"), str(tmp_path / "out.jpg"), "--provider", "7"]
     words += ["--registry", str(folder / "registry.db"), "--key-file", str(folder / "key.json")]
-    pem = ["--c2pa-certificate", str(folder / "chain.pem"), "--c2pa-key", str(folder / "signer.pem")]
+    pem = ["--certificate", str(folder / "chain.pem"), "--signing-key", str(folder / "signer.pem")]
     for more, said in (
-        (pem, "needs --c2pa-certificate, --c2pa-key and --owner"),
+        (pem, "needs --certificate, --signing-key and --owner"),
         ([*pem, "--owner", "Example"], "expected a reversed domain"),
         ([*pem, "--owner", OWNER, "--label", "2"], "expected label 1"),
-        ([*pem, "--owner", OWNER, "--c2pa-algorithm", "ps256"], "could not be signed"),
+        ([*pem, "--owner", OWNER, "--signing-algorithm", "ps256"], "could not be signed"),
     ):
         assert main([*words, *more]) == 2
         assert said in capsys.readouterr().err

@@ -107,6 +107,8 @@ def test_what_is_in_the_way_is_one_line(world, tmp_path, capsys):
     assert "say --public or --token-file" in refused([*registry, *key, "--host", "0.0.0.0"], capsys)
     short = tmp_path / "token"
     short.write_text("short")
+    assert "others may read" in refused([*registry, *key, "--token-file", str(short)], capsys)
+    short.chmod(0o600)
     assert "at least 16" in refused([*registry, *key, "--token-file", str(short)], capsys)
     assert "cannot listen there" in refused([*registry, *key, "--host", "192.0.2.1", "--public"], capsys)
     assert "no registry at" in refused(["--registry", str(tmp_path / "gone.db"), *key, "--port", "0"], capsys)

@@ -43,10 +43,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--target-psnr", type=float, help="quality of the marked pixels in dB (default: the scheme's)")
     parser.add_argument("--quality", type=int, help="of JPEG, WebP or AVIF output, 1 to 100")
     parser.add_argument(
-        "--c2pa-certificate", type=Path, metavar="PEM", help="sign a C2PA manifest into OUT, bound to the mark"
+        "--certificate", type=Path, metavar="PEM", help="sign a C2PA manifest into OUT, bound to the mark"
     )
-    parser.add_argument("--c2pa-key", type=Path, metavar="PEM", help="private key of the certificate")
-    parser.add_argument("--c2pa-algorithm", default="es256", help="of the signature (default: %(default)s)")
+    parser.add_argument("--signing-key", type=Path, metavar="PEM", help="private key of the certificate")
+    parser.add_argument("--signing-algorithm", default="es256", help="of the signature (default: %(default)s)")
     parser.add_argument("--owner", help="your domain, reversed, under which the mark's algorithm is named: org.example")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT")
     add_file_options(parser)
@@ -89,11 +89,13 @@ def run(args: argparse.Namespace) -> int:
 def _credentials(args: argparse.Namespace) -> "Credentials | None":
     from watermark.labels.manifest import ALGORITHMS, Credentials
 
-    given = args.c2pa_certificate, args.c2pa_key
+    given = args.certificate, args.signing_key
     if given == (None, None):
         return None
     if None in given or args.owner is None:
-        raise UserError("a C2PA manifest needs --c2pa-certificate, --c2pa-key and --owner")
-    if args.c2pa_algorithm not in ALGORITHMS:
-        raise UserError(f"--c2pa-algorithm: expected one of {', '.join(ALGORITHMS)}, got {shown(args.c2pa_algorithm)}")
-    return Credentials.load(*given, args.c2pa_algorithm, args.owner)
+        raise UserError("a C2PA manifest needs --certificate, --signing-key and --owner")
+    if args.signing_algorithm not in ALGORITHMS:
+        raise UserError(
+            f"--signing-algorithm: expected one of {', '.join(ALGORITHMS)}, got {shown(args.signing_algorithm)}"
+        )
+    return Credentials.load(*given, args.signing_algorithm, args.owner)

@@ -181,6 +181,8 @@ def _key_files(args: argparse.Namespace) -> tuple[Path, ...]:
 
 def _token(path: Path) -> str:
     try:
+        if path.stat().st_mode & 0o077:
+            raise UserError(f"{shown(path)}: others may read this token; run: chmod 600 {shown(path)}")
         token = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{shown(path)}: cannot be read ({reason(error)})") from None

@@ -3,19 +3,22 @@
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError
 
 from watermark.errors import UserError
 from watermark.registry.turns import turn
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+RECONNECT_SECONDS = 15.0  # how long a server may be away: a restart, or another one that takes over
 BUSY_SECONDS = 120  # how long a writer waits for the others before it gives up
 
 
@@ -36,7 +39,10 @@ def open_engine(location: str | Path, *, create: bool) -> Engine:
     try:
         url = make_url(str(location)) if "://" in str(location) else URL.create("sqlite", database=str(location))
         is_sqlite = url.get_backend_name() == "sqlite"
-        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if is_sqlite else {})
+        if is_sqlite:
+            engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+        else:
+            engine = create_engine(url, pool_pre_ping=True)  # a server that was restarted is not seen
     except (ArgumentError, ModuleNotFoundError):  # no chained cause: the address may hold a password
         raise UserError(
             "expected a file path or the URL of a database whose driver is installed, such as "
@@ -53,6 +59,27 @@ def open_engine(location: str | Path, *, create: bool) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+class LostConnectionError(UserError):
+    """The server went away. A transaction that was not committed left nothing; of one just then, nobody here knows."""
+
+
+def reconnecting(action: Callable[[], T]) -> T:
+    """Do it, and again where the connection was lost meanwhile; for what may be done twice.
+
+    Raises:
+        UserError: the server did not come back within ``RECONNECT_SECONDS``, or what ``action`` raises.
+    """
+    pause, deadline = 0.05, time.monotonic() + RECONNECT_SECONDS
+    while True:
+        try:
+            return action()
+        except LostConnectionError:
+            if time.monotonic() + pause > deadline:
+                raise
+            time.sleep(pause)
+            pause = min(2.0, 2 * pause)
 
 
 def no_registry(location: str | Path) -> UserError:
@@ -78,6 +105,8 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
         with queue, engine.connect().execution_options(writes=writes) as connection, connection.begin():
             yield connection
     except DBAPIError as error:
+        if error.connection_invalidated or (engine.dialect.name != "sqlite" and isinstance(error, InterfaceError)):
+            raise LostConnectionError("the registry's database cannot be reached") from error
         done = "nothing was changed" if writes else "nothing was read"
         raise UserError(f"the registry's database refused: {_reason(error)}; {done}") from error
 

@@ -17,7 +17,15 @@ from watermark.errors import UserError
 from watermark.keys import key_bytes
 from watermark.labels.provider_code import ProviderCode
 from watermark.registry import checkpoint, ledger, retention, schema
-from watermark.registry.database import no_registry, open_engine, shown, transaction
+from watermark.registry.database import (
+    LostConnectionError,
+    T,
+    no_registry,
+    open_engine,
+    reconnecting,
+    shown,
+    transaction,
+)
 from watermark.registry.ledger import Entry
 from watermark.registry.permutation import KeyedPermutation
 from watermark.registry.records import RETENTION, History, IssueRecord, Slot, time_text, utc_now
@@ -112,13 +120,11 @@ class Registry:
 
     def slot(self, number: int) -> Slot | None:
         """The definition of a slot, or None."""
-        with transaction(self._engine, writes=False) as connection:
-            return self._slot(connection, number)
+        return self._read(lambda connection: self._slot(connection, number))
 
     def slots(self) -> list[Slot]:
         """Every slot, in the order of definition."""
-        with transaction(self._engine, writes=False) as connection:
-            return [slot_of(row.body) for row in whole_rows(connection, IS_SLOT)]
+        return self._read(lambda connection: [slot_of(row.body) for row in whole_rows(connection, IS_SLOT)])
 
     # ---- content IDs
 
@@ -136,13 +142,17 @@ class Registry:
             raise UserError(f"expected a block of at least 1 number, got {count}")
         self._writable()
         shuffle = self._shuffle(slot)
-        with transaction(self._engine, writes=True) as connection:
-            query = update(counters).where(counters.c.slot == slot).values(next_index=counters.c.next_index + count)
-            stop = connection.execute(query.returning(counters.c.next_index)).scalar_one()
-            if stop > shuffle.size:
-                raise UserError(
-                    f"slot {slot} has {shuffle.size - stop + count} content IDs left, {count} were asked for"
-                )
+        query = update(counters).where(counters.c.slot == slot).values(next_index=counters.c.next_index + count)
+
+        def take() -> int:
+            with transaction(self._engine, writes=True) as connection:
+                stop = int(connection.execute(query.returning(counters.c.next_index)).scalar_one())
+                if stop > shuffle.size:
+                    left = shuffle.size - stop + count
+                    raise UserError(f"slot {slot} has {left} content IDs left, {count} were asked for")
+                return stop
+
+        stop = reconnecting(take)  # done twice, it wastes numbers and repeats none
         return Block(slot, stop - count, stop)
 
     def content_ids(self, block: Block) -> list[int]:
@@ -187,7 +197,7 @@ class Registry:
             for one in stamped
             if manifests and one.c2pa_manifest_id and one.c2pa_manifest_id in manifests
         ]
-        self._append(entries, "one of these content IDs is already recorded", kept)
+        self._append_issues(stamped, entries, kept)
         return stamped
 
     def add_propagator(self, slot: int, content_id: int, propagator: str, propagate_id: str) -> None:
@@ -205,16 +215,14 @@ class Registry:
             UserError: a record does not fit its own hash, so it must not be relied on.
         """
         wanted = (records.c.slot == slot) & (records.c.content_id == str(content_id))
-        with transaction(self._engine, writes=False) as connection:
-            return found_in(whole_rows(connection, wanted))
+        return self._read(lambda connection: found_in(whole_rows(connection, wanted)))
 
     def manifest(self, manifest_id: str) -> bytes | None:
         """The C2PA manifest store that was kept under this ID, or None; it goes when its record is purged."""
         if self._version < 3:  # opened without the key, so it could not be brought up to date
             return None
         query = select(kept_manifests.c.content).where(kept_manifests.c.manifest_id == manifest_id)
-        with transaction(self._engine, writes=False) as connection:
-            return connection.execute(query).scalar_one_or_none()
+        return self._read(lambda connection: connection.execute(query).scalar_one_or_none())
 
     def recipient_reference(self, recipient: str) -> str:
         """A keyed hash of whom an image was provided to: found again with the key, not guessed without it."""
@@ -253,6 +261,15 @@ class Registry:
 
     # ---- inside
 
+    def _read(self, ask: Callable[[Connection], T]) -> T:
+        """Ask the database, again where the connection was lost."""
+
+        def once() -> T:
+            with transaction(self._engine, writes=False) as connection:
+                return ask(connection)
+
+        return reconnecting(once)
+
     @contextmanager
     def _write(self) -> Iterator[tuple[Connection, bytes]]:
         key = self._writable()
@@ -275,6 +292,24 @@ class Registry:
             if isinstance(error.__cause__, IntegrityError):
                 raise UserError(f"{conflict}; nothing was recorded") from error
             raise
+
+    def _append_issues(self, stamped: list[IssueRecord], entries: list[Entry], kept: list[dict[str, Any]]) -> None:
+        """Append, again where the connection was lost; lost at the commit, they may stand there already."""
+        lost = False
+
+        def once() -> None:
+            nonlocal lost
+            try:
+                self._append(entries, "one of these content IDs is already recorded", kept)
+            except LostConnectionError:
+                lost = True
+                raise
+            except UserError:
+                found = [self.find(one.slot, one.content_id) for one in stamped] if lost else []
+                if not found or [one.record if one else None for one in found] != stamped:
+                    raise
+
+        reconnecting(once)
 
     def _append_about(self, slot: int, content_id: int, kind: str, body: dict[str, str]) -> None:
         found = self.find(slot, content_id)
