@@ -70,6 +70,8 @@ ATTACKS = {
     "rotation by 20 degrees": lambda x: rotate(x, 20),
     "half size": lambda x: to_8bit(resize(x, 160, 160).clamp(0, 1)),
     "stretched by 1.2": lambda x: to_8bit(resize(x, 320, 384).clamp(0, 1)),
+    "stretched by 2.2": lambda x: to_8bit(resize(x, 320, 704).clamp(0, 1)),
+    "half as wide": lambda x: to_8bit(resize(x, 320, 160).clamp(0, 1)),
     "screenshot": framed,
     "crop to 30 %": lambda x: x[..., 70:246, 100:276],
     "gray": lambda x: x.mean(1, keepdim=True).expand(-1, 3, -1, -1),

@@ -12,7 +12,7 @@ class SearchSettings:
 
     Attributes:
         scales: least and greatest picture px per plane px. Screenshots at .35 to pictures enlarged 2.6 times.
-        aspect: greatest ratio of the two scales.
+        aspect: greatest ratio of the two scales: half as wide is read, and 2.2 times as wide.
         angle_step: degrees between cells of the coarse search: .65 px at the border of 400 px.
         scale_step: ratio minus one between cells: 1 px there.
         stretch_step: the same where both scales are searched.
@@ -42,7 +42,7 @@ class SearchSettings:
     """
 
     scales: tuple[float, float] = (0.35, 2.6)
-    aspect: float = 1.5
+    aspect: float = 2.25
     angle_step: float = 0.375
     scale_step: float = 0.005
     stretch_step: float = 0.008
