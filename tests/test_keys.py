@@ -31,11 +31,18 @@ def test_what_is_no_key_is_refused_and_never_converted_to_one(key):
             use(key)
 
 
-@pytest.mark.parametrize("key", ["", b"", np.str_("")])
-def test_an_empty_key_is_refused(key):
+@pytest.mark.parametrize("key", ["", b"", np.str_(""), " ", "\t\n", b"  ", "\u3000\u00a0"])
+def test_an_empty_or_blank_key_is_refused(key):
     for use in (key_bytes, scheme_key, lambda key: Watermarker.load("dwt_dct", key), lambda key: DwtDct(key=key)):
-        with pytest.raises(ValueError, match="a key must not be empty"):
+        with pytest.raises(ValueError, match="a key must not be empty or blank"):
             use(key)
+
+
+@pytest.mark.parametrize("key", [1 << 4096, -(1 << 20_000), 10**5000], ids=["just", "negative", "decimal"])
+def test_a_number_that_python_does_not_write_out_is_refused_in_our_words(key):
+    with pytest.raises(ValueError, match="at most 4096 bits"):
+        key_bytes(key)
+    assert key_bytes((1 << 4096) - 1) != key_bytes((1 << 4096) - 2)
 
 
 def test_distinct_keys_have_distinct_bytes():
@@ -58,6 +65,13 @@ def test_distinct_keys_have_distinct_bytes():
         b"\0\0",
         "\0",
         "\ud800",
+        "e\u0301",
+        "a",
+        "a ",
+        "a\n",
+        "\u200b",
+        "x" * 100_000,
+        "x" * 100_001,
         "é",
     ]
     assert len({key_bytes(key) for key in keys}) == len(keys)

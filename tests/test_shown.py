@@ -10,6 +10,9 @@ from watermark.shown import reason, shown
         ("a\nb\r\x1b[31m\x00", "a\\x0ab\\x0d\\x1b[31m\\x00"),
         ("\u202egnp.exe", "\\u202egnp.exe"),
         ("\ud800", "\\ud800"),
+        ("a\u3164b\u2800c\u034f", "a\\u3164b\\u2800c\\u034f"),
+        ("e" + 6 * "\u0301", "e" + 4 * "\u0301" + 2 * "\\u0301"),
+        ("\x1b]8;;http://x\x07here\x1b]8;;\x07", "\\x1b]8;;http://x\\x07here\\x1b]8;;\\x07"),
         ("\x9b2J\u2028\U000e0041", "\\x9b2J\\u2028\\U000e0041"),
     ],
 )

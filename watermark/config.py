@@ -12,6 +12,7 @@ import inspect
 import logging
 import os
 import pkgutil
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
@@ -32,6 +33,9 @@ ENTRY_POINTS = "watermark.configs"
 """``[project.entry-points."watermark.configs"]`` of a package: any name = the package that holds the YAML folders."""
 VARIABLE = "WATERMARK_CONFIGS"
 """Folders of one's own, separated as in ``PATH``."""
+
+PLAIN_NAME = re.compile(r"\w[\w.+-]{0,99}")
+"""Of a file in a group: never a path, so that whoever chooses a name cannot choose a file elsewhere."""
 
 Config = Mapping[str, Any]
 
@@ -65,10 +69,11 @@ def compose(group: str, name: str, settings: Config | None = None, *, more: Iter
         ValueError: for an unknown name or a file that does not compose; one line.
     """
     more = list(more)
+    is_name = isinstance(name, str) and PLAIN_NAME.fullmatch(name)  # what a stranger's registry calls a scheme is none
     files = (folder / group / f"{name}.yaml" for folder in config_folders(more))
-    file = next((file for file in files if file.is_file()), None)
+    file = next((file for file in files if file.is_file()), None) if is_name else None
     if file is None:
-        raise ValueError(f"no {group} named {name!r}; expected one of {', '.join(config_names(group, more))}")
+        raise ValueError(f"no {group} named {name!r:.80}; expected one of {', '.join(config_names(group, more))}")
     try:
         loaded = OmegaConf.load(file)
         if "defaults" in loaded:  # files made of files, as suites are, are Hydra's

@@ -9,26 +9,31 @@ import hashlib
 import numpy as np
 
 Key = int | str | bytes
+MAX_INT_BITS = 4096
 
 
 def key_bytes(key: Key) -> bytes:
     """What a key is, and its bytes: distinct keys never have the same ones.
 
-    A key is a non-empty ``bytes`` or ``str``, or an ``int`` (NumPy's count as such). Its kind goes in front, so ``7``,
-    ``"7"`` and ``b"7"`` are three secrets. Nothing is rounded or converted: ``True``, ``1.0``, ``None`` and a
-    ``bytearray`` are no keys. A key is as secret as it is hard to guess; `watermark key new` draws 256 bits, and the
-    small integers of tests and examples protect nothing.
+    A key is a ``bytes`` or ``str`` that is not empty or blank, or an ``int`` (NumPy's count as such). Its kind goes in
+    front, so ``7``, ``"7"`` and ``b"7"`` are three secrets. Nothing is rounded or converted: ``True``, ``1.0``,
+    ``None`` and a ``bytearray`` are no keys; ``"a"`` and ``"a "``, or an accent as one character and as two (Unicode
+    NFC and NFD), are two secrets. A key is as secret as it is hard to guess; `watermark key new` draws 256 bits, and
+    the small integers of tests and examples protect nothing.
 
     Raises:
         TypeError: it is of another kind.
-        ValueError: it is empty.
+        ValueError: it is empty, blank or a number of more than 4,096 bits.
     """
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
+        if int(key).bit_length() > MAX_INT_BITS:
+            raise ValueError(f"a key must be a number of at most {MAX_INT_BITS} bits, got {int(key).bit_length()}")
         return b"i" + str(int(key)).encode()
     if not isinstance(key, bytes | str):
         raise TypeError(f"a key must be a str, bytes or int, got {type(key).__name__}")
-    if not key:
-        raise ValueError(f"a key must not be empty, got an empty {type(key).__name__}")
+    if not key or key.isspace():
+        state = "an empty" if not key else "a blank"
+        raise ValueError(f"a key must not be empty or blank, got {state} {type(key).__name__}")
     return b"b" + key if isinstance(key, bytes) else b"s" + key.encode("utf-8", "surrogatepass")
 
 

@@ -1,9 +1,15 @@
 """Whatever came from a file or a stranger goes through here before it is printed or stands in an error."""
 
+import re
 import unicodedata
+from collections.abc import Iterator
 
 LIMIT = 500
-_KEPT = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, bidi overrides, lone surrogates, line separators
+_CODED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, bidi overrides, lone surrogates, line separators
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\U000e0100-\U000e01ef]")
+"""Letters and marks that are drawn as nothing: two names that differ in them look the same."""
+_MARKS = 4
+"""Combining marks on one letter; more climb over the lines above."""
 
 
 def shown(value: object, limit: int = LIMIT) -> str:
@@ -18,7 +24,15 @@ def shown(value: object, limit: int = LIMIT) -> str:
     except Exception as error:  # an exception whose text cannot be made is still told
         text = f"{type(value).__name__} ({type(error).__name__} while it was printed)"
     cut = text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
-    return "".join(_code(c) if unicodedata.category(c) in _KEPT else c for c in cut)
+    return "".join(_harmless(cut))
+
+
+def _harmless(text: str) -> Iterator[str]:
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        unseen = unicodedata.category(character) in _CODED or _UNSEEN.match(character)
+        yield _code(character) if unseen or marks > _MARKS else character
 
 
 def _code(character: str) -> str:

@@ -181,7 +181,20 @@ def test_a_policy_is_named_by_module_and_function_and_anything_else_is_refused()
             load_policy(name)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"name": "x"}', '{"name": "x", "score": "high", "is_generated": true}'])
+SCORE = '{"name": "x", "score": %s, "is_generated": true}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"name": "x"}',
+        "[" * 100_000,
+        *(SCORE % score for score in ('"high"', "NaN", "-Infinity", "1e999", "9" * 400)),
+    ],
+    ids=lambda text: text[:45],
+)
 def test_a_classifier_answer_of_another_shape_is_refused(text):
     with pytest.raises(UserError, match="expected a classifier answer"):
         classifier_from_json(text)

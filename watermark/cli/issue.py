@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     )
     record = issue(request, registry, marker_for(slot, key, args.target_psnr), key.key_id)
     ids = f"provider {record.slot}, content {record.content_id}"
-    print(f"{args.output}: issued as {ids}, kept until {record.retain_until}")
+    print(f"{shown(args.output)}: issued as {ids}, kept until {record.retain_until}")
     return 0
 
 

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from watermark.shown import shown
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = subparsers.add_parser("key", help="make and check key files", description=__doc__)
@@ -23,7 +25,8 @@ def _new(args: argparse.Namespace) -> int:
 
     key = KeyFile.new(KeyFile.load(args.rotate) if args.rotate else None)
     key.save(args.file)
-    print(f"{args.file}: key {key.key_id}, readable by its owner only; who has it can read, write and copy your marks")
+    warning = "readable by its owner only; who has it can read, write and copy your marks"
+    print(f"{shown(args.file)}: key {key.key_id}, {warning}")
     return 0
 
 
@@ -31,5 +34,5 @@ def _show(args: argparse.Namespace) -> int:
     from watermark.keystore import KeyFile
 
     key = KeyFile.load(args.file)
-    print(f"{args.file}: key {key.key_id}, made {key.created_at}")
+    print(f"{shown(args.file)}: key {key.key_id}, made {key.created_at}")
     return 0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from watermark.cli.identity_options import add_registry_option, load_keys, open_registry
 from watermark.errors import UserError
+from watermark.shown import shown
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -81,16 +82,14 @@ def _add_slot(args: argparse.Namespace) -> int:
     (key,) = load_keys([args.key_file])
     slot = Slot(args.slot, args.code, key.key_id, args.scheme, args.scheme_version, args.layout, layout.content_bits)
     open_registry(args, key, create=True).add_slot(slot)
-    print(f"slot {slot.slot}: {slot.content_producer}, {slot.algorithm} {slot.layout}, key {slot.key_id}")
+    print(shown(f"slot {slot.slot}: {slot.content_producer}, {slot.algorithm} {slot.layout}, key {slot.key_id}"))
     return 0
 
 
 def _slots(args: argparse.Namespace) -> int:
     for slot in open_registry(args, None).slots():
-        scheme = f"{slot.algorithm} {slot.algorithm_version} {slot.layout}"
-        print(
-            f"slot {slot.slot}: {slot.content_producer}, {scheme}, {slot.content_bits} content bits, key {slot.key_id}"
-        )
+        scheme = f"{slot.algorithm} {slot.algorithm_version} {slot.layout}, {slot.content_bits} content bits"
+        print(shown(f"slot {slot.slot}: {slot.content_producer}, {scheme}, key {slot.key_id}"))
     return 0
 
 
@@ -109,14 +108,14 @@ def _verify(args: argparse.Namespace) -> int:
     anchors = [_anchor(text) for text in args.anchor]
     result = open_registry(args, keys[0] if keys else None).verify(anchors, full=args.full)
     for problem in result.problems:
-        print(problem)
+        print(shown(problem))
     head = "head checked with the key" if result.head_checked else "head not checked: no key given"
     answer = "whole" if result.ok else f"{len(result.problems)} problems"
     print(f"{result.count} records, {result.purged} purged: {answer} ({head})")
     if result.spared:
         spared = f"1 to {result.spared} lie before the checkpoint: counted, {DRAWN} of them drawn and checked"
         print(f"{spared}; --full walks all")
-    print(f"anchor {result.count}:{result.hash}  (keep it elsewhere, give it to the next verify)")
+    print(f"anchor {result.count}:{shown(result.hash)}  (keep it elsewhere, give it to the next verify)")
     return 0 if result.ok else 1
 
 
@@ -144,7 +143,7 @@ def _reserve(args: argparse.Namespace) -> int:
 def _add_propagator(args: argparse.Namespace) -> int:
     registry = open_registry(args, load_keys([args.key_file])[0])
     registry.add_propagator(args.slot, args.content_id, args.propagator, args.propagate_id)
-    print(f"content {args.content_id} of slot {args.slot}: spread by {args.propagator}")
+    print(f"content {args.content_id} of slot {args.slot}: spread by {shown(args.propagator)}")
     return 0
 
 

@@ -111,7 +111,6 @@ def _lines(path: Path, evidence: "Evidence", verdict: "Verdict") -> str:
 
 
 def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError):
-        raise UserError(f"{shown(path)}: cannot be read") from None
+    from watermark.files import read_bytes
+
+    return read_bytes(path).decode("utf-8", "replace")

@@ -5,12 +5,16 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 
+from watermark.errors import UserError
 from watermark.files import exif, xmp
 from watermark.files.containers import jpeg, png, riff
 from watermark.files.metadata import Density, Metadata
 
 _JFIF, _ICC, _PHOTOSHOP = b"JFIF\0", b"ICC_PROFILE\0", b"Photoshop 3.0\0"
 _PREVIEWS = {1033, 1036}  # Photoshop's thumbnails
+MAX_RAW_PROFILES = 8
+"""Texts that are unpacked to see whether they are EXIF or XMP."""
+_TOO_MANY = f"all but the first {png.KEPT:,} blocks of metadata"
 _RAW_PROFILE = re.compile(r"Raw profile type (exif|app1|xmp)$", re.I)
 
 
@@ -18,11 +22,16 @@ def gather(name: str, data: bytes) -> tuple[Metadata, bytes]:
     """The metadata of a file of a named format, and the file without what its decoder can do without.
 
     Damaged metadata never costs the picture: what cannot be walked is named under ``dropped``.
+
+    Raises:
+        UserError: the pixels are made to cost a decoder more than any picture does; without the file's name.
     """
     readers: dict[str, Callable[[bytes], tuple[Metadata, bytes]]] = {"JPEG": _jpeg, "PNG": _png, "TIFF": _tiff}
     try:
         found, pixels = readers.get(name, _other)(data)
         return replace(found, source=name), pixels
+    except UserError:
+        raise
     except Exception:  # a decoder may still make something of the pixels
         return Metadata(source=name, dropped=("metadata that cannot be read",)), data
 
@@ -49,14 +58,16 @@ def _tiff(data: bytes) -> tuple[Metadata, bytes]:
 
 def _jpeg(data: bytes) -> tuple[Metadata, bytes]:
     segments, rest = jpeg.split(data)
+    jpeg.check_scans(rest)
     found = Metadata()
     extension, profile, other, dropped = list[bytes](), dict[int, bytes](), list[jpeg.Segment](), list[str]()
-    for one in segments:
+    comments, resources = list[bytes](), list[bytes]()
+    described = [one for one in segments if one.is_metadata]
+    dropped += [_TOO_MANY] * (len(described) == jpeg.KEPT)
+    for one in described:
         body = one.payload
-        if not one.is_metadata:
-            continue
         if one.marker == jpeg.COM:
-            found = replace(found, comments=(*found.comments, body))
+            comments.append(body)
         elif body.startswith(_JFIF):
             found = replace(found, density=_jfif_density(body))
         elif body.startswith(b"JFXX\0"):
@@ -70,7 +81,7 @@ def _jpeg(data: bytes) -> tuple[Metadata, bytes]:
         elif one.marker == jpeg.APP2 and body.startswith(_ICC) and len(body) > 14:
             profile[body[12]] = body[14:]
         elif one.marker == jpeg.APP13 and body.startswith(_PHOTOSHOP):
-            found = replace(found, photoshop=found.photoshop + body[len(_PHOTOSHOP) :])
+            resources.append(body[len(_PHOTOSHOP) :])
         elif one.marker == jpeg.APP2 and (body.startswith(b"MPF\0") or b"21496" in body[:40]):
             dropped.append("further pictures or a gain map after the first picture")
         elif one.marker == jpeg.APP11 and b"c2pa" in body:
@@ -81,13 +92,14 @@ def _jpeg(data: bytes) -> tuple[Metadata, bytes]:
         dropped.append(f"{jpeg.after_the_picture(rest)} bytes after the picture")
     if "C2PA manifest" in dropped:  # its further segments do not repeat its name
         other = [one for one in other if one.marker != jpeg.APP11]
-    photoshop, cut = _without_previews(found.photoshop)
+    photoshop, cut = _without_previews(b"".join(resources))
     dropped += ["thumbnail"] * cut
     found = replace(
         found,
         icc=b"".join(profile[number] for number in sorted(profile)),
         xmp_extension=xmp.extension_of(extension),
         photoshop=photoshop,
+        comments=tuple(comments),
         segments=tuple(other),
         dropped=tuple(dict.fromkeys(dropped)),
     )
@@ -121,12 +133,15 @@ def _without_previews(resources: bytes) -> tuple[bytes, bool]:
 
 def _png(data: bytes) -> tuple[Metadata, bytes]:
     chunks, pixels, damaged = png.split(data)
-    found, kept, dropped = Metadata(), [], ["damaged chunks"] * (damaged > 0)
+    found, kept, dropped = Metadata(), list[png.Chunk](), ["damaged chunks"] * (damaged > 0)
+    dropped += [_TOO_MANY] * (len(chunks) == png.KEPT)
     for chunk in chunks:
         if chunk.kind == b"eXIf" and not found.exif:
             found = replace(found, exif=exif.bare(chunk.body))
         elif chunk.kind == b"iTXt" and chunk.keyword.encode("latin-1") == xmp.PNG_KEYWORD and not found.xmp:
             found = replace(found, xmp=png.text_of(chunk) or b"")
+        elif chunk.kind == b"iCCP" and any(one.kind == b"iCCP" for one in kept):
+            dropped.append("a second colour profile")
         elif chunk.kind == b"iCCP":
             found = replace(found, icc=png.inflate(chunk.body.partition(b"\0")[2][1:]) or b"")
             kept.append(chunk)
@@ -158,9 +173,10 @@ def _physical(body: bytes) -> Density | None:
 
 def _raw_profiles(found: Metadata) -> Metadata:
     """EXIF and XMP that ImageMagick wrote as hexadecimal text; taken as such where there is no chunk of their own."""
-    chunks = []
+    chunks, tried = [], 0
     for chunk in found.chunks:
-        kind = _RAW_PROFILE.match(chunk.keyword)
+        kind = _RAW_PROFILE.match(chunk.keyword) if tried < MAX_RAW_PROFILES else None
+        tried += kind is not None
         content = _unhexed(png.text_of(chunk)) if kind else None
         if content is None:
             chunks.append(chunk)

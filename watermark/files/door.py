@@ -20,10 +20,12 @@ from watermark.files.blocks import gather
 from watermark.files.containers import jxl
 from watermark.files.containers.riff import avif_depth
 from watermark.files.deep import Deep
-from watermark.files.limits import MAX_FILE_BYTES, check_size
+from watermark.files.limits import check_size, max_file_bytes
 from watermark.files.metadata import JpegCoding, Metadata, with_metadata
 from watermark.files.modes import CONVERTIBLE, plain, upright
 from watermark.shown import reason, shown
+
+PPM_HEADER = 65_536
 
 
 def load(path: Path) -> Image.Image:
@@ -66,8 +68,8 @@ def read_bytes(path: Path) -> bytes:
     try:
         if path.exists() and not path.is_file():
             raise UserError(f"{shown(path)}: cannot be read (not a regular file)")
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise UserError(f"{shown(path)}: cannot be read (larger than {MAX_FILE_BYTES >> 20} MiB)")
+        if path.stat().st_size > max_file_bytes():
+            raise UserError(f"{shown(path)}: cannot be read (larger than {max_file_bytes() >> 20} MiB)")
         return path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{shown(path)}: no such file") from None
@@ -166,7 +168,12 @@ def _opened(data: bytes, name: object) -> Iterator[tuple[ImageFile.ImageFile, Me
     if not formats.installed(found):
         package = found.package[0].replace("_", "-") if found.package else ""
         raise UserError(f"{name}: {found.name} needs the package {package}; install robust-watermark[formats]")
-    metadata, pixels = gather(found.name, data)
+    try:
+        metadata, pixels = gather(found.name, data)
+        if found.name == "PPM":
+            _header_of_ppm(data)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
     Image.preinit()
     if found.name not in Image.OPEN:
         Image.init()
@@ -204,10 +211,13 @@ def _completed(image: ImageFile.ImageFile, metadata: Metadata) -> Metadata:
 def _refuse_frames(image: ImageFile.ImageFile, metadata: Metadata, name: object) -> None:
     if (frames := _frames(image, metadata)) > 1:
         hint = "; --every-frame marks them all" if image.format in animation.FORMATS else ""
-        raise UserError(f"{name}: expected one still picture, got {frames} frames{hint}")
+        more = " or more" if image.format == "GIF" else ""
+        raise UserError(f"{name}: expected one still picture, got {frames} frames{more}{hint}")
 
 
 def _frames(image: ImageFile.ImageFile, metadata: Metadata) -> int:
+    if metadata.source == "GIF":  # counting them takes as long as reading them all
+        return 1 + bool(getattr(image, "is_animated", False))
     return metadata.frames if metadata.source in {"PNG", "TIFF"} else getattr(image, "n_frames", 1)
 
 
@@ -242,11 +252,23 @@ def _depth(image: ImageFile.ImageFile, data: bytes) -> int:
 
 
 def _depth_of_ppm(data: bytes) -> int:
-    lines = (line.partition(b"#")[0] for line in data[:4096].splitlines())
-    words = b" ".join(lines).split()
+    words = _header_of_ppm(data)
     if words[0] in (b"P1", b"P4"):
         return 1
     return max(8, int(words[3]).bit_length()) if len(words) > 3 and words[3].isdigit() else 8
+
+
+def _header_of_ppm(data: bytes) -> list[bytes]:
+    """The words of a header with which the pixels begin, or more; comments are left out.
+
+    Raises:
+        UserError: it does not end within 64 KiB; Pillow reads it byte by byte, however long it is.
+    """
+    lines = (line.partition(b"#")[0] for line in data[:PPM_HEADER].splitlines())
+    words = b" ".join(lines).split()
+    if len(data) > PPM_HEADER and len(words) < (3 if words[0] in (b"P1", b"P4") else 4):
+        raise UserError(f"expected a header of at most {PPM_HEADER >> 10} KiB")
+    return words
 
 
 def _to_8bit(image: Image.Image) -> Image.Image:

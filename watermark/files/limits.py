@@ -11,7 +11,8 @@ MAX_SIDE = 65_535
 """Px; no format that marks are written to but PNG and TIFF goes beyond."""
 MAX_ASPECT = 200
 """Longer side to shorter side; a thread of pixels cannot carry a mark and takes as long as a picture."""
-MAX_FILE_BYTES = 2**31
+BYTES_A_PIXEL = 16
+"""Of a file, for every pixel that is allowed: twice what four channels of 16 bits take that are not packed."""
 
 
 class TooLargeError(UserError):
@@ -32,6 +33,11 @@ def max_pixels() -> int:
     if number < 1:
         raise UserError(f"{VARIABLE}: expected a positive whole number of pixels, got {text[:40]!r}")
     return number
+
+
+def max_file_bytes() -> int:
+    """The greatest size of a picture file: one that is read is held in memory."""
+    return max(2**26, BYTES_A_PIXEL * max_pixels())
 
 
 def set_max_pixels(number: int) -> None:

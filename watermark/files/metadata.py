@@ -8,7 +8,7 @@ from PIL import Image, TiffImagePlugin
 
 from watermark.files import exif, xmp
 from watermark.files.containers.jpeg import Segment
-from watermark.files.containers.png import TEXT, Chunk, itxt, text_of
+from watermark.files.containers.png import MAX_TEXT, TEXT, Chunk, itxt, text_of
 
 if TYPE_CHECKING:
     from watermark.files.animation import Animation
@@ -97,11 +97,13 @@ class Metadata:
         return replace(self, exif=of_exif, xmp=of_xmp, dropped=tuple(names))
 
     def texts_named(self, part: str) -> list[tuple[str, str]]:
-        """PNG texts whose keyword has this part: keyword and text; at most 1,000, without damaged and huge ones."""
-        found = []
+        """PNG texts whose keyword has this part: keyword and text; at most 1,000 and 8 MiB, without damaged ones."""
+        found, left = [], MAX_TEXT
         for chunk in [one for one in self.chunks if one.kind in TEXT and part in one.keyword][:1000]:
-            if (text := text_of(chunk)) is not None:
+            text = text_of(chunk, left)
+            if text is not None:
                 found.append((chunk.keyword, text.decode("utf-8" if chunk.kind == b"iTXt" else "latin-1", "replace")))
+            left -= left // 8 if text is None else len(text)  # what is too large was unpacked so far too
         return found
 
 

@@ -52,17 +52,17 @@ def corrected(packet: bytes, size: tuple[int, int], *, nothing_behind: bool) -> 
                 untrue.append("pixel size")
             packet = changed
     for name, told in ((rb"xmp:Thumbnails", "thumbnail"), (rb"dcterms:provenance", "C2PA manifest")):
-        shorter = _without_elements(packet, name)
+        shorter = without_elements(packet, name)
         if told == "C2PA manifest":
             shorter = _PROVENANCE.sub(b"", shorter)
         untrue += [told] * (shorter != packet)
         packet = shorter
     if nothing_behind:
-        packet = _without_elements(_BEHIND.sub(b"", packet), _ELEMENTS_BEHIND)
+        packet = without_elements(_BEHIND.sub(b"", packet), _ELEMENTS_BEHIND)
     return packet, untrue
 
 
-def _without_elements(packet: bytes, names: bytes) -> bytes:
+def without_elements(packet: bytes, names: bytes) -> bytes:
     """Without the elements of these names; in one walk, for packets of megabytes may be made to hold it up."""
     kept, at = [], 0
     for _ in range(_MOST):

@@ -4,6 +4,7 @@ Metadata can be written by anybody, a declaration is a user's word, a watermark 
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from importlib import metadata
@@ -201,9 +202,10 @@ def classifier_from_json(text: str) -> dict[str, Any]:
         if not (
             isinstance(value["name"], str)
             and isinstance(value["score"], int | float)
+            and math.isfinite(value["score"])  # JSON has no other numbers, and the evidence is JSON
             and isinstance(value["is_generated"], bool)
         ):
             raise ValueError
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise UserError('expected a classifier answer like {"name": "x", "score": 0.9, "is_generated": true}') from None
     return {name: value[name] for name in ("name", "score", "is_generated")}

@@ -172,7 +172,7 @@ def _thumbnail_array(text: str) -> Grey:
     try:
         prefix, size, data = text.rsplit(":", 2)
         width, height = (int(side) for side in size.split("x"))
-        if f"{prefix}:" != _THUMBNAIL_PREFIX:
+        if f"{prefix}:" != _THUMBNAIL_PREFIX or not (1 <= width <= SIDE and 1 <= height <= SIDE):
             raise ValueError
         raw = np.frombuffer(base64.b64decode(data, validate=True), dtype=np.uint8)
         return raw.reshape(height, width).astype(np.float32)

@@ -8,6 +8,7 @@ import re
 from xml.parsers import expat
 
 from watermark.errors import UserError
+from watermark.files.xmp import without_elements
 
 NAMESPACE = "http://www.tc260.org.cn/ns/AIGC/1.0/"
 PROPERTY = f"{{{NAMESPACE}}}AIGC"
@@ -18,8 +19,8 @@ _EMPTY = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"></rdf
 _BEGIN = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _END = b'\n<?xpacket end="w"?>'
 _PADDING = re.compile(rb"[ \t\r\n]{100,}")
-_ATTRIBUTE = re.compile(rb"\s+[\w.-]+:[\w.-]*AIGC[\w.-]*\s*=\s*(?:\"[^\"]*\"|'[^']*')")
-_ELEMENT = re.compile(rb"<([\w.-]+:[\w.-]*AIGC[\w.-]*)(?:\s[^>]*)?(?:/>|>.*?</\1\s*>)", re.S)
+_LABEL = rb"[\w.-]{1,64}:[\w.-]{0,64}AIGC[\w.-]{0,64}"
+_ATTRIBUTE = re.compile(rb"(?<!\s)\s+" + _LABEL + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 _EMPTY_DESCRIPTION = re.compile(  # what is left of one that ``merge`` wrote
     rb"<([\w.-]+):Description \1:about=\"\" xmlns:TC260=\"" + re.escape(NAMESPACE.encode()) + rb"\"></\1:Description>"
 )
@@ -44,7 +45,7 @@ def merge(packet: bytes | None, text: str) -> bytes:
     try:
         if not _Reader(content).has_rdf:
             raise ValueError("no rdf:RDF element")
-        content = _EMPTY_DESCRIPTION.sub(b"", _ELEMENT.sub(b"", _ATTRIBUTE.sub(b"", content)))
+        content = _EMPTY_DESCRIPTION.sub(b"", without_elements(_ATTRIBUTE.sub(b"", content), _LABEL))
         merged = _inserted(content, text)
         if not packet or b"<?xpacket" not in content:
             merged = _BEGIN + merged + _END

@@ -55,9 +55,9 @@ def load(connection: Connection, key: bytes, registry_id: str, problems: list[st
     try:
         used = {int(slot): (int(index), int(number)) for slot, (index, number) in json.loads(row.used).items()}
         found = Checkpoint(row.sequence, row.hash, row.purged, used)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         found = None
-    if found is None or not hmac.compare_digest(row.tag, found.tag(key, registry_id)):
+    if found is None or not ledger.is_tag(row.tag, found.tag(key, registry_id)):
         problems.append("checkpoint: its tag was not made with the registry's key")
         return None
     return found

@@ -143,6 +143,7 @@ def _make(file: Path) -> None:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # BEGIN is ours to say
     connection.execute("PRAGMA synchronous = FULL").fetchall()
+    connection.execute("PRAGMA trusted_schema = OFF").fetchall()  # the file may be a stranger's
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -58,7 +58,7 @@ def append(connection: Connection, key: bytes, entries: Sequence[Entry]) -> int:
         UserError: the head's tag does not fit the key: somebody without the key wrote to the database.
     """
     at = connection.execute(select(head).with_for_update()).one()
-    if not hmac.compare_digest(at.tag, head_tag(key, at.registry_id, at.record_count, at.hash)):
+    if not is_tag(at.tag, head_tag(key, at.registry_id, at.record_count, at.hash)):
         raise UserError("the registry's head was not written with this key; run `watermark registry verify`")
     sequence, last, rows = at.record_count, at.hash, []
     for entry in entries:
@@ -86,8 +86,16 @@ def append(connection: Connection, key: bytes, entries: Sequence[Entry]) -> int:
 def alterations(row: Row[Any]) -> list[str]:
     """What in a record does not fit its own hashes; look-ups ask this of every record that they return."""
     problems = []
-    if row.hash != chain_hash(row._asdict()):
-        problems.append("was altered: its hash does not fit its columns")
-    if row.body is not None and row.body_sha256 != hashlib.sha256(row.body.encode()).hexdigest():
-        problems.append("was altered: its body does not fit the body's hash")
+    try:
+        if row.hash != chain_hash(row._asdict()):
+            problems.append("was altered: its hash does not fit its columns")
+        if row.body is not None and row.body_sha256 != hashlib.sha256(row.body.encode()).hexdigest():
+            problems.append("was altered: its body does not fit the body's hash")
+    except (TypeError, ValueError, AttributeError):  # SQLite keeps bytes in a column of text
+        problems.append("was altered: a column holds what no registry writes")
     return problems
+
+
+def is_tag(stored: object, tag: str) -> bool:
+    """Whether a stored value is this tag, in constant time; it may be anything."""
+    return isinstance(stored, str) and hmac.compare_digest(stored.encode("utf-8", "replace"), tag.encode())

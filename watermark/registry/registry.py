@@ -124,7 +124,7 @@ class Registry:
 
     def slots(self) -> list[Slot]:
         """Every slot, in the order of definition."""
-        return self._read(lambda connection: [slot_of(row.body) for row in whole_rows(connection, IS_SLOT)])
+        return self._read(lambda connection: [slot_of(row) for row in whole_rows(connection, IS_SLOT)])
 
     # ---- content IDs
 
@@ -226,7 +226,9 @@ class Registry:
 
     def recipient_reference(self, recipient: str) -> str:
         """A keyed hash of whom an image was provided to: found again with the key, not guessed without it."""
-        return hmac.new(self._writable(), b"recipient " + recipient.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(
+            self._writable(), b"recipient " + recipient.encode("utf-8", "surrogatepass"), hashlib.sha256
+        ).hexdigest()
 
     # ---- keeping
 
@@ -320,7 +322,7 @@ class Registry:
 
     def _slot(self, connection: Connection, number: int) -> Slot | None:
         rows = whole_rows(connection, IS_SLOT & (records.c.slot == number))
-        return slot_of(rows[0].body) if rows else None
+        return slot_of(rows[0]) if rows else None
 
     def _shuffle(self, number: int) -> KeyedPermutation:
         if number not in self._shuffles:

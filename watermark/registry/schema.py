@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, inspect, select, text
 
 from watermark.errors import UserError
 from watermark.registry import ledger
-from watermark.registry.tables import head, metadata, schema_version
+from watermark.registry.tables import counters, head, metadata, records, schema_version
 
 log = logging.getLogger(__name__)
 VERSION = 3
@@ -26,6 +26,8 @@ def stored_version(connection: Connection) -> int:
     names = inspect(connection).get_table_names()
     if head.name not in names:
         return 0
+    if records.name not in names or counters.name not in names:  # a view may say anything, and take for ever
+        raise UserError("no registry: one of its tables is missing or is no table")
     version = 1
     if schema_version.name in names:
         version = int(connection.execute(select(schema_version.c.version_num)).scalar_one())

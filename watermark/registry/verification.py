@@ -1,6 +1,5 @@
 """Walk the chain and name every record that was altered, removed, reordered, emptied early or cut off."""
 
-import hmac
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -109,13 +108,20 @@ class _Walk:
             problems.append("does not hold the hash of the record before it")
         if row.body is None:
             self._note_empty(row)
-        if not problems and row.kind == "purge" and row.body is not None:
-            named = json.loads(row.body)["purged"]
-            self.allowed |= {int(number): (row.created_at, digest) for number, digest in named.items()}
-        if not problems and row.kind == "issue" and self.counter_of is not None:
-            self._note_counter(row.sequence, row.slot, self.counter_of(row.slot, int(row.content_id)))
+        if not problems:
+            try:
+                self._note_meaning(row)
+            except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+                problems.append("is not of the shape that a registry writes")
         self.result.problems += [f"record {row.sequence}: {text}" for text in problems]
         self.result.count, self.result.hash = row.sequence, row.hash
+
+    def _note_meaning(self, row: Row[Any]) -> None:
+        if row.kind == "purge" and row.body is not None:
+            named = json.loads(row.body)["purged"]
+            self.allowed |= {int(number): (row.created_at, str(digest)) for number, digest in named.items()}
+        if row.kind == "issue" and self.counter_of is not None:
+            self._note_counter(row.sequence, row.slot, self.counter_of(row.slot, int(row.content_id)))
 
     def _note_empty(self, row: Row[Any]) -> None:
         self.emptied[row.sequence] = (row.retain_until or "9999", row.body_sha256)
@@ -162,7 +168,7 @@ def _check_head(connection: Connection, key: bytes | None, result: Verification)
         result.problems.append(f"head: says {at.record_count} records, the chain ends at record {result.count}")
     if key is not None:
         result.head_checked = True
-        if not hmac.compare_digest(at.tag, ledger.head_tag(key, at.registry_id, at.record_count, at.hash)):
+        if not ledger.is_tag(at.tag, ledger.head_tag(key, at.registry_id, at.record_count, at.hash)):
             result.problems.append("head: its tag was not made with the registry's key")
 
 

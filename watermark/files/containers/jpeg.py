@@ -1,11 +1,18 @@
 """JPEG: a list of segments before the first scan, then what only a decoder understands (ITU-T T.81, Annex B)."""
 
+import re
 from dataclasses import dataclass
+
+from watermark.errors import UserError
 
 APP0, APP1, APP2, APP11, APP13, APP14, APP15, COM = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xEF, 0xFE
 MAX_PAYLOAD = 65_533
 _SOI, _SOS, _EOI = b"\xff\xd8", 0xDA, b"\xff\xd9"
-_STANDALONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.S)  # with a length; before it decoders pass over anything
+KEPT = 10_000
+"""Segments that describe the picture, and segments for the decoder, that are looked at."""
+MAX_SCANS = 200
+"""A progressive picture has some ten; each costs a decoder a walk over all blocks, however few bytes it takes."""
 
 
 @dataclass(frozen=True)
@@ -30,29 +37,47 @@ class Segment:
 
 
 def split(data: bytes) -> tuple[list[Segment], bytes]:
-    """The segments before the first scan, and the rest of the file from the scan on; damage ends the list early."""
-    segments, at = [], 2
-    while at + 4 <= len(data):
-        if data[at] != 0xFF:
-            at = data.find(b"\xff", at)  # decoders pass over garbage between segments too
-            if at < 0:
-                break
-            continue
-        marker = data[at + 1]
-        if marker in (0xFF, 0x00) or marker in _STANDALONE:
-            at += 1 if marker == 0xFF else 2
-            continue
-        length = int.from_bytes(data[at + 2 : at + 4], "big")
+    """The segments before the first scan, and the rest of the file from the scan on; damage ends the list early.
+
+    Raises:
+        UserError: there are more segments for the decoder than any picture has.
+    """
+    segments, at, described = list[Segment](), 2, 0
+    while found := _MARKER.search(data, at):
+        at = found.start()
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
         if marker == _SOS or length < 2 or at + 2 + length > len(data):
-            break
-        segments.append(Segment(marker, data[at + 4 : at + 2 + length]))
+            return segments, data[at:]
+        one = Segment(marker, data[at + 4 : at + 2 + length])
+        described += one.is_metadata
+        if not one.is_metadata and len(segments) - min(described, KEPT) >= KEPT:
+            raise UserError(f"expected a JPEG of at most {KEPT:,} segments, got more")
+        if not one.is_metadata or described <= KEPT:
+            segments.append(one)
         at += 2 + length
-    return segments, data[max(at, 2) :] if at >= 0 else b""
+    return segments, b""
 
 
 def join(segments: list[Segment], rest: bytes) -> bytes:
     """The file again."""
     return b"".join([_SOI, *(one.tobytes() for one in segments), rest])
+
+
+def check_scans(rest: bytes) -> None:
+    """Refuse a picture of too many scans; what follows its end is not counted.
+
+    Raises:
+        UserError: saying how many there may be.
+    """
+    at = scans = others = 0
+    while found := _MARKER.search(rest, at):
+        marker = rest[found.start() + 1]
+        if marker == _EOI[1]:
+            return
+        scans, others = scans + (marker == _SOS), others + (marker != _SOS)
+        if scans > MAX_SCANS or others > KEPT:
+            raise UserError(f"expected a JPEG of at most {MAX_SCANS} scans, got more")
+        at = found.end() + max(2, int.from_bytes(rest[found.end() : found.end() + 2], "big"))
 
 
 def after_the_picture(rest: bytes) -> int:

@@ -9,6 +9,8 @@ PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 TEXT = {b"tEXt", b"zTXt", b"iTXt"}
 COLOUR_SPACE = b"cICP"
 """Colour primaries and transfer function by number (ITU-T H.273); the name under which any format's are kept."""
+KEPT = 10_000
+"""Chunks beside those of the pixels that are looked at; what editors leave of their histories is some dozens."""
 MAX_TEXT = 2**23
 """Bytes that one compressed text or profile may unpack to."""
 
@@ -33,15 +35,20 @@ class Chunk:
 
 
 def split(data: bytes) -> tuple[list[Chunk], bytes, int]:
-    """The chunks that a decoder can do without, a file of those that it needs, and how many chunks were damaged."""
+    """The first chunks that a decoder can do without, a file of those that it needs, and how many were damaged."""
     others: list[Chunk] = []
     needed, at, late, damaged = [SIGNATURE], len(SIGNATURE), False, 0
     while at + 12 <= len(data):
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         end = at + 12 + length
+        if not (kind.isalpha() and kind.isascii()):  # no chunk: a decoder reads no further either
+            needed.append(data[at:])
+            break
         if kind in PIXELS:
             late = late or kind == b"IDAT"
             needed.append(data[at:end])  # cut off or damaged: the decoder says so
+        elif len(others) == KEPT:
+            pass
         elif end <= len(data) and zlib.crc32(data[at + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big"):
             others.append(Chunk(kind, data[at + 8 : end - 4], late))
         else:
@@ -86,22 +93,24 @@ def inflate(packed: bytes, limit: int = MAX_TEXT) -> bytes | None:
     """Unpacked; None if it is damaged or larger than the limit."""
     try:
         unpacker = zlib.decompressobj()
-        content = unpacker.decompress(packed, limit)
+        content = unpacker.decompress(packed, max(1, limit))  # 0 would be none
     except zlib.error:
         return None
     return None if unpacker.unconsumed_tail or not unpacker.eof else content
 
 
-def text_of(chunk: Chunk) -> bytes | None:
-    """What a text chunk says, Latin-1 for tEXt and zTXt, UTF-8 for iTXt; None if it is damaged or too large."""
+def text_of(chunk: Chunk, limit: int = MAX_TEXT) -> bytes | None:
+    """What a text chunk says, Latin-1 for tEXt and zTXt, UTF-8 for iTXt; None if it is damaged or above the limit."""
     _, _, rest = chunk.body.partition(b"\0")
     if chunk.kind == b"tEXt":
-        return rest
+        return rest if len(rest) <= limit else None
     if chunk.kind == b"zTXt":
-        return inflate(rest[1:]) if rest[:1] == b"\0" else None
+        return inflate(rest[1:], limit) if rest[:1] == b"\0" else None
     packed, rest = rest[:1] == b"\x01", rest[2:]
     text = rest.partition(b"\0")[2].partition(b"\0")[2]  # after language and translated keyword
-    return inflate(text) if packed else text
+    if packed:
+        return inflate(text, limit)
+    return text if len(text) <= limit else None
 
 
 def itxt(keyword: bytes, text: bytes) -> Chunk:
