@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from watermark.errors import UserError
+from watermark.files.whole import Staged
 
 FORMAT = "robust-watermark key 1"
 _SECRET_BYTES = 32
@@ -50,7 +51,7 @@ class KeyFile:
         return hashlib.sha256(b"robust-watermark key id\0" + self.mark_key).hexdigest()[:16]
 
     def save(self, path: Path) -> None:
-        """Write a new file that only its owner may read.
+        """Write a new file that only its owner may read; it appears whole or not at all.
 
         Raises:
             UserError: the file exists (a key is never overwritten) or cannot be written.
@@ -62,19 +63,11 @@ class KeyFile:
             "mark_key": self.mark_key.hex(),
             "registry_key": self.registry_key.hex(),
         }
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise UserError(f"{path}: exists already, and a key file is never overwritten") from None
-        except OSError as error:
-            raise UserError(f"{path}: cannot be written ({error.strerror})") from None
-        with os.fdopen(handle, "w") as file:
-            if hasattr(os, "fchmod"):
-                os.fchmod(file.fileno(), 0o600)  # whatever the umask says
-            json.dump(content, file, indent=2)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
+        if path.exists() or path.is_symlink():
+            raise UserError(f"{path}: exists already, and a key file is never overwritten")
+        with Staged(path, mode=0o600) as staged:
+            staged.write((json.dumps(content, indent=2) + "\n").encode())
+            staged.release()
 
     @classmethod
     def load(cls, path: Path) -> "KeyFile":

@@ -202,3 +202,17 @@ def test_the_pixel_limit_is_an_option(tmp_path, monkeypatch, capsys):
     PICTURE.save(tmp_path / "in.png")
     assert main(["detect", str(tmp_path / "in.png"), "--max-pixels", "1000"]) == 2
     assert "the limit is 0.001 (--max-pixels or WATERMARK_MAX_PIXELS raises it)" in capsys.readouterr().err
+
+
+def test_a_folder_marked_in_place_goes_on_where_it_was_stopped(tmp_path, capsys):
+    PICTURE.save(tmp_path / "a.png")
+    PICTURE.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "b.png")
+    words = ["embed", str(tmp_path), str(tmp_path), "--provider", "1", "--overwrite", "--scheme", "dwt_dct"]
+    first = str(tmp_path / "a.png")
+    assert main(["embed", first, first, *words[3:], "--content", "5"]) == 0  # as far as a killed run came
+    before = (tmp_path / "a.png").read_bytes()
+    assert main([*words, "--content", "5"]) == 0
+    assert "a.png: is marked with this key already (provider 1, content 5); left as it is" in capsys.readouterr().out
+    assert (tmp_path / "a.png").read_bytes() == before
+    assert main(["detect", str(tmp_path), "--scheme", "dwt_dct"]) == 0
+    assert "b.png: marked, provider 1, content 6" in capsys.readouterr().out

@@ -119,3 +119,27 @@ def test_rotation_keeps_the_registry_and_changes_the_mark(tmp_path):
     assert new.registry_key == old.registry_key
     assert new.mark_key != old.mark_key
     assert new.key_id != old.key_id
+
+
+def test_a_full_disk_leaves_no_half_key_that_could_never_be_overwritten(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(UserError, match=r"key\.json: cannot be written \(No space left on device\)"):
+        KeyFile.new().save(tmp_path / "key.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_appears_whole_and_is_nobody_elses_on_the_way(tmp_path, monkeypatch):
+    seen = []
+
+    def look(handle, content):
+        seen.extend((file.name, stat.S_IMODE(file.stat().st_mode)) for file in tmp_path.iterdir())
+        return write(handle, content)
+
+    write = os.write
+    monkeypatch.setattr(os, "write", look)
+    KeyFile.new().save(tmp_path / "key.json")
+    assert [mode for name, mode in seen if name.startswith(".watermark-")] == [0o600]
+    assert "key.json" not in [name for name, _ in seen]

@@ -1,7 +1,8 @@
 """`watermark embed IN OUT --provider 7 --content 123`: mark one picture, or every picture of a folder.
 
-Without --content every picture gets a random content ID, and its line says which. Never mark many pictures with one ID:
-who averages them has the mark.
+In place (OUT is IN, with --overwrite) pictures of a folder that have a mark of this key are left as they are, so that
+the same command goes on where it was stopped. Without --content every picture gets a random content ID, and its line
+says which. Never mark many pictures with one ID: who averages them has the mark.
 """
 
 import argparse
@@ -62,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
     alone, failed = not args.input.is_dir(), 0
     for content, source in zip(contents, with_progress(list(pairs), "Marking"), strict=True):
         try:
+            if not alone and _is_marked_in_place(marker, source, pairs[source]):
+                continue
             _report(pairs[source], args.provider, content, _mark(marker, source, pairs[source], args, content))
         except UserError as error:
             if alone:
@@ -77,6 +80,19 @@ def run(args: argparse.Namespace) -> int:
         ids = "random content IDs" if args.content is None else f"content {contents[0]} to {contents[-1]}"
         print(f"{len(pairs) - failed} of {len(pairs)} pictures marked, provider {args.provider}, {ids}")
     return 2 if failed else 0
+
+
+def _is_marked_in_place(marker: "Watermarker", source: Path, target: Path) -> bool:
+    """Whether a picture that would be replaced has a mark of this key, as those that an interrupted run has done."""
+    from watermark.files import look
+
+    if source.resolve() != target.resolve():
+        return False
+    found = marker.detect(look(source))
+    if found.is_marked:
+        whose = "" if found.name_uncertain else f" (provider {found.provider_id}, content {found.content_id})"
+        print(f"{shown(source)}: is marked with this key already{whose}; left as it is", flush=True)
+    return found.is_marked
 
 
 def _contents(marker: "Watermarker", provider: int, first: int | None, count: int) -> list[int]:
@@ -139,7 +155,7 @@ def _report(target: Path, provider: int, content: int, made: "Marked") -> None:
     quality = (
         f"{made.psnr:.1f} dB" if len(frames) == 1 else f"{made.psnr:.1f} to {max(frames):.1f} dB, {len(frames)} frames"
     )
-    print(f"{name}: provider {provider}, content {content}, PSNR {quality}")
+    print(f"{name}: provider {provider}, content {content}, PSNR {quality}", flush=True)
     for title, words in (
         ("not kept, for the format cannot hold it", made.lost),
         ("left out, as untrue now", made.dropped),

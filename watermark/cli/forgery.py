@@ -84,9 +84,9 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     say = partial(console.print, highlight=False, soft_wrap=True)
     measured = _measure_costs if args.costs else _ask
-    content = measured(args, _markers(args, config), images, targets, say)
-    for folder in filter(None, (args.output, args.run_dir)):
-        _merge(folder, content)
+    for content in measured(args, _markers(args, config), images, targets, say):
+        for folder in filter(None, (args.output, args.run_dir)):
+            _merge(folder, content)  # who stops it keeps what was measured
     if args.run_dir:
         from watermark.report import build_report
 
@@ -96,8 +96,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _ask(
     args: argparse.Namespace, markers: "Markers", images: "Tensor", targets: int, say: Callable[[str], None]
-) -> dict[str, Any]:
-    """F1 to F6."""
+) -> Iterator[dict[str, Any]]:
+    """F1 to F6; all answers so far, after each scheme."""
     from watermark.evaluation.forgery_tests import ForgeryTests
 
     answers = []
@@ -106,13 +106,13 @@ def _ask(
         for answer in tests.run():
             answers.append(asdict(answer))
             say(_line(answer))
-    return _facts(args, images, targets) | {"answers": answers}
+        yield _facts(args, images, targets) | {"answers": answers}
 
 
 def _measure_costs(
     args: argparse.Namespace, markers: "Markers", images: "Tensor", targets: int, say: Callable[[str], None]
-) -> dict[str, Any]:
-    """The price of every attack without the key."""
+) -> Iterator[dict[str, Any]]:
+    """The price of every attack without the key; all prices so far, after each attack."""
     from watermark.evaluation.attack_costs import AttackCostTests
 
     costs = []
@@ -123,7 +123,7 @@ def _measure_costs(
         for cost in tests.run():
             costs.append(asdict(cost) | {"half": None if cost.half is None else asdict(cost.half)})
             say(f"{cost.scheme}  {cost.attack} ({cost.knows}): {_price(costs[-1])}")
-    return {"costs": {"facts": _facts(args, images, targets), "rows": costs}}
+            yield {"costs": {"facts": _facts(args, images, targets), "rows": costs}}
 
 
 def _price(cost: dict[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """The files of a run folder: parts into tables, each written whole or not at all; imports no torch."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 from watermark.errors import UserError
 from watermark.evaluation.plan import Unit
 from watermark.evaluation.records import arrow_schema
+from watermark.files.whole import Staged, told
 from watermark.shown import reason
 
 COSTS = pa.schema(
@@ -111,12 +111,17 @@ def write_text(path: Path, text: str) -> None:
 def whole(path: Path) -> Iterator[Path]:
     """A file beside ``path`` to write to, which takes its place at the end; nothing is left where that fails.
 
-    Whatever lies there, a symbolic link too, is replaced and never written through.
+    Whatever lies there, a symbolic link too, is replaced and never written through. What a killed run left is removed.
+
+    Raises:
+        UserError: it cannot be written, in one line that names ``path``.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    temporary.unlink(missing_ok=True)
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    if path.is_symlink():
+        with told(path):
+            path.unlink()
+    with Staged(path, overwrite=True) as staged:
+        try:
+            yield staged.temporary
+        except OSError as error:
+            raise UserError(f"{path}: cannot be written ({reason(error)})") from None
+        staged.release()

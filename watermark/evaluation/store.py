@@ -1,6 +1,5 @@
 """The folder of one run: parts while it runs, tables when it is done. A part is there whole or not at all."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from torch import Tensor
 from watermark.errors import UserError
 from watermark.evaluation.cells import Measured
 from watermark.evaluation.job import Job, Unit
-from watermark.evaluation.parts import COSTS, merge_parts, write_json, write_table
+from watermark.evaluation.manifest import read_manifest
+from watermark.evaluation.parts import COSTS, merge_parts, whole, write_json, write_table
 from watermark.evaluation.records import arrow_schema
 from watermark.pixels import to_image
 
@@ -38,8 +38,7 @@ class RunStore:
         """
         path = self.folder / "manifest.json"
         if path.exists():
-            found = json.loads(path.read_text())["job_key"]
-            if found != manifest["job_key"]:
+            if read_manifest(self.folder)["job_key"] != manifest["job_key"]:
                 raise UserError(
                     f"{self.folder}: holds rows of another configuration, code or data set; choose another name="
                 )
@@ -67,7 +66,8 @@ class RunStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             thumbnail = to_image(picture)
             thumbnail.thumbnail((THUMBNAIL, THUMBNAIL))
-            thumbnail.save(path, quality=85)
+            with whole(path) as temporary:
+                thumbnail.save(temporary, "WEBP", quality=85)
 
     def merge(self, job: Job) -> int:
         """Parts to ``rows.parquet`` and ``costs.parquet``, in the order of the units; how many rows."""

@@ -5,6 +5,7 @@ complete. A later run removes hidden files that nobody holds a lock on: their wr
 """
 
 import contextlib
+import errno
 import os
 import secrets
 import time
@@ -36,20 +37,24 @@ class Staged:
     Args:
         path: the target; missing folders are made.
         overwrite: replace an existing file, whose mode is kept.
+        mode: of a new file; what the umask takes off is taken off.
+
+    Attributes:
+        temporary: the hidden file, for those who write by path.
 
     Raises:
         UserError: the target exists, is a symbolic link or a folder, or cannot be written.
     """
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Path, *, overwrite: bool = False, mode: int = 0o666) -> None:
         check_free(path, overwrite)
         self.path, self.overwrite = path, overwrite
-        self._temporary = path.parent / f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
+        self.temporary = path.parent / f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
         with told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             _sweep_once(path.parent)
             flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0)
-            self._handle: int | None = os.open(self._temporary, flags, 0o666)  # the umask is the kernel's business
+            self._handle: int | None = os.open(self.temporary, flags, mode)  # the umask is the kernel's business
         try:
             if fcntl is not None:
                 with contextlib.suppress(OSError):  # a file system without locks: nothing is swept there
@@ -67,7 +72,11 @@ class Staged:
         assert self._handle is not None
         if size and hasattr(os, "posix_fallocate"):
             with told(self.path):
-                os.posix_fallocate(self._handle, 0, size)
+                try:
+                    os.posix_fallocate(self._handle, 0, size)
+                except OSError as error:
+                    if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):  # file systems that cannot
+                        raise
 
     def write(self, content: bytes) -> None:
         """Put the content on the disk, still under the hidden name."""
@@ -85,14 +94,14 @@ class Staged:
             UserError: meanwhile somebody else made a file of that name, or renaming failed.
         """
         with told(self.path):
-            if self.overwrite or not _link(self._temporary, self.path):
+            if self.overwrite or not _link(self.temporary, self.path):
                 check_free(self.path, self.overwrite)
-                self._temporary.replace(self.path)
+                self.temporary.replace(self.path)
         self._discard()
 
     def _discard(self) -> None:
         if self._handle is not None:
-            self._temporary.unlink(missing_ok=True)
+            self.temporary.unlink(missing_ok=True)
             os.close(self._handle)
             self._handle = None
 

@@ -28,11 +28,14 @@ def stored_version(connection: Connection) -> int:
         return 0
     if records.name not in names or counters.name not in names:  # a view may say anything, and take for ever
         raise UserError("no registry: one of its tables is missing or is no table")
-    version = 1
+    stored: object = 1
     if schema_version.name in names:
-        version = int(connection.execute(select(schema_version.c.version_num)).scalar_one())
+        stored = connection.execute(select(schema_version.c.version_num).limit(1)).scalar()
     elif "registry_schema" in names:  # where version 2 kept it
-        version = int(connection.execute(text("SELECT version FROM registry_schema")).scalar_one())
+        stored = connection.execute(text("SELECT version FROM registry_schema LIMIT 1")).scalar()
+    if not str(stored).isdecimal() or len(str(stored)) > 9:
+        raise UserError("no registry: its version is no number")
+    version = int(str(stored))
     if version > VERSION:
         raise UserError(f"this registry has version {version}, made by a newer program; this one knows up to {VERSION}")
     return version

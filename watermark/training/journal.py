@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from watermark.files.whole import write_whole
+
 log = logging.getLogger(__name__)
 
 
@@ -24,6 +26,7 @@ class Journal:
     def __init__(self, folder: Path, steps: int, start: int) -> None:
         self.steps, self.start, self.began = steps, start, time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
+        _forget_after(folder / "log.jsonl", start)
         self._file = (folder / "log.jsonl").open("a", encoding="utf-8")
         self._board: Any = None
         try:
@@ -70,6 +73,23 @@ class Journal:
         self._file.close()
         if self._board is not None:
             self._board.close()
+
+
+def _forget_after(path: Path, step: int) -> None:
+    """Leave out what a killed process wrote after its last checkpoint: it is done again, the last line may be half."""
+    if not path.exists():
+        return
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if _is_until(line, step)]
+    if kept != lines:
+        write_whole(path, b"".join(kept), overwrite=True)
+
+
+def _is_until(line: bytes, step: int) -> bool:
+    try:
+        return line.endswith(b"\n") and bool(json.loads(line)["step"] <= step)
+    except (ValueError, TypeError, KeyError):
+        return False
 
 
 def _flat(figures: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:
