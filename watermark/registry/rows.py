@@ -25,6 +25,7 @@ def whole_rows(connection: Connection, wanted: ColumnElement[bool]) -> Sequence[
             raise UserError(f"record {row.sequence} was altered after it was written; see: watermark registry verify")
     return rows
 
+
 Made = TypeVar("Made", Slot, IssueRecord)
 
 
