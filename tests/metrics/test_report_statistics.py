@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from watermark.metrics.clustered import clustered_rate, negatives_needed, supported_rate
-from watermark.metrics.identification import colliding_pairs, look_up
+from watermark.metrics.identification import attribution_chances, colliding_pairs
 from watermark.metrics.null_diagnostics import bit_diagnostics, uniformity
 from watermark.metrics.paired import bootstrap_mean, holm, sign_flip, smallest_p
 from watermark.metrics.quality_plane import crossing, degradation
@@ -116,7 +116,7 @@ def test_lookup_keeps_its_promise_in_a_drawn_registry():
     unit = logits / np.linalg.norm(logits, axis=1, keepdims=True)
     score = unit.sum(axis=1)
     log10_p = np.where(score > 0, -(score**2) / 2 / np.log(10), 0.0)
-    right, wrong, _ = look_up(log10_p, np.ones(300), 2_000, 0.5)
+    right, wrong, _ = attribution_chances(log10_p, np.ones(300), 2_000, 0.5)
     others = rng(1).choice([-1.0, 1.0], size=(1_999, 64)) @ unit.T
     best = others.max(axis=0)
     accepted = np.maximum(best, score) >= np.sqrt(2 * np.log(2_000 / 0.5))
@@ -127,14 +127,14 @@ def test_lookup_keeps_its_promise_in_a_drawn_registry():
 
 def test_lookup_outcomes_sum_to_one_and_get_harder_with_size():
     log10_p, tries = np.array([-0.5, -9.0, -14.0, -30.0, np.nan]), np.array([1, 1, 1, 1000, np.nan])
-    small, large = (look_up(log10_p, tries, m, 1e-6) for m in (100, 10_000_000))
+    small, large = (attribution_chances(log10_p, tries, m, 1e-6) for m in (100, 10_000_000))
     for outcome in (small, large):
         assert sum(outcome) == pytest.approx(np.ones(5))
         assert outcome[1].max() <= 1e-6  # a wrong answer costs what was promised, at most
     assert small[0].round(3).tolist() == [0, 1, 1, 1, 0]
     assert large[0].round(3).tolist() == [0, 0, 1, 1, 0]
     with pytest.raises(ValueError, match="rate in"):
-        look_up(log10_p, tries, 0, 1e-6)
+        attribution_chances(log10_p, tries, 0, 1e-6)
 
 
 def test_collision_bound_is_the_one_of_labels():

@@ -46,7 +46,10 @@ def run(job: Job, progress: Progress) -> Path:
     start = time.perf_counter()
     counter = _Counter(progress, (len(mine) - len(todo)) * len(job.cells), len(mine) * len(job.cells))
     workers = _workers(job, len(todo))
-    (_measure_here if workers == 1 else _measure_in_pool)(job, store.folder, todo, counter, workers)
+    if workers == 1:
+        _measure_here(job, store.folder, todo, counter)
+    else:
+        _measure_in_pool(job, store.folder, todo, counter, workers)
     rows = store.merge(job)
     if all(store.has(unit) for unit in job.units):  # the last shard to end asks, of all rows
         write_lookups(store.folder, job)
@@ -94,8 +97,8 @@ def _workers(job: Job, units: int) -> int:
     return max(1, min(wanted, units))
 
 
-def _measure_here(job: Job, folder: Path, todo: list[Unit], counter: _Counter, workers: int) -> None:
-    here = worker.Worker(job.config, folder, job.images.infos, lambda: counter.add(workers))
+def _measure_here(job: Job, folder: Path, todo: list[Unit], counter: _Counter) -> None:
+    here = worker.Worker(job.config, folder, job.images.infos, lambda: counter.add(1))
     for unit in todo:
         here.do(unit)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 
-def look_up(
+def attribution_chances(
     log10_p_expected: ArrayLike, readings: ArrayLike, registry_size: int, false_positive_rate: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Chances that each reading is attributed rightly, wrongly or not at all among ``registry_size`` ids.

@@ -7,7 +7,7 @@ import pandas as pd
 
 from watermark.evaluation.manifest import read_json
 from watermark.evaluation.parts import own_file
-from watermark.metrics.identification import colliding_pairs, look_up
+from watermark.metrics.identification import attribution_chances, colliding_pairs
 from watermark.report.describe import Count, Group, Json, Share
 from watermark.report.rows import Rate, Run, misattributed, rate, unnamed
 
@@ -170,7 +170,7 @@ def lookups(run: Run) -> Json:
 def _lookups(run: Run, marked: pd.DataFrame) -> list[Lookup]:
     found = []
     for size in SIZES:
-        outcome = look_up(marked["log10_p_expected"], marked["readings"], size, run.false_positive_rate)
+        outcome = attribution_chances(marked["log10_p_expected"], marked["readings"], size, run.false_positive_rate)
         right, wrong, none = (float(share.mean()) for share in outcome)
         found.append(Lookup(size, right, wrong, max(0.0, none)))
     return found
