@@ -1,6 +1,5 @@
 import importlib.util
 import io
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from watermark.registry import Registry, Slot
 
 collect_ignore_glob = [] if importlib.util.find_spec("fastapi") else ["test_*.py"]  # needs the extra serve
 FAKE_CODE = "0011" + "0" * 18 + "10001"  # 18 zeros name nobody
-WATERMARK = str(Path(sys.executable).with_name("watermark"))
 
 
 @dataclass

@@ -9,14 +9,15 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pytest
-from conftest import WATERMARK
 
 from watermark.cli import main
 
 PNG = {"content-type": "image/png"}
+WATERMARK = str(Path(sys.executable).with_name("watermark"))
 
 
 @pytest.fixture(scope="module")
