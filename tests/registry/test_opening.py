@@ -11,7 +11,8 @@ from sqlalchemy import event, text
 from watermark.cli import main
 from watermark.errors import UserError
 from watermark.keystore import KeyFile
-from watermark.registry import Registry
+from watermark.registry import Registry, database
+from watermark.registry.database import LostConnectionError, reconnecting
 from watermark.registry.schema import VERSION, stored_version
 from watermark.registry.turns import turn
 
@@ -168,3 +169,23 @@ def test_a_writer_that_waited_too_long_is_told_and_is_not_in_the_way_later(tmp_p
         pass
     with turn(path, 60):
         pass
+
+
+def test_what_may_be_done_twice_is_done_again_until_the_server_is_back(monkeypatch):
+    waits, answers = [], iter([LostConnectionError("away"), LostConnectionError("away"), None])
+    monkeypatch.setattr(database.time, "sleep", waits.append)
+
+    def action():
+        if error := next(answers):
+            raise error
+        return "done"
+
+    assert reconnecting(action) == "done"
+    assert waits == [0.05, 0.1]
+
+    def never():
+        raise LostConnectionError("away")
+
+    with pytest.raises(UserError, match="away"):
+        reconnecting(never)
+    assert 10 < sum(waits) <= database.RECONNECT_SECONDS + 0.15

@@ -33,7 +33,9 @@ def issued(tmp_path_factory):
     code = "0011" + "0" * 18 + "10001"
     words = ["issue", str(folder / "in.png"), str(folder / "out.jpg"), "--provider", "7", "--owner", OWNER]
     assert main(["key", "new", str(folder / "key.json")]) == 0
-    assert main(["registry", "add-slot", "7", "--code", code, "--scheme", "dwt_dct", *where]) == 0
+    assert (
+        main(["registry", "add-slot", "7", "--code", code, "--scheme", "dwt_dct", "--scheme-version", "2", *where]) == 0
+    )
     assert main([*words, "--certificate", str(chain), "--signing-key", str(signer), *where]) == 0
     key = KeyFile.load(folder / "key.json")
     registry = Registry(folder / "registry.db", key.registry_key)
