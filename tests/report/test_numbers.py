@@ -6,6 +6,7 @@ from scipy import stats
 
 from watermark.errors import UserError
 from watermark.report.data import report_data
+from watermark.report.plots import null_plot
 from watermark.report.rows import load_run
 
 
@@ -204,3 +205,12 @@ def test_what_is_no_run_is_refused_in_one_line(sim, tmp_path):
     pq.write_table(pa.table({"image": ["a"]}), tmp_path / "rows.parquet")
     with pytest.raises(UserError, match=r"lacks image_class, .*attack"):
         load_run(tmp_path)
+
+
+def test_a_p_value_beyond_reason_costs_a_dozen_marks_on_the_axis_and_not_the_memory():
+    def axis(observed: float) -> str:
+        return null_plot([{"scheme": "a", "null": {"plot_attacked": [(0.5, observed)]}}], ["a"])
+
+    assert "1e-3<" in axis(3.2)
+    assert "1e-4<" not in axis(3.2)
+    assert axis(1e300).count("1e-") < 40

@@ -1,5 +1,6 @@
 """The other plots of the page: p-values of negatives, registry look-ups, the quality plane, raw-bit bias."""
 
+import math
 from collections.abc import Sequence
 
 from watermark.report.curves import RATE_TICKS
@@ -8,6 +9,7 @@ from watermark.report.svg import Frame, band, dot, grid_y, linear, path, series,
 from watermark.report.wording import power, strength
 
 WIDE = Frame(width=460, height=260, left=42, bottom=38)
+MOST_MARKS = 12  # on an axis, however far a (perhaps falsified) value lies
 
 
 def null_plot(entries: Sequence[Json], schemes: Sequence[str]) -> str:
@@ -15,7 +17,8 @@ def null_plot(entries: Sequence[Json], schemes: Sequence[str]) -> str:
     lines = [(entry["scheme"], entry["null"]["plot_attacked"]) for entry in entries]
     reach = max([1.0] + [max(point) for _, points in lines for point in points])
     scale = linear(0, reach * 1.04)
-    marks = [(scale(k), "1" if k == 0 else power(10.0**-k)) for k in range(int(reach) + 1)]
+    step = math.ceil(reach / MOST_MARKS)
+    marks = [(scale(k), f"1e-{k}" if k else "1") for k in range(0, step * MOST_MARKS + 1, step) if k <= reach]
     parts = grid_y(WIDE, marks) + ticks_x(WIDE, marks, "p-value rank: what a perfect uniform law would give")
     diagonal = path([(WIDE.x(0), WIDE.y(0)), (WIDE.x(1), WIDE.y(1))])
     danger = path([(WIDE.x(0), WIDE.y(0)), (WIDE.x(1), WIDE.y(1)), (WIDE.x(0), WIDE.y(1))]) + "Z"
