@@ -49,9 +49,7 @@ class Pool:
         methods = multiprocessing.get_all_start_methods()
         context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         if "forkserver" in methods:
-            context.set_forkserver_preload(
-                ["watermark.service.worker", begin[0]]
-            )  # torch is imported once, not n times
+            context.set_forkserver_preload([begin[0]])  # torch is imported once, not n times
         self._workers = [_Worker(context, begin) for _ in range(workers)]
         self._threads = ThreadPoolExecutor(workers, "worker")
         self._closing = threading.Event()
