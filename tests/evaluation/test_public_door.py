@@ -69,7 +69,7 @@ def test_rows_are_what_embed_and_detect_say(job, folder, pictures, scheme, name)
             ]
             assert row["log10_p"] == found.log10_p
             assert row["is_marked"] == found.is_marked
-            assert (row["decoded_provider_id"], row["decoded_content_id"]) == (found.provider_id, found.content_id)
+            assert (row["decoded_provider_id"], int(row["decoded_content_id"])) == (found.provider_id, found.content_id)
             assert row["readings"] == found.readings
             assert row["psnr"] == float(psnr(to_tensor(marked), to_tensor(original)))
 

@@ -113,3 +113,13 @@ def test_resharing_without_resampling_has_a_cost_and_with_it_has_none(tmp_path):
         costs += [row.attack_psnr for row in measured.rows if row.attack == "reshare" and row.marked]
     assert costs[0] > 25
     assert costs[1] is None
+
+
+def test_a_layout_whose_content_ids_fit_no_integer_column_is_measured(tmp_path):
+    schemes = {"tile_spread": load("scheme", "tile_spread")}
+    data = {**load("data", "synthetic"), "count": 2, "width": 256, "height": 256}
+    rows = rows_of(run(Job(config(tmp_path, layout=load("layout", "l128"), schemes=schemes, data=data)), quiet))
+    marked = [row for row in rows.to_pylist() if row["marked"] and row["attack"] == "identity"]
+    assert max(int(row["content_id"]) for row in marked) >= 1 << 63
+    assert all(row["decoded_content_id"] == row["content_id"] for row in marked if row["payload_ok"])
+    assert any(row["payload_ok"] for row in marked)

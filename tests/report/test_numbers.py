@@ -89,7 +89,7 @@ def test_wrong_owners_are_counted_apart_from_misses(sim, tmp_path):
             and row["scheme"] == "steady"
             and len(wrong) < 2
         ):
-            row |= {"decoded_content_id": row["content_id"] + 1, "payload_ok": False}
+            row |= {"decoded_content_id": str(int(row["content_id"]) + 1), "payload_ok": False}
             wrong.append(row)
 
     sim.change_rows(path, accuse)

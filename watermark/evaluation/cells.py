@@ -129,7 +129,7 @@ class UnitRun:
             is_marked=found.is_marked,
             log10_p_expected=found.log10_p_expected,
             decoded_provider_id=found.provider_id,
-            decoded_content_id=found.content_id,
+            decoded_content_id=None if found.content_id is None else str(found.content_id),
             log10_doubt=found.log10_doubt,
             payload_ok=found.is_marked and right if marked else None,
             readings=found.readings,
@@ -155,7 +155,7 @@ class UnitRun:
             "key": self.unit.key,
             "seed": self.job.attack_seed(info, cell, self.unit.key),
             "provider_id": payload.provider_id,
-            "content_id": payload.content_id,
+            "content_id": str(payload.content_id),
             "message_bits": self.marker.scheme.message_bits,
         }
 

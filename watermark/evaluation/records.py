@@ -35,8 +35,9 @@ class Record:
     embedded: bool
     """False: the picture could not be read or marked (``error`` says why), so this row says nothing of the attack."""
     provider_id: int
-    content_id: int
-    """The embedded IDs; for a negative the IDs that it is scored against in ``log10_p_expected``."""
+    content_id: str
+    """The embedded IDs; for a negative the IDs that it is scored against in ``log10_p_expected``. A content ID is
+    decimal digits: layouts have up to 256 bits, a column of integers 64."""
     message_bits: int
     bit_errors: int | None
     """Channel bits that disagree with the expected message; None if decoding failed."""
@@ -47,7 +48,7 @@ class Record:
     log10_p_expected: float | None
     """Verification against the expected IDs only (no search over code words): what the null diagnostics use."""
     decoded_provider_id: int | None
-    decoded_content_id: int | None
+    decoded_content_id: str | None
     """What detection answered; None where it answered "no mark", or named nobody."""
     log10_doubt: float | None
     """Chance that the likeliest IDs are another's; marked and named nobody where above the misattribution rate."""
