@@ -163,11 +163,11 @@ def test_two_inputs_of_one_output_are_refused_before_anything_is_touched(tmp_pat
 
 
 def test_files_that_are_not_looked_at_are_counted_and_an_odd_name_is_printed_harmlessly(tmp_path, capsys):
-    (tmp_path / "phone.heic").write_bytes(b"x")
+    (tmp_path / "camera.cr2").write_bytes(b"x")
     (tmp_path / "bad\x1b[31m\n.png").write_bytes(b"no picture")
     assert main(["detect", str(tmp_path)]) == 2
     printed = capsys.readouterr()
-    assert "1 files not looked at (1 .heic" in printed.err
+    assert "1 files not looked at (1 .cr2" in printed.err
     assert "\x1b[31m" not in printed.err + printed.out
     assert "bad\\x1b[31m\\x0a.png: not a picture" in printed.err
 
