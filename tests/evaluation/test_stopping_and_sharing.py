@@ -85,6 +85,6 @@ def test_a_part_is_there_whole_or_not_at_all(finished, tmp_path, monkeypatch):
     measured = UnitRun(job, job.units[0], job.marker("dwt_dct")).measure(lambda: None)
     store = RunStore(tmp_path / "folder")
     monkeypatch.setattr(parts.pq, "write_table", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(UserError, match="No space left"):
         store.keep(job.units[0], measured)
     assert not store.has(job.units[0])

@@ -25,11 +25,11 @@ def test_the_same_stem_with_two_writable_suffixes_is_two_pictures(tmp_path):
 
 
 def test_what_is_not_looked_at_is_counted(tmp_path):
-    for name in ("a.png", "b.heic", "c.heic", "notes.txt", "README", ".hidden", "x.cr2"):
+    for name in ("a.png", "b.nef", "c.nef", "notes.txt", "README", ".hidden", "x.cr2"):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "elsewhere").symlink_to(tmp_path.parent)
     (tmp_path / "broken.png").symlink_to(tmp_path / "nowhere")
     line = passed_over_line(tmp_path)
-    for part in ("7 files not looked at", "1 .cr2", "2 .heic", "1 .txt", "1 no suffix", "1 linked folder", "1 broken"):
+    for part in ("7 files not looked at", "1 .cr2", "2 .nef", "1 .txt", "1 no suffix", "1 linked folder", "1 broken"):
         assert part in line
     assert passed_over_line(tmp_path / "a.png") is None
