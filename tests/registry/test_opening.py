@@ -11,8 +11,8 @@ from sqlalchemy import event, text
 from watermark.cli import main
 from watermark.errors import UserError
 from watermark.keystore import KeyFile
-from watermark.registry import Registry, database
-from watermark.registry.database import LostConnectionError, reconnecting
+from watermark.registry import Registry, database, schema
+from watermark.registry.database import LostConnectionError, reconnecting, transaction
 from watermark.registry.schema import VERSION, stored_version
 from watermark.registry.turns import turn
 
@@ -189,3 +189,25 @@ def test_what_may_be_done_twice_is_done_again_until_the_server_is_back(monkeypat
     with pytest.raises(UserError, match="away"):
         reconnecting(never)
     assert 10 < sum(waits) <= database.RECONNECT_SECONDS + 0.15
+
+
+@pytest.mark.parametrize("lost", ["stored_version", "bring_up_to_date"])
+def test_a_connection_lost_while_opening_is_made_again(tmp_path, monkeypatch, lost):
+    really, losses = getattr(schema, lost), iter([LostConnectionError("away")])
+
+    def cut_off_once(*arguments):
+        if error := next(losses, None):
+            raise error
+        return really(*arguments)
+
+    monkeypatch.setattr(schema, lost, cut_off_once)
+    assert Registry(tmp_path / "registry.db", b"registry key").slots() == []
+    assert next(losses, None) is None
+
+
+def test_a_socket_that_was_reset_is_a_lost_connection_and_is_not_kept(tmp_path):
+    engine = Registry(tmp_path / "registry.db", b"registry key")._engine
+    pool = engine.pool
+    with pytest.raises(LostConnectionError), transaction(engine, writes=False):
+        raise ConnectionResetError(104, "Connection reset by peer")
+    assert engine.pool is not pool

@@ -78,6 +78,8 @@ def reconnecting(action: Callable[[], T]) -> T:
         except LostConnectionError:
             if waited + pause > RECONNECT_SECONDS:
                 raise
+            if not waited:
+                log.warning("the registry's database cannot be reached; trying for %.0f seconds", RECONNECT_SECONDS)
             time.sleep(pause)
             waited += pause
             pause = min(2.0, 2 * pause)
@@ -110,6 +112,9 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
             raise LostConnectionError("the registry's database cannot be reached") from error
         done = "nothing was changed" if writes else "nothing was read"
         raise UserError(f"the registry's database refused: {_reason(error)}; {done}") from error
+    except ConnectionError as error:  # pg8000 lets some of the socket's own through; SQLAlchemy then keeps the socket
+        engine.dispose()
+        raise LostConnectionError("the registry's database cannot be reached") from error
 
 
 def _reason(error: DBAPIError) -> str:

@@ -78,21 +78,28 @@ class Registry:
         self._version = version = self._stored_version(location)
         if version == 0 and not create:
             raise no_registry(location)
-        if version < schema.VERSION and key is not None and self._id is not None:
-            with transaction(self._engine, writes=True) as connection:
-                schema.bring_up_to_date(connection, key, self._id)
+        if version < schema.VERSION and key is not None:
+            reconnecting(self._bring_up_to_date)  # done twice, it finds nothing to do
             self._version = self._stored_version(location)
 
     def _stored_version(self, location: str | Path) -> int:
         """Of the tables, 0 if there are none; refuses a registry without head or of another key."""
-        with transaction(self._engine, writes=False) as connection:
+
+        def stored_version_and_id(connection: Connection) -> tuple[int, str | None]:
             version = schema.stored_version(connection)
-            stored = connection.execute(select(head.c.registry_id)).scalar_one_or_none() if version else None
+            return version, connection.execute(select(head.c.registry_id)).scalar_one_or_none() if version else None
+
+        version, stored = self._read(stored_version_and_id)
         if version and stored is None:
             raise UserError(f"the registry at {shown(location)} has lost its head: somebody tampered with it")
         if version and self._id is not None and stored != self._id:
             raise UserError(f"the registry at {shown(location)} was made with another key")
         return version
+
+    def _bring_up_to_date(self) -> None:
+        if self._key is not None and self._id is not None:
+            with transaction(self._engine, writes=True) as connection:
+                schema.bring_up_to_date(connection, self._key, self._id)
 
     def close(self) -> None:
         """Give the database connections back."""
