@@ -1,11 +1,12 @@
 import pytest
 import torch
 
-from watermark.schemes.lattice.carriers import Band, Carriers
+from watermark.schemes.lattice.carriers import Carriers
 from watermark.schemes.lattice.draw import reduced
 from watermark.schemes.lattice.mark import scaled
 from watermark.schemes.lattice.networks import BlockWhitening, TextureMask
 from watermark.schemes.lattice.planes import CYAN, YELLOW
+from watermark.schemes.lattice.settings import Band
 from watermark.schemes.lattice.trained import trainable_mark
 from watermark.schemes.lattice.trust import PilotTrust
 from watermark.synchronization import Alignment, spectra

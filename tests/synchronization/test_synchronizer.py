@@ -193,5 +193,7 @@ def test_a_bent_lattice_is_followed_window_by_window(pilot, synchronizer):
     picture = F.grid_sample(straight[:, None], bent, align_corners=False)[:, 0]
     whole = synchronizer(Spectrum(picture))
     cut, centres = windows(picture)
-    local = follow(synchronizer.loudness, Spectrum(cut[0]), spread_to(whole, centres))
+    local = follow(
+        synchronizer.loudness, Spectrum(cut[0]), spread_to(whole, centres), synchronizer.settings.window_climb
+    )
     assert local.score.square().sum().sqrt() > 1.3 * whole.score.item()

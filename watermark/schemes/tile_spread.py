@@ -9,9 +9,9 @@ Pereira & Pun 2000, Malvar & Florencio 2003).
 """
 
 from watermark.keys import Key
-from watermark.schemes.lattice.carriers import Band
 from watermark.schemes.lattice.classical import classical_mark
 from watermark.schemes.lattice.scheme import LatticeScheme
+from watermark.schemes.lattice.settings import Band
 
 
 class TileSpread(LatticeScheme):

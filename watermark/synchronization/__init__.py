@@ -2,6 +2,7 @@
 
 from watermark.synchronization.geometry import Alignment, Lines, Poses
 from watermark.synchronization.reading import read_lines
+from watermark.synchronization.search import Search
 from watermark.synchronization.settings import SearchSettings
 from watermark.synchronization.spectrum import Spectrum, spectra
 from watermark.synchronization.synchronizer import Synchronizer
@@ -11,6 +12,7 @@ __all__ = [
     "Alignment",
     "Lines",
     "Poses",
+    "Search",
     "SearchSettings",
     "Spectrum",
     "Synchronizer",

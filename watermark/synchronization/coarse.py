@@ -15,10 +15,8 @@ import torch.nn.functional as F
 from scipy.fft import next_fast_len
 from torch import Tensor, nn
 
+from watermark.synchronization.settings import OFF_AXIS, SearchSettings
 from watermark.synchronization.spectrum import Spectrum
-
-OFF_AXIS = 2 / 128
-"""Cycles per plane px from an axis below which a line has no place in a log-log spectrum."""
 
 
 @dataclass(frozen=True)
@@ -69,24 +67,17 @@ class LogPolarSearch(nn.Module):
 
     Args:
         lines: what to look for.
-        scales: least and greatest px per plane px.
-        angle_step: degrees.
-        scale_step: ratio minus one.
+        settings: how far and how finely.
     """
 
     template: Tensor
     places: Tensor
 
-    def __init__(
-        self,
-        lines: WeightedLines,
-        scales: tuple[float, float] = (0.35, 2.6),
-        angle_step: float = 0.375,
-        scale_step: float = 0.005,
-    ) -> None:
+    def __init__(self, lines: WeightedLines, settings: SearchSettings) -> None:
         super().__init__()
-        self.turns = round(180 / angle_step)
-        self.step = math.log1p(scale_step)
+        scales = settings.scales
+        self.turns = round(180 / settings.angle_step)
+        self.step = math.log1p(settings.scale_step)
         numbers = torch.from_numpy(lines.frequencies).double()
         radius, angle = numbers.norm(dim=1).log(), torch.atan2(numbers[:, 1], numbers[:, 0])
         weight = lines.normalised()
@@ -128,25 +119,18 @@ class LogLogSearch(nn.Module):
 
     Args:
         lines: what to look for; those close to an axis are left out.
-        scales: least and greatest px per plane px.
-        aspect: greatest ratio between the two scales.
-        scale_step: ratio minus one.
+        settings: how far and how finely.
     """
 
     template: Tensor
     places: Tensor
     allowed: Tensor
+    poses: Tensor
 
-    def __init__(
-        self,
-        lines: WeightedLines,
-        scales: tuple[float, float] = (0.35, 2.6),
-        aspect: float = 1.5,
-        scale_step: float = 0.008,
-    ) -> None:
+    def __init__(self, lines: WeightedLines, settings: SearchSettings) -> None:
         super().__init__()
-        lines = lines.off_axis(OFF_AXIS)
-        self.step = math.log1p(scale_step)
+        lines, scales = lines.off_axis(OFF_AXIS), settings.scales
+        self.step = math.log1p(settings.stretch_step)
         numbers = torch.from_numpy(lines.frequencies).double()
         logs = numbers.abs().log()  # (M, 2)
         self.first = math.log(scales[0])
@@ -169,12 +153,10 @@ class LogLogSearch(nn.Module):
         places = torch.cat([torch.stack([x, y], -1), torch.stack([x, -y], -1)])  # (2 side, side, 2)
         self.register_buffer("places", places.clamp(-1, 1).float(), persistent=False)
         cell = torch.arange(self.count)
-        allowed = (cell[:, None] - cell).abs() * self.step <= math.log(aspect) + 1e-9
+        allowed = (cell[:, None] - cell).abs() * self.step <= math.log(settings.aspect) + 1e-9
         self.register_buffer("allowed", allowed, persistent=False)
         poses = torch.tensor([[[1, 0], [0, 1]], [[1, 0], [0, -1]], [[0, 1], [1, 0]], [[0, 1], [-1, 0]]])
         self.register_buffer("poses", poses.float(), persistent=False)
-
-    poses: Tensor
 
     def forward(self, spectrum: Spectrum, keep: int) -> tuple[Tensor, Tensor]:
         """The ``keep`` best cells of each map: incoherent scores ``(N, keep)`` and matrices ``(N, keep, 2, 2)``."""

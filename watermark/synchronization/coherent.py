@@ -1,4 +1,4 @@
-"""Score alignments by the phases of known lines, and climb to sub-pixel accuracy."""
+"""Score alignments by the phases of known lines, at given matrices and at all shifts."""
 
 import math
 from collections.abc import Callable
@@ -8,13 +8,11 @@ from scipy.special import gammainc
 from torch import Tensor, nn
 
 from watermark.synchronization.geometry import Lines
+from watermark.synchronization.settings import LINE_LIMIT
 from watermark.synchronization.spectrum import Spectrum
 
-LIMIT = 3.5
-"""No single line of a pilot counts for more than this many times the local RMS."""
-
 STRIP = 8
-"""Places along x of which ``AllShifts`` keeps the loudest."""
+"""Places along x of which ``AllShifts`` keeps the loudest, for neighbours share a peak."""
 
 Score = Callable[[Spectrum, Tensor, Tensor], Tensor]
 """Scores ``(N, C)`` of matrices ``(N, C, 2, 2)`` with shifts ``(N, C, 2)`` in spectra of N maps."""
@@ -36,7 +34,7 @@ class CoherentScore(nn.Module):
     lines: Tensor
     symbols: Tensor
 
-    def __init__(self, known: Lines, order: int = 1, limit: float = LIMIT) -> None:
+    def __init__(self, known: Lines, order: int = 1, limit: float = LINE_LIMIT) -> None:
         super().__init__()
         self.order, self.limit = order, limit
         self.register_buffer("lines", torch.from_numpy(known.frequencies).float(), persistent=False)
@@ -80,9 +78,10 @@ class AllShifts(nn.Module):
 
     left: Tensor
     right: Tensor
+    factors: Tensor
     nudges: Tensor
 
-    def __init__(self, score: CoherentScore, reach: float, step: float, looked_at: int = 16) -> None:
+    def __init__(self, score: CoherentScore, reach: float, step: float, looked_at: int) -> None:
         super().__init__()
         self.score, self.step, self.looked_at = score, step, looked_at
         self.places = STRIP * math.ceil(reach / step / STRIP)
@@ -94,8 +93,6 @@ class AllShifts(nn.Module):
         self.register_buffer("factors", factors.contiguous(), persistent=False)  # (2 M, S): Re(a b) = re re - im im
         nudges = self._waves(torch.arange(-1, 2) * (step / 3))
         self.register_buffer("nudges", nudges.permute(2, 0, 1).contiguous(), persistent=False)  # (2, 3, M)
-
-    factors: Tensor
 
     def _waves(self, places: Tensor) -> Tensor:
         """What a line's phase is turned by at shifts ``(S,)`` along x and along y, ``(S, M, 2)``."""
@@ -153,63 +150,3 @@ class AllShifts(nn.Module):
         """Which peaks ``(N, C, T)`` lie on the slope of a higher one of the same matrix."""
         close = (shifts[..., :, None, :] - shifts[..., None, :, :]).abs().amax(-1) < 1.5 * self.step
         return (close & (scores[..., None, :] > scores[..., :, None])).any(-1)
-
-
-def polish(
-    score: Score,
-    spectrum: Spectrum,
-    matrices: Tensor,
-    shifts: Tensor,
-    step: float,
-    rounds: int = 10,
-    free: slice = slice(0, 6),
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Climb to the best affine map nearby: scale, rotation, aspect, shear and shift together.
-
-    Each round scores a step to both sides of every parameter and the vertex of the parabolas through them, goes to the
-    best of these, and halves the step where nothing was better.
-
-    Args:
-        score: the objective.
-        spectrum: of N maps.
-        matrices: ``(N, C, 2, 2)`` starting points.
-        shifts: ``(N, C, 2)``.
-        step: first step: how far the border of the picture may move, plane px.
-        rounds: how often.
-        free: which of the six parameters may change: 0 to 3 are those of the matrix, 4 and 5 the shift. A faint pilot
-            would follow the noise with its matrix, and power alone does not know a shift.
-
-    Returns:
-        Scores ``(N, C)``, matrices and shifts.
-    """
-    height, width = spectrum.size
-    reach = matrices.new_tensor([width / 2, height / 2])
-    modes = matrices.new_tensor([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[1, 0], [0, -1]], [[0, 1], [1, 0]]])
-    radius = (matrices.abs() @ reach).amax(-1)  # (N, C) plane px from centre to border
-    chosen = torch.eye(6).to(matrices)[free]  # (F, 6)
-    count = len(chosen)
-    around = torch.cat([chosen, -chosen])
-    sizes = matrices.new_full(matrices.shape[:2], step)
-    best = score(spectrum, matrices, shifts)
-
-    def moved(parameters: Tensor) -> tuple[Tensor, Tensor]:  # (N, C, K, 6)
-        change = torch.einsum("nckm,mij->nckij", parameters[..., :4] / radius[..., None, None], modes)
-        turned = matrices[:, :, None] + change @ matrices[:, :, None]
-        return turned.flatten(1, 2), (shifts[:, :, None] + 0.5 * parameters[..., 4:]).flatten(1, 2)
-
-    for _ in range(rounds):
-        trial = sizes[..., None, None] * around  # (N, C, 2 F, 6)
-        sides = score(spectrum, *moved(trial)).view(trial.shape[:3])
-        plus, minus = sides[..., :count], sides[..., count:]
-        bend = (2 * best[..., None] - plus - minus).clamp_min(1e-6)
-        vertex = ((plus - minus) / (2 * bend)).clamp(-1.5, 1.5) * sizes[..., None] @ chosen  # (N, C, 6)
-        trial = torch.cat([trial, vertex[..., None, :], torch.zeros_like(vertex)[..., None, :]], 2)
-        tip = score(spectrum, *moved(vertex[..., None, :])).view(*best.shape, 1)
-        value, which = torch.cat([sides, tip, best[..., None]], -1).max(-1)
-        step_taken = trial.gather(2, which[..., None, None].expand(-1, -1, 1, 6))
-        new_matrices, new_shifts = moved(step_taken)
-        matrices, shifts = new_matrices.view_as(matrices), new_shifts.view_as(shifts)
-        better = value > best + 0.02 * best.abs()
-        sizes = torch.where(better, sizes, sizes / 2)
-        best = value
-    return best, matrices, shifts

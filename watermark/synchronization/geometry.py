@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from watermark.keys import Key, keyed_uniform
+from watermark.synchronization.settings import POSE_REACH, POSE_SCALES, POSE_SHIFTS, POSE_SPREAD
 from watermark.transforms.exact import exact
 
 
@@ -123,22 +124,17 @@ class Poses:
     shifts: np.ndarray
 
     @classmethod
-    def from_key(
-        cls, key: Key, purpose: str, scales: int = 64, shifts: int = 16, spread: float = 0.08, reach: float = 64.0
-    ) -> "Poses":
-        """Draw ``scales`` x ``shifts`` poses.
+    def from_key(cls, key: Key, purpose: str) -> "Poses":
+        """Draw them; every scale stands in its own part of the range.
 
         Args:
             key: secret.
             purpose: of the draw.
-            scales: number of scales; each stands in its own part of the range.
-            shifts: number of shifts for each.
-            spread: the scales lie within a factor ``1 + spread`` around 1.
-            reach: the shifts lie within this many plane px.
         """
-        place = (np.arange(scales) + keyed_uniform(key, f"{purpose} scales", scales)) / scales
-        drawn = keyed_uniform(key, f"{purpose} shifts", 2 * scales * shifts).reshape(scales, shifts, 2)
-        return cls((1 + spread) ** (2 * place - 1), reach * (2 * drawn - 1))
+        place = (np.arange(POSE_SCALES) + keyed_uniform(key, f"{purpose} scales", POSE_SCALES)) / POSE_SCALES
+        drawn = keyed_uniform(key, f"{purpose} shifts", 2 * POSE_SCALES * POSE_SHIFTS)
+        shifts = POSE_REACH * (2 * drawn.reshape(POSE_SCALES, POSE_SHIFTS, 2) - 1)
+        return cls((1 + POSE_SPREAD) ** (2 * place - 1), shifts)
 
 
 def dihedral() -> np.ndarray:

@@ -10,16 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from watermark.synchronization.coherent import AllShifts, CoherentScore, half_turned, polish
+from watermark.synchronization.climbing import polish
+from watermark.synchronization.coherent import AllShifts, CoherentScore, half_turned
 from watermark.synchronization.geometry import Alignment, Lines
+from watermark.synchronization.settings import SearchSettings
 from watermark.synchronization.spectrum import Spectrum
 
 ORDER = 4
 """The power of a line that is the same for every message."""
-LIMIT = 2.0
-"""No single line counts for more than this many times the local RMS to that power: a regular texture has a few such."""
-LOW = 0.13
-"""Cycles per plane px up to which lines tell a first shift: the fourth power of others turns too fast for it."""
 
 
 class MessageSync(nn.Module):
@@ -27,19 +25,17 @@ class MessageSync(nn.Module):
 
     Args:
         data: the lines.
-        reach: shifts to this many plane px from the middle are tried.
-        step: plane px between them.
-        believe: score from which an alignment is worth reading.
+        settings: which shifts are tried, and what is believed.
     """
 
-    def __init__(self, data: Lines, reach: float, step: float = 0.75, believe: float = 7.0) -> None:
+    def __init__(self, data: Lines, settings: SearchSettings) -> None:
         super().__init__()
+        self.settings = settings
         squared = Lines(data.frequencies, data.symbols * np.exp(0.25j * math.pi))  # (+-1 +- i) ** 4 = -4
-        self.score = CoherentScore(squared, ORDER, LIMIT)
-        low = squared.select(np.hypot(*data.frequencies.T) < LOW)
-        self.low = CoherentScore(low, ORDER, LIMIT)
-        self.shifts = AllShifts(self.low, reach, step)
-        self.believe = believe
+        self.score = CoherentScore(squared, ORDER, settings.message_limit)
+        low = squared.select(np.hypot(*data.frequencies.T) < settings.message_low)
+        self.low = CoherentScore(low, ORDER, settings.message_limit)
+        self.shifts = AllShifts(self.low, settings.reach, settings.message_step, settings.looked_at)
 
     def forward(self, spectrum: Spectrum, matrices: Tensor) -> Alignment:
         """Try all shifts of some matrices.
@@ -56,5 +52,5 @@ class MessageSync(nn.Module):
         both = torch.cat([products, half_turned(products, self.low.symbols)], 1)
         _, shifts, which = self.shifts(both, 2)
         matrices = torch.cat([matrices, -matrices], 1).gather(1, which[..., None, None].expand(-1, -1, 2, 2))
-        scores, matrices, shifts = polish(self.score, spectrum, matrices, shifts, step=0.5)
-        return Alignment(matrices, shifts, torch.where(scores >= self.believe, 0.0, -math.inf))
+        scores, matrices, shifts = polish(self.score, spectrum, matrices, shifts, self.settings.message_climb)
+        return Alignment(matrices, shifts, torch.where(scores >= self.settings.message_believe, 0.0, -math.inf))

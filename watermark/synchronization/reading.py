@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from watermark.synchronization.coherent import LIMIT
 from watermark.synchronization.geometry import Alignment
+from watermark.synchronization.settings import LINE_LIMIT
 from watermark.synchronization.spectrum import Spectrum
 
 
@@ -15,4 +15,4 @@ def read_lines(spectrum: Spectrum, alignment: Alignment, frequencies: Tensor) ->
     """
     found = spectrum.at(alignment.frequencies(frequencies))
     size = found.abs().clamp_min(1e-12)
-    return found * (LIMIT / size).clamp(max=1) * alignment.phases(frequencies)
+    return found * (LINE_LIMIT / size).clamp(max=1) * alignment.phases(frequencies)

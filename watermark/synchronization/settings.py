@@ -1,9 +1,41 @@
-"""What a search tries, and what it believes: every number that decides accuracy, and how it was set.
+"""Every number of this room that decides what is found, and how it was set.
 
-"Probes" are paired readings of the hard cells of ``docs/design/keyed.md`` on photographs that no table reports.
+"Probes" are paired readings of the hard cells of ``docs/design/keyed.md`` on photographs that no table reports. Where
+it says "by hand" a number was chosen with the first design, on a dozen photographs, and not searched for again.
 """
 
 from dataclasses import dataclass
+
+LINE_LIMIT = 3.5
+"""No single line counts for more than this many times the local RMS; by hand. Without a mark one of 200,000 does."""
+POWER_LIMIT = 10.0
+"""No place of a power spectrum counts for more than this many times what is around it; by hand."""
+SMOOTHING = 0.06
+"""Cycles per px over which "around it" is taken: wider than the gaps between lines, narrower than the band; by hand."""
+NYQUIST = 0.49
+"""Frequencies (cycles per px) beyond this read as zero: half a cycle, less what cubic interpolation reaches over."""
+OFF_AXIS = 2 / 128
+"""Cycles per plane px from an axis below which a line has no place in a log-log spectrum: its logarithm runs away."""
+
+POSE_SCALES, POSE_SHIFTS = 64, 16
+"""Poses of a key. With the eight flips and turns 8,192 places for a mark, all looked up in .05 s at 768x512."""
+POSE_SPREAD = 0.08
+"""Scales of poses lie within a factor 1.08 around 1, which moves a line over some 30 cells of a 768-px picture."""
+POSE_REACH = 64.0
+"""Shifts of poses lie within this many plane px to each side: six waves of the lowest pilot line."""
+
+
+@dataclass(frozen=True)
+class Climb:
+    """A climb to the best affine map nearby, see ``polish``.
+
+    Attributes:
+        step: how far the border of the picture may move at first, plane px.
+        rounds: how often a step is tried; every round without a better place halves it.
+    """
+
+    step: float
+    rounds: int
 
 
 @dataclass(frozen=True)
@@ -39,6 +71,18 @@ class SearchSettings:
         longest: and a picture of so many plane px the rest: two to one at a short side of 512.
         loud: power of a sharpened cell from which the message is asked where it lies: few pictures without lines
             reach it.
+        pose_climb: from a pose, whose border lies within a px of the truth if it is one.
+        sift_climb: from a place of the raster, to tell the better ones.
+        fine_climb: from these. With it and all before, probes read 2 to 3 of 128 less than at the true alignment.
+        power_climb: from a cell of the coarse search, which is up to 1 px off.
+        window_climb: of a window of a bent picture, from where the whole lies: bends of 2 px are to be followed.
+        message_limit: no line counts for more than this many times the local RMS where its fourth power is taken: a
+            regular texture has a few such lines, and the fourth power makes one of them outvote all others.
+        message_step: plane px between the shifts at which the message is asked first,
+        message_low: and cycles per plane px up to which lines are: their fourth power makes 4 x .13 x .75 = .39 turns
+            in a step, just under the half turn that can be told.
+        message_believe: score from which an alignment by the message alone is read; unmarked pictures stay below 6.
+        message_climb: from such a shift.
     """
 
     scales: tuple[float, float] = (0.35, 2.6)
@@ -62,6 +106,16 @@ class SearchSettings:
     polished: int = 4
     apart: float = 4.0
     reach: float = 560.0
-    posed_reach: float = 64.0
+    posed_reach: float = POSE_REACH
     longest: float = 1024.0
     loud: float = 8.0
+    pose_climb: Climb = Climb(1.0, 8)
+    sift_climb: Climb = Climb(1.0, 3)
+    fine_climb: Climb = Climb(0.5, 8)
+    power_climb: Climb = Climb(1.5, 6)
+    window_climb: Climb = Climb(2.0, 8)
+    message_limit: float = 2.0
+    message_low: float = 0.13
+    message_step: float = 0.75
+    message_believe: float = 7.0
+    message_climb: Climb = Climb(0.5, 10)

@@ -1,4 +1,4 @@
-"""One Fourier transform of a whitened picture, in which every geometry hypothesis is a look-up."""
+"""One Fourier transform of a whitened picture, in which every geometry is a look-up."""
 
 import math
 from collections.abc import Sequence
@@ -8,11 +8,9 @@ import torch.nn.functional as F
 from scipy.fft import next_fast_len
 from torch import Tensor
 
+from watermark.synchronization.settings import NYQUIST, POWER_LIMIT, SMOOTHING
+
 _MARGIN = 2  # extra columns on the left, rows at both ends: the four interpolation taps never leave the grid
-POWER_LIMIT = 10.0
-"""No place of a power spectrum counts for more than this many times what is around it."""
-NYQUIST = 0.49
-"""Frequencies (cycles per px) beyond this read as zero."""
 
 
 class Spectrum:
@@ -23,18 +21,21 @@ class Spectrum:
 
     Args:
         maps: ``(N, H, W)`` real, zero mean, as a whitening gives them.
-        smoothing: width of the neighbourhood that the local RMS is taken over, cycles per px.
     """
 
-    def __init__(self, maps: Tensor, smoothing: float = 0.06) -> None:
+    size: tuple[int, int]
+    """Height and width of the maps."""
+    _grid: Tensor  # (N, rows + 4, columns / 2 + 3) complex: all rows, half the columns, with margins
+    _power: Tensor | None  # of the grid, limited; made when it is first asked for
+
+    def __init__(self, maps: Tensor) -> None:
         self.size = (maps.shape[-2], maps.shape[-1])
-        """Height and width of the maps."""
         rows, columns = (2 * next_fast_len((n + 1) // 2 * 2, real=True) for n in self.size)
         height, width = self.size
         padded = F.pad(maps, (0, columns - width, 0, rows - height))
         padded = padded.roll((-(height // 2), -(width // 2)), (1, 2))
         half = torch.fft.rfft2(padded)  # (N, rows, columns/2 + 1)
-        half = half / _local_rms(half, smoothing * rows, smoothing * columns)
+        half = half / _local_rms(half, SMOOTHING * rows, SMOOTHING * columns)
         half = torch.fft.fftshift(half, dim=1)
         if height % 2 == 0:  # the middle lies half a px before the pixel that the transform started from
             half = half * _half_px(rows, -(rows // 2), rows, half.device)[:, None]
@@ -43,8 +44,13 @@ class Spectrum:
         mirrored = half[:, :, 1 : _MARGIN + 1].flip(1, 2).roll(1, 1).conj()  # F(-f) = conj F(f)
         whole = torch.cat([mirrored, half], dim=2)
         self._grid = torch.cat([whole[:, -_MARGIN:], whole, whole[:, :_MARGIN]], 1)  # rows are periodic
-        self._rows, self._columns = rows, columns
-        self._power: Tensor | None = None
+        self._power = None
+
+    @classmethod
+    def _of(cls, grid: Tensor, size: tuple[int, int]) -> "Spectrum":
+        made = cls.__new__(cls)
+        made._grid, made.size, made._power = grid, size, None
+        return made
 
     def __len__(self) -> int:
         return len(self._grid)
@@ -56,18 +62,12 @@ class Spectrum:
 
     def select(self, keep: Tensor | slice) -> "Spectrum":
         """The spectra of some of the maps; ``keep`` is a mask or a list of indices."""
-        chosen = object.__new__(Spectrum)
-        chosen.size, chosen._rows, chosen._columns = self.size, self._rows, self._columns
-        chosen._grid = self._grid[keep]
-        chosen._power = None
-        return chosen
+        return Spectrum._of(self._grid[keep], self.size)
 
     @staticmethod
     def joined(chosen: Sequence["Spectrum"]) -> "Spectrum":
         """The spectra of all maps, which must be of one size, one after another."""
-        every = chosen[0].select(slice(0, 0))
-        every._grid = torch.cat([one._grid for one in chosen])
-        return every
+        return Spectrum._of(torch.cat([one._grid for one in chosen]), chosen[0].size)
 
     def plus(self, other: "Spectrum", sign: float = 1.0) -> "Spectrum":
         """The sum with another plane of the same pictures, at unit noise: stronger where both planes kept the mark.
@@ -76,9 +76,7 @@ class Spectrum:
         """
         if self._grid.shape != other._grid.shape:
             raise ValueError(f"expected maps of one size and number, got {self.size} and {other.size}")
-        chosen = self.select(slice(0, 0))
-        chosen._grid = (self._grid + sign * other._grid) * 0.5**0.5
-        return chosen
+        return Spectrum._of((self._grid + sign * other._grid) * 0.5**0.5, self.size)
 
     def at(self, frequencies: Tensor) -> Tensor:
         """Look lines up by cubic interpolation.
@@ -111,8 +109,9 @@ class Spectrum:
     def _places(self, frequencies: Tensor) -> Tensor:
         """Where frequencies ``(..., 2)`` with ``x >= 0`` lie in the grid, from -1 to 1 along each of its sides."""
         height, width = self._grid.shape[1:]
-        x = (frequencies[..., 0] * self._columns + _MARGIN) * (2 / (width - 1))
-        y = (frequencies[..., 1] * self._rows + (self._rows // 2 + _MARGIN)) * (2 / (height - 1))
+        rows, columns = height - 2 * _MARGIN, 2 * (width - _MARGIN - 1)
+        x = (frequencies[..., 0] * columns + _MARGIN) * (2 / (width - 1))
+        y = (frequencies[..., 1] * rows + (rows // 2 + _MARGIN)) * (2 / (height - 1))
         return (torch.stack([x, y], -1) - 1).to(self._grid.real.dtype)
 
 

@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from watermark.synchronization.climbing import polish
 from watermark.synchronization.coarse import LogLogSearch, LogPolarSearch, PowerScore, WeightedLines
-from watermark.synchronization.coherent import AllShifts, CoherentScore, half_turned, polish
+from watermark.synchronization.coherent import AllShifts, CoherentScore, half_turned
 from watermark.synchronization.geometry import Alignment, Lines, Poses, dihedral
 from watermark.synchronization.message import MessageSync
-from watermark.synchronization.settings import SearchSettings
+from watermark.synchronization.search import Search
+from watermark.synchronization.settings import Climb, SearchSettings
 from watermark.synchronization.spectrum import Spectrum
 
 
@@ -24,7 +26,6 @@ class Synchronizer(nn.Module):
     2. ``shifted``: the same scales and turns at any shift, as after a crop.
     3. ``search``: all rotations x scales, and all pairs of scales. Power alone ranks them, for it asks for no shift;
        at the best cells all shifts are tried, and the best of these polished in six parameters.
-
     4. Where the pilot is gone but its message is loud: the shifts that the data lines themselves speak for.
 
     Of lines that carry a message only the power is looked at, and the fourth power, which is the same for every
@@ -63,12 +64,10 @@ class Synchronizer(nn.Module):
         if data is not None and data_power > 0:
             lines = np.concatenate([lines, data.frequencies])
             weights = np.append(weights, np.full(len(data), data_power))
-            self.message = MessageSync(data, self.settings.reach)
+            self.message = MessageSync(data, self.settings)
         known = WeightedLines(lines, weights)
         self.power = PowerScore(known)
-        chosen = self.settings
-        self.log_polar = LogPolarSearch(known, chosen.scales, chosen.angle_step, chosen.scale_step)
-        self.log_log = LogLogSearch(known, chosen.scales, chosen.aspect, chosen.stretch_step)
+        self.log_polar, self.log_log = LogPolarSearch(known, self.settings), LogLogSearch(known, self.settings)
         self.register_buffer("turns", torch.from_numpy(dihedral()).float(), persistent=False)
         scales, shifts = torch.from_numpy(poses.scales), torch.from_numpy(poses.shifts)
         matrices = self.turns / scales[:, None, None, None].float()  # (S, 8, 2, 2)
@@ -85,43 +84,35 @@ class Synchronizer(nn.Module):
             spectrum: of N maps.
             likely_scales: px of the map per px of an unscaled picture, to try first.
         """
-        shifted = partial(self.shifted, scale=likely_scales[-1])
-        stages = (((spectrum,), shifted), ((spectrum,), self.search))
-        return self.deepen(self.fast(spectrum, likely_scales), stages)[0]
+        search = Search.started(self.fast(spectrum, likely_scales), self.accept)
+        search = self.deepen(search, partial(self.shifted, scale=likely_scales[-1]), spectrum)
+        return self.deepen(search, self.search, spectrum).found
 
     def loudness(self, spectrum: Spectrum, matrices: Tensor, shifts: Tensor) -> Tensor:
         """The pilot's score ``(N, C)`` whichever way up it stands: it is upside down in a negative."""
         return self.score(spectrum, matrices, shifts).abs()
 
-    def deepen(
-        self, first: Alignment, stages: Sequence[tuple[Sequence[Spectrum], Callable[[Spectrum], Alignment]]]
-    ) -> tuple[Alignment, Tensor, Alignment]:
-        """Try one search after another on the maps whose best score is below ``accept``.
+    def deepen(self, before: Search, way: Callable[[Spectrum], Alignment], *spectra: Spectrum) -> Search:
+        """Search once more, another way, on the maps that are still in doubt.
 
-        A later search must beat what fewer trials found by ``margin``. Where even the last leaves doubt, the candidates
-        of all searches are handed on: the message can tell which of them is right when the pilot cannot.
+        It must beat what fewer trials found by ``margin``, for the best of more is higher by chance.
 
         Args:
-            first: candidates ``(N, C)`` of the first search.
-            stages: the search to do, and one or more spectra of N maps each in which to do it.
-
-        Returns:
-            The best alignment of each map; the indices ``(D,)`` of the maps that are still in doubt; all their
-            candidates ``(D, C)``, of which those of a score of minus infinity are none.
+            before: what was found so far in N maps.
+            way: the search to do.
+            spectra: one or more of the N maps each, in all of which it is done.
         """
-        found = first.best()
-        doubtful = (found.score < self.accept).nonzero()[:, 0]
-        kept = first.select(doubtful)
-        for chosen, search in stages:
-            if not len(doubtful):
-                break
-            before, new = found.select(doubtful), _in_all(search, [spectrum.select(doubtful) for spectrum in chosen])
-            better = new.best().score > before.score + self.settings.margin
-            best = before.replaced(better, new.best().select(better))
-            found = found.replaced(doubtful, best)
-            still = best.score < self.accept
-            doubtful, kept = doubtful[still], kept.joined(new).select(still)
-        return found, doubtful, kept
+        if not len(before.doubtful):
+            return before
+        best, new = before.found.select(before.doubtful), _in_all(way, [one.select(before.doubtful) for one in spectra])
+        better = new.best().score > best.score + self.settings.margin
+        best = best.replaced(better, new.best().select(better))
+        still = best.score < self.accept
+        return Search(
+            found=before.found.replaced(before.doubtful, best),
+            doubtful=before.doubtful[still],
+            candidates=before.candidates.joined(new).select(still),
+        )
 
     def fast(self, spectrum: Spectrum, likely_scales: Sequence[float]) -> Alignment:
         """Try the keyed poses under the eight flips and quarter turns at given scales; candidates ``(N, C)``.
@@ -135,10 +126,11 @@ class Synchronizer(nn.Module):
         if (best < settings.faint).all():
             return start
         if (best >= settings.plain).all():
-            near = self._climbed(spectrum, start.columns(slice(0, 1)), 1.0, 3, slice(0, 6))
+            near = self._climbed(spectrum, start.columns(slice(0, 1)), settings.sift_climb)
             if (near.score[:, 0] <= settings.plainly * best).all():
                 return start
-        whole, alone = (self._climbed(spectrum, start, 1.0, 8, free) for free in (slice(0, 6), slice(4, 6)))
+        whole = self._climbed(spectrum, start, settings.pose_climb)
+        alone = self._climbed(spectrum, start, settings.pose_climb, free=slice(4, 6))
         better = whole.score > settings.plainly * start.score
         found = start.replaced(better, Alignment(whole.matrix[better], whole.shift[better], whole.score[better]))
         found = found.joined(alone).top(2 * start.score.shape[1])
@@ -208,7 +200,7 @@ class Synchronizer(nn.Module):
         matrices = torch.cat(cells, 1)
         start = Alignment(matrices, matrices.new_zeros(*matrices.shape[:2], 2), torch.cat(power, 1))
         start = start.top(self.settings.sharpened)
-        climbed = polish(self.power, spectrum, start.matrix, start.shift, step=1.5, rounds=6, free=slice(0, 4))
+        climbed = polish(self.power, spectrum, start.matrix, start.shift, self.settings.power_climb, free=slice(0, 4))
         return matrices, Alignment(climbed[1], climbed[2], climbed[0])
 
     def _posed(self, likely_scales: Sequence[float]) -> Tensor:
@@ -223,9 +215,9 @@ class Synchronizer(nn.Module):
         reach = self._reach(spectrum, matrices).repeat(1, 2, 1)
         scores, shifts, which = self.shifts(both, self.settings.sifted, reach)
         chosen = torch.cat([matrices, -matrices], 1).gather(1, which[..., None, None].expand(-1, -1, 2, 2))
-        likely = self._climbed(spectrum, Alignment(chosen, shifts, scores), 1.0, 3, slice(0, 6))
+        likely = self._climbed(spectrum, Alignment(chosen, shifts, scores), self.settings.sift_climb)
         likely = likely.distinct(spectrum.size, self.settings.apart).top(self.settings.polished)
-        return self._climbed(spectrum, likely, 0.5, 8, slice(0, 6)).top(scores.shape[1])
+        return self._climbed(spectrum, likely, self.settings.fine_climb).top(scores.shape[1])
 
     def _reach(self, spectrum: Spectrum, matrices: Tensor) -> Tensor:
         """How far ``(N, C, 2)`` the middle of a map may lie from the middle of the plane, in plane px.
@@ -236,9 +228,9 @@ class Synchronizer(nn.Module):
         half = matrices.abs() @ matrices.new_tensor([width / 2, height / 2])
         return self.settings.posed_reach + torch.maximum(self.settings.longest / 2 - half, half)
 
-    def _climbed(self, spectrum: Spectrum, start: Alignment, step: float, rounds: int, free: slice) -> Alignment:
+    def _climbed(self, spectrum: Spectrum, start: Alignment, climb: Climb, free: slice = slice(0, 6)) -> Alignment:
         """Candidates after a climb, in their order; see ``polish``."""
-        score, matrix, shift = polish(self.loudness, spectrum, start.matrix, start.shift, step, rounds, free)
+        score, matrix, shift = polish(self.loudness, spectrum, start.matrix, start.shift, climb, free)
         return Alignment(matrix, shift, score)
 
 

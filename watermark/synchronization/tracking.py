@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor
 
-from watermark.synchronization.coherent import Score, polish
+from watermark.synchronization.climbing import polish
+from watermark.synchronization.coherent import Score
 from watermark.synchronization.geometry import Alignment
+from watermark.synchronization.settings import Climb
 from watermark.synchronization.spectrum import Spectrum
 
 
@@ -37,17 +39,16 @@ def spread_to(alignment: Alignment, centres: Tensor) -> Alignment:
     )
 
 
-def follow(score: Score, spectrum: Spectrum, start: Alignment, step: float = 2.0, rounds: int = 8) -> Alignment:
+def follow(score: Score, spectrum: Spectrum, start: Alignment, climb: Climb) -> Alignment:
     """Polish every window on its own.
 
     Args:
         score: the pilot's.
         spectrum: of ``N * P`` windows.
         start: what ``spread_to`` gives.
-        step: how far the border of a window may move at first, plane px.
-        rounds: of the climb.
+        climb: how far the border of a window may move at first, and how often.
     """
-    best, matrices, shifts = polish(score, spectrum, start.matrix[:, None], start.shift[:, None], step, rounds)
+    best, matrices, shifts = polish(score, spectrum, start.matrix[:, None], start.shift[:, None], climb)
     return Alignment(matrices[:, 0], shifts[:, 0], best[:, 0])
 
 

@@ -17,8 +17,7 @@ class LocalDctWhitening(nn.Module):
 
     Args:
         block: side of the DCT blocks, px; they overlap by half.
-        low: coefficients below this radial frequency (cycles per px) are dropped; the mean always is.
-        high: coefficients above it are dropped.
+        high: coefficients above this radial frequency (cycles per px) are dropped, and the mean.
         exponent: power of the local strength to divide by; 1 whitens, more than 1 trusts quiet places more.
         floor: added to the local strength, in 8-bit levels.
         window: side of the neighbourhood in which strength is measured, in blocks.
@@ -30,7 +29,6 @@ class LocalDctWhitening(nn.Module):
     def __init__(
         self,
         block: int = 8,
-        low: float = 0.02,
         high: float = 0.3,
         exponent: float = 1.3,
         floor: float = 0.5,
@@ -44,10 +42,10 @@ class LocalDctWhitening(nn.Module):
             torch.outer(atoms[v], atoms[u])
             for v in range(block)
             for u in range(block)
-            if max(low, 0.25 / block) <= math.hypot(u, v) / (2 * block) <= high
+            if 0 < math.hypot(u, v) / (2 * block) <= high
         ]
         if not kept:
-            raise ValueError(f"no DCT coefficient of {block} px blocks lies between {low} and {high} cycles per px")
+            raise ValueError(f"no DCT coefficient of {block} px blocks but the mean lies below {high} cycles per px")
         self.register_buffer("basis", torch.stack(kept)[:, None], persistent=False)  # (C, 1, block, block)
 
     def forward(self, planes: Tensor) -> Tensor:

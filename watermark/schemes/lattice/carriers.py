@@ -7,43 +7,9 @@ import torch
 from torch import Tensor
 
 from watermark.keys import Key, keyed_permutation, keyed_signs, keyed_uniform
+from watermark.schemes.lattice.settings import Band
 from watermark.synchronization import Lines
-from watermark.transforms.waves import keyed_frequencies, wave_count
-
-
-@dataclass(frozen=True)
-class Band:
-    """Where lines may stand, in cycles per plane px.
-
-    Attributes:
-        low: inner radius.
-        high: outer radius.
-        pilot_lines: number of pilot lines.
-        pilot_low: inner radius of the pilot.
-        pilot_high: its outer radius.
-        spacing: plane px; there is one line per ``spacing ** -2``.
-        off_axis: no line is closer to an axis, where pictures and block codecs are loud.
-        pilot_off_axis: no pilot line is.
-    """
-
-    low: float = 0.02
-    high: float = 0.2
-    pilot_lines: int = 96
-    pilot_low: float = 0.05
-    pilot_high: float = 0.18
-    spacing: float = 128.0
-    off_axis: float = 0.002
-    pilot_off_axis: float = 0.02
-
-    @property
-    def lines(self) -> int:
-        """How many lines there are, pilot and data."""
-        return wave_count(self.low, self.high, self.spacing, self.off_axis)
-
-    @property
-    def symbols(self) -> int:
-        """How many signs the data lines carry."""
-        return 2 * (self.lines - self.pilot_lines)
+from watermark.transforms.waves import keyed_frequencies
 
 
 @dataclass(frozen=True)

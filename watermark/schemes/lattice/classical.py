@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from watermark.schemes.lattice.carriers import Band
 from watermark.schemes.lattice.mark import LatticeMark, Strategies
 from watermark.schemes.lattice.planes import CYAN
+from watermark.schemes.lattice.settings import Band
 from watermark.schemes.lattice.trust import PilotTrust
 from watermark.transforms.jnd import texture_mask
 from watermark.transforms.whitening import LocalDctWhitening

@@ -7,15 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from watermark.keys import Key, keyed_words
+from watermark.schemes.lattice.settings import CANONICAL, MAX_AREA
 from watermark.synchronization import Alignment, Poses
 from watermark.synchronization.geometry import dihedral
 from watermark.transforms.color import luma
 from watermark.transforms.resample import resize
-
-CANONICAL = 512
-"""Short side, px, beyond which the mark grows with the picture, so that reducing a large picture keeps it."""
-MAX_AREA = 850_000
-"""Pictures of more px are marked and read on a copy reduced to this many."""
 
 
 def native_scale(height: int, width: int) -> float:

@@ -12,15 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from watermark.keys import Key
-from watermark.schemes.lattice.carriers import Band, Carriers
+from watermark.schemes.lattice.carriers import Carriers
 from watermark.schemes.lattice.draw import reduced
 from watermark.schemes.lattice.planes import Planes
+from watermark.schemes.lattice.settings import LACK, TALLEST, UPSIDE_DOWN, Band
 from watermark.synchronization import Alignment, Spectrum, read_lines, spectra
 from watermark.transforms.resample import resize
 from watermark.transforms.waves import Canvas
-
-UPSIDE_DOWN = 3.0
-"""Deviations below nothing at which the pilot of a plane is plainly upside down."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ class LatticeMark(nn.Module):
                 trial = scaled(self.planes.merge(waves * small_mask), psnr)
                 margin = self(self.maps((small + trial).clamp(0, 1)), carriers, where) * signs
                 lack = 1 - margin / margin.mean(1, keepdim=True).clamp_min(1e-6)
-            levels = signs * (levels * signs + self.rejection * lack.clamp(-1, 3)).clamp(0, 4)
+            levels = signs * (levels * signs + self.rejection * lack.clamp(*LACK)).clamp(0, TALLEST)
         waves = self._drawn(canvas, self.coefficients(levels, carriers) * phases, carriers)
         return scaled(self.planes.merge(resize(waves, images.shape[-2], images.shape[-1]) * mask), psnr)
 

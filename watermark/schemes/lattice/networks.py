@@ -17,6 +17,14 @@ from watermark.transforms.jnd import canonical_luma, plane_mask
 
 PLANES = 2
 """Colour planes that carry the mark: luma, and minus blue difference at constant luma."""
+LIMIT = 2.0
+"""No coefficient counts for more than this many times its local strength, as in ``LocalDctWhitening``."""
+# The networks were trained with the numbers below; others would need other weights. They bring inputs to about -2 to 2
+# and bound outputs, so that no picture, however strange, drives a network to where it never was.
+VOTES = 3.0
+"""Deviations of a ring's pilot that make one unit of a feature."""
+BOLDEST = 4.0
+"""The networks raise or lower no ring of lines by more than e to this."""
 
 
 class Profile(nn.Module):
@@ -103,11 +111,12 @@ class BlockWhitening(nn.Module):
             ratio = coefficients / scale
             gain = self.gain[:, None, None] - self.exponent[:, None, None] * scale.log()
         if self.context is not None and self.predict is not None:
-            features = torch.cat([scale.log(), (coefficients.abs() + 0.5).log()], 1) - 1.0
-            gain = gain + 2 * torch.tanh(self.context(features).float())
-            ratio = ratio + self.predict(ratio.clamp(-2, 2)).float()
+            # how loud each coefficient's surroundings are, and how loud it is itself: logs around 0
+            features = torch.cat([scale.log(), (coefficients.abs() + 0.5).log()], 1) - 1.0  # (N, 2 C, h, w)
+            gain = gain + 2 * torch.tanh(self.context(features).float())  # at most e^2 times more or less
+            ratio = ratio + self.predict(ratio.clamp(-LIMIT, LIMIT)).float()  # what the neighbours do not explain
         with torch.autocast(plane.device.type, enabled=False):
-            cleaned = ratio.clamp(-2, 2) * gain.exp()
+            cleaned = ratio.clamp(-LIMIT, LIMIT) * gain.exp()
             whole = F.conv_transpose2d(cleaned, self.basis, stride=self.stride)
         return whole[..., 4 : 4 + height, 4 : 4 + width] / 4
 
@@ -134,11 +143,12 @@ class TextureMask(nn.Module):
         size, plane = images.shape[-2:], canonical_luma(images, self.canonical)
         base = plane_mask(plane, exponent=1.0).log()  # (N, 1, h, w)
         small = F.interpolate(plane, [max(8, round(n / 2)) for n in plane.shape[-2:]], mode="area")
-        moments = torch.cat([small, small.square()], 1)
+        moments = torch.cat([small, small.square()], 1)  # (N, 2, h/2, w/2)
         means = [F.avg_pool2d(moments, side, 1, side // 2, count_include_pad=False) for side in (3, 5, 9)]
         deviation = [(mean[:, 1:] - mean[:, :1].square()).clamp_min(1e-3).sqrt() for mean in means]
-        features = torch.cat([(1 + d).log() - 1 for d in deviation] + [means[1][:, :1] / 255 - 0.5], 1)
-        change = F.avg_pool2d(torch.tanh(self.correct(features)), 3, 1, 1, count_include_pad=False)
+        brightness = means[1][:, :1] / 255 - 0.5
+        features = torch.cat([(1 + d).log() - 1 for d in deviation] + [brightness], 1)  # (N, 4, h/2, w/2)
+        change = F.avg_pool2d(torch.tanh(self.correct(features)), 3, 1, 1, count_include_pad=False)  # (N, planes, ...)
         change = F.interpolate(change, plane.shape[-2:], mode="bilinear", align_corners=False)
         mask = (base * self.exponent[:, None, None] + change).exp()
         return mask if mask.shape[-2:] == size else F.interpolate(mask, size, mode="bilinear", align_corners=False)
@@ -177,13 +187,15 @@ class LineWeights(nn.Module):
             carriers: the lines.
             believe_pilot: makes no difference: where there is no pilot the networks have learned to see that.
         """
-        pilot, basis = carriers.is_pilot, self.rings.basis(carriers.radius)  # (L, bands)
-        power = lines.abs().square()
-        ring_power = power @ basis / basis.sum(0)
-        votes = (lines.real * pilot) @ basis
-        spread = (ring_power * (pilot[:, None] * basis.square()).sum(0) / 2 + 1e-9).sqrt()
-        quiet = ring_power / ring_power.mean((1, 2), keepdim=True).clamp_min(1e-9)
-        features = torch.cat([(votes / spread / 3).clamp(-2, 6), (quiet + 1e-3).log() / 2], 1)  # (N, 2 planes, bands)
+        pilot, basis = carriers.is_pilot, self.rings.basis(carriers.radius)  # (L,), (L, bands)
+        power = lines.abs().square()  # (N, planes, L)
+        ring_power = power @ basis / basis.sum(0)  # (N, planes, bands) mean power of all lines of a ring
+        votes = (lines.real * pilot) @ basis  # (N, planes, bands) what the pilot lines of a ring add up to,
+        spread = (ring_power * (pilot[:, None] * basis.square()).sum(0) / 2 + 1e-9).sqrt()  # and would without a mark
+        quiet = ring_power / ring_power.mean((1, 2), keepdim=True).clamp_min(1e-9)  # a ring against the mean one
+        votes = (votes / spread / VOTES).clamp(-2, 6)
+        features = torch.cat([votes, (quiet + 1e-3).log() / 2], 1)  # (N, 2 planes, bands)
         heights = self.judge(features.flatten(1)).view(len(lines), PLANES, -1)
-        heights = 4 * torch.tanh(heights / 4) - 0.5 * (quiet + 1e-3).log().clamp(-2, 4)
+        # the classical rule first: divide by the amplitude of a ring; then what the networks add
+        heights = BOLDEST * torch.tanh(heights / BOLDEST) - 0.5 * (quiet + 1e-3).log().clamp(-2, 4)
         return (heights @ basis.T + self.base(carriers.radius, carriers.angle)).exp()

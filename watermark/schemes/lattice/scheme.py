@@ -9,11 +9,22 @@ from torch import Tensor
 from watermark.keys import Key
 from watermark.schemes.base import Readout, Scheme
 from watermark.schemes.lattice.carriers import Carriers
-from watermark.schemes.lattice.draw import CANONICAL, keyed_poses, reduced
-from watermark.schemes.lattice.mark import UPSIDE_DOWN, LatticeMark
+from watermark.schemes.lattice.draw import keyed_poses, reduced
+from watermark.schemes.lattice.mark import LatticeMark
+from watermark.schemes.lattice.settings import (
+    BENDABLE,
+    BENT,
+    CANONICAL,
+    ENOUGH,
+    FLAT,
+    STRONGEST,
+    UPSIDE_DOWN,
+    USUAL_PSNR,
+)
 from watermark.synchronization import (
     Alignment,
     Poses,
+    Search,
     Spectrum,
     Synchronizer,
     follow,
@@ -23,15 +34,6 @@ from watermark.synchronization import (
     windows,
 )
 from watermark.transforms.jnd import texture_mask
-
-USUAL_PSNR = 45.0
-"""dB, from which the strength follows if no target is set."""
-ENOUGH = 18.0
-"""A pilot score above which the mark is plainly there, and plainly unbent."""
-BENDABLE = 7.0
-"""A pilot score below which there is nothing to be bent."""
-FLAT = 2.5
-"""``texture_mask`` (deviation in grey levels, plus two) below which an area is flat."""
 
 
 class LatticeScheme(Scheme):
@@ -86,10 +88,10 @@ class LatticeScheme(Scheme):
         return change * self._bearable(images, change, psnr)[:, None, None, None]
 
     def _bearable(self, images: Tensor, change: Tensor, psnr: Tensor) -> Tensor:
-        """How many times ``change`` ``(N,)`` the flat areas of each picture bear, at most four; see ``flat_share``."""
+        """How many times ``change`` ``(N,)`` the flat areas of each picture bear; see ``flat_share``."""
         flat = texture_mask(images, exponent=1.0, canonical=CANONICAL) < FLAT  # (N, H, W)
         energy = (change.square().mean(1) * flat).sum((1, 2)) / flat.sum((1, 2)).clamp_min(1)
-        return (self.flat_share * 10 ** (-psnr / 20) / energy.sqrt().clamp_min(1e-9)).clamp(max=4)
+        return (self.flat_share * 10 ** (-psnr / 20) / energy.sqrt().clamp_min(1e-9)).clamp(max=STRONGEST)
 
     @torch.no_grad()
     def read(self, images: Tensor) -> Readout:
@@ -118,7 +120,8 @@ class LatticeScheme(Scheme):
         self, maps: Tensor, planes: tuple[Spectrum, ...], first: Alignment, scales: tuple[float, ...]
     ) -> tuple[Tensor, Tensor]:
         """Read maps ``(N, 2, h, w)`` of both planes: soft bits ``(N, K)``, and other readings ``(N, C, K)``."""
-        found, doubtful, candidates = self._align(planes, first, scales)
+        search = self._align(planes, first, scales)
+        found, doubtful, candidates = search.found, search.doubtful, search.candidates
         logits = self._bits_at(planes, found)
         others = logits.new_zeros(len(logits), candidates.score.shape[1] + 2, logits.shape[1])
         if len(doubtful):
@@ -126,24 +129,19 @@ class LatticeScheme(Scheme):
         in_luma = self.synchronizer.score(planes[0], found.matrix[:, None], found.shift[:, None])[:, 0]
         negative = in_luma < -UPSIDE_DOWN
         others[negative, -1] = -logits[negative]  # unless it is the pilot alone that somebody turned over
-        self._unbend(maps, found, logits, others)
-        return logits, others
+        return self._unbent(maps, found, logits, others)
 
-    def _align(
-        self, planes: tuple[Spectrum, ...], first: Alignment, scales: tuple[float, ...]
-    ) -> tuple[Alignment, Tensor, Alignment]:
+    def _align(self, planes: tuple[Spectrum, ...], first: Alignment, scales: tuple[float, ...]) -> Search:
         """Luma alone where that is enough, so that grey pictures are found; then both planes, then every geometry."""
         sync, luma = self.synchronizer, planes[0]
-        if (first.best().score >= sync.accept).all():
-            return sync.deepen(first, ())
+        search = Search.started(first, sync.accept)
+        if not len(search.doubtful):
+            return search
         both, turned = luma.plus(planes[1]), luma.plus(planes[1], -1.0)  # colour after a turn of the hue
-        stages = (
-            ((both, turned), partial(sync.fast, likely_scales=scales)),
-            ((luma, both), partial(sync.shifted, scale=scales[-1])),
-            ((luma,), sync.search),
-            ((both,), sync.search_unaided),
-        )
-        return sync.deepen(first, stages)
+        search = sync.deepen(search, partial(sync.fast, likely_scales=scales), both, turned)
+        search = sync.deepen(search, partial(sync.shifted, scale=scales[-1]), luma, both)
+        search = sync.deepen(search, sync.search, luma)
+        return sync.deepen(search, sync.search_unaided, both)
 
     def _likely_scales(self, maps: Tensor, whole: bool) -> tuple[float, ...]:
         """Px of ``maps`` per unscaled px if nothing happened; the picture was reduced to them unless ``whole``."""
@@ -164,19 +162,21 @@ class LatticeScheme(Scheme):
             bits[:, unaided] = self._bits_at(planes, candidates.columns(unaided), believe_pilot=False)
         return bits * candidates.score.isfinite()[..., None]
 
-    def _unbend(self, maps: Tensor, found: Alignment, logits: Tensor, others: Tensor) -> None:
-        """Read window by window where that fits the pilot of ``maps`` ``(N, 2, h, w)`` better.
+    def _unbent(self, maps: Tensor, found: Alignment, logits: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+        """Readings ``(N, K)`` and others ``(N, C, K)``, window by window where that fits the pilot of ``maps`` better.
 
-        Puts the better reading into ``logits`` ``(N, K)`` and the other into ``others`` ``(N, C, K)`` at 0.
+        The worse of both readings of a picture is the first of its others.
         """
         unsure = (found.score > BENDABLE) & (found.score < ENOUGH)
         if not unsure.any():
-            return
+            return logits, others
         cut, centres = windows(maps[unsure].flatten(0, 1))  # (2 N, parts, h, w)
-        parts = len(centres)
+        parts, climb = len(centres), self.synchronizer.settings.window_climb
         planes = spectra(cut.unflatten(0, (-1, 2)).transpose(1, 2).flatten(0, 1))
-        local = follow(self.synchronizer.loudness, planes[0], spread_to(found.select(unsure), centres))
+        local = follow(self.synchronizer.loudness, planes[0], spread_to(found.select(unsure), centres), climb)
         soft = self.core.soft_bits(self.core.read_lines(planes, self.carriers, local), self.carriers, parts)
-        better = (joint_score(local.score, parts) > 1.1 * found.score[unsure])[:, None]
-        others[unsure, 0] = torch.where(better, logits[unsure], soft)
-        logits[unsure] = torch.where(better, soft, logits[unsure])
+        better = (joint_score(local.score, parts) > BENT * found.score[unsure])[:, None]
+        logits, others, rigid = logits.clone(), others.clone(), logits[unsure]
+        logits[unsure] = torch.where(better, soft, rigid)
+        others[unsure, 0] = torch.where(better, rigid, soft)
+        return logits, others

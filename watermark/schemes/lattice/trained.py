@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from watermark.schemes.lattice.carriers import Band
 from watermark.schemes.lattice.mark import LatticeMark, Strategies
 from watermark.schemes.lattice.networks import BlockWhitening, LineWeights, Profile, TextureMask
 from watermark.schemes.lattice.planes import YELLOW
+from watermark.schemes.lattice.settings import Band
 
 
 def trainable_mark(

@@ -4,9 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from watermark.schemes.lattice.carriers import Carriers
-
-WIDTH = 0.03
-"""Cycles per plane px, standard deviation of the neighbourhood in which pilot lines are asked."""
+from watermark.schemes.lattice.settings import ABSENT, FAINTEST, NEIGHBOURHOOD
 
 
 class PilotTrust(nn.Module):
@@ -26,8 +24,7 @@ class PilotTrust(nn.Module):
         count = int(carriers.is_pilot.sum())
         pilot = lines.real[..., carriers.is_pilot]
         standing = (pilot.sum(-1, keepdim=True) * (2 / count) ** 0.5).clamp_min(1e-3)
-        # a plane whose whole pilot stands less than two deviations above nothing is as good as left out
-        there = (1 - (2 / standing) ** 2).clamp_min(0.05)
+        there = (1 - (ABSENT / standing) ** 2).clamp_min(FAINTEST)  # (N, P, 1) is the mark on this plane at all
         return _at_least_faint(_smoothed(lines.real, carriers, carriers.is_pilot)) * there
 
 
@@ -35,10 +32,10 @@ def _smoothed(values: Tensor, carriers: Carriers, judges: Tensor) -> Tensor:
     """Means of ``values`` ``(..., L)`` at the lines ``judges`` ``(L,)`` around every line."""
     ours, theirs = carriers.frequencies, carriers.frequencies[judges]
     distance = torch.minimum(torch.cdist(ours, theirs), torch.cdist(-ours, theirs))  # a line is also its negative
-    kernel = torch.exp(-0.5 * (distance / WIDTH) ** 2) + 1e-6
+    kernel = torch.exp(-0.5 * (distance / NEIGHBOURHOOD) ** 2) + 1e-6
     return values[..., judges] @ (kernel / kernel.sum(1, keepdim=True)).to(values).T
 
 
 def _at_least_faint(amplitude: Tensor) -> Tensor:
-    """At least 5 % of the greatest in each picture."""
-    return amplitude.clamp_min(0.05 * amplitude.amax(-1, keepdim=True).clamp_min(1e-3))
+    """No weight below its share of the greatest in each picture."""
+    return amplitude.clamp_min(FAINTEST * amplitude.amax(-1, keepdim=True).clamp_min(1e-3))

@@ -1,0 +1,85 @@
+"""Every number of this room that decides accuracy, and how it was set; those of the search stand with the search.
+
+"By hand" is a number that was chosen with the first design, on a dozen photographs, and not searched for again. What
+training set is in the weights files.
+"""
+
+from dataclasses import dataclass
+
+from watermark.transforms.waves import wave_count
+
+
+@dataclass(frozen=True)
+class Band:
+    """Where lines may stand, in cycles per plane px.
+
+    Attributes:
+        low: inner radius; by hand.
+        high: outer radius. A narrower band, .03 to .16, read blur better and an untouched picture worse (the first
+            design).
+        pilot_lines: number of pilot lines. Of 32 a notch of the 150 loudest peaks left nothing to find; of 128 a faint
+            one is missed on busy pictures (42 dB, the first design).
+        pilot_low: inner radius of the pilot: below .04 busy pictures hide it.
+        pilot_high: its outer radius, inside of what strong compression takes first; by hand.
+        spacing: plane px; there is one line per ``spacing ** -2``. A crop to 256 px a side still tells them apart.
+        off_axis: no line is closer to an axis, where pictures and block codecs are loud; by hand.
+        pilot_off_axis: no pilot line is; by hand. In a log-log spectrum such a line has no place.
+    """
+
+    low: float = 0.02
+    high: float = 0.2
+    pilot_lines: int = 96
+    pilot_low: float = 0.05
+    pilot_high: float = 0.18
+    spacing: float = 128.0
+    off_axis: float = 0.002
+    pilot_off_axis: float = 0.02
+
+    @property
+    def lines(self) -> int:
+        """How many lines there are, pilot and data."""
+        return wave_count(self.low, self.high, self.spacing, self.off_axis)
+
+    @property
+    def symbols(self) -> int:
+        """How many signs the data lines carry."""
+        return 2 * (self.lines - self.pilot_lines)
+
+
+CANONICAL = 512
+"""Short side, px, beyond which the mark grows with the picture, so that reducing a large picture keeps it."""
+MAX_AREA = 850_000
+"""Pictures of more px are marked and read on a copy reduced to this many, 1,130 x 753: twice what ``CANONICAL`` asks
+for; by hand."""
+
+USUAL_PSNR = 45.0
+"""dB, from which the strength follows if no target is set: what the schemes are configured for."""
+FLAT = 2.5
+"""``texture_mask`` (deviation in grey levels, plus two) below which an area is flat: half a grey level; by
+hand, on slides and logos."""
+STRONGEST = 4.0
+"""How many times the change that ``target_psnr`` stands for is proposed at most, where flat areas bear it: black and
+white clip some of it away again."""
+LACK = (-1.0, 3.0)
+"""Between these the lack of a message bit is answered, in units of the mean bit: one bit must not take
+the energy of all others; by hand."""
+TALLEST = 4.0
+"""No message bit is drawn more than this many times as strongly as the mean one; by hand."""
+
+UPSIDE_DOWN = 3.0
+"""Deviations below nothing at which the pilot of a plane is plainly upside down: 1 of 700 pictures without a mark."""
+ENOUGH = 18.0
+"""Pilot score of luma above which colour and windows are not asked: the mark is plainly there, and plainly unbent."""
+BENDABLE = 7.0
+"""Pilot score below which there is nothing to be bent: so high unmarked pictures come after all searches."""
+BENT = 1.1
+"""How many times the score of the whole the windows' must be for these to be read first; the other reading is tried
+all the same. By hand."""
+
+NEIGHBOURHOOD = 0.03
+"""Cycles per plane px, standard deviation of the Gaussian in which pilot lines judge the lines around them: some twelve
+of 96. Weights from the pilot raised the correlation after blur 3 from 12-20 to 18-27 (the first design)."""
+ABSENT = 2.0
+"""Deviations above nothing at which the pilot of a whole plane must stand; a plane below is as good as left out."""
+FAINTEST = 0.05
+"""Share of the greatest weight that a line keeps at least, and a plane that is left out; by hand."""
