@@ -56,6 +56,12 @@ def config_names(group: str, more: Iterable[Path] = ()) -> list[str]:
     return sorted({path.stem for folder in config_folders(more) for path in (folder / group).glob("*.yaml")})
 
 
+def default_names(group: str, more: Iterable[Path] = ()) -> list[str]:
+    """The names that are meant where none is given: all but those that need something of the user's (``_extra_``)."""
+    more = list(more)
+    return [name for name in config_names(group, more) if "_extra_" not in compose(group, name, more=more)]
+
+
 def compose(group: str, name: str, settings: Config | None = None, *, more: Iterable[Path] = ()) -> dict[str, Any]:
     """The configuration of one name in a group, as plain values.
 

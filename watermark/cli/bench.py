@@ -103,13 +103,13 @@ def _write(folder: Path, content: dict[str, Any]) -> None:
 
 def _markers(args: argparse.Namespace, device: Any) -> Any:
     """Name and watermarker of every scheme asked for, on the device."""
-    from watermark.config import config_names
+    from watermark.config import default_names
     from watermark.evaluation.manifest import read_manifest
     from watermark.evaluation.rebuild import marker, trusted
     from watermark.watermarker import Watermarker
 
     if args.run_dir is None:
-        for name in args.schemes or config_names("scheme"):
+        for name in args.schemes or default_names("scheme"):
             try:
                 yield name, Watermarker.load(name, key="bench", device=device)
             except ValueError as error:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from watermark.cli import EXIT_INTERRUPTED, tell
 from watermark.cli.hydra_verb import run_hydra
-from watermark.config import compose, config_names
+from watermark.config import compose, default_names
 from watermark.errors import UserError
 from watermark.evaluation.config import EvaluateConfig, plain
 from watermark.hydra_search import running_folders
@@ -61,7 +61,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
         schemes = {str(chosen): resolved["scheme"]}
     else:
         more = running_folders()
-        names = config.schemes or config_names("scheme", more)
+        names = config.schemes or default_names("scheme", more)
         schemes = {name: _scheme(name, more) for name in names}
     if config.target_psnr is not None:
         for settings in schemes.values():
