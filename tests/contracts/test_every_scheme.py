@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from watermark.config import build_named, config_names
+from watermark.config import build_named, default_names
 from watermark.images import to_8bit
 from watermark.metrics.psnr import psnr
 from watermark.schemes.base import Scheme
 from watermark.watermarker import Watermarker
 
-NAMES = config_names("scheme")
+NAMES = default_names("scheme")
 
 
 def pictures(count=1, height=208, width=256, seed=0):

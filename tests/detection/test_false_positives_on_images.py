@@ -7,7 +7,7 @@ import torch
 from scipy.stats import binom
 
 from watermark.codec import Codec, Layout, Payload
-from watermark.config import build_named, config_names
+from watermark.config import build_named, default_names
 from watermark.data.bundled import BundledImages
 from watermark.data.synthetic import SyntheticImages
 from watermark.detection import Detector, log10_p_value
@@ -28,7 +28,7 @@ def pictures():
     return {"photo": photo, "flat": flat, "noise": drawn["noise"], "text": drawn["text"]}
 
 
-@pytest.fixture(scope="module", params=config_names("scheme"))
+@pytest.fixture(scope="module", params=default_names("scheme"))
 def readouts(request):
     """What a scheme reads from a picture of each kind; "marked" carries the mark of another code key."""
     scheme, images = build_named("scheme", request.param, key=5).eval(), pictures()

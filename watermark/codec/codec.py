@@ -52,7 +52,8 @@ class Codec:
 
     def __init__(self, layout: Layout, message_bits: int, key: Key, list_size: int | None = None) -> None:
         if message_bits < layout.total_bits:
-            raise ValueError(f"a payload of {layout.total_bits} bits does not fit in {message_bits} message bits; take a smaller layout")
+            needed = f"a payload of {layout.total_bits} bits does not fit in {message_bits} message bits"
+            raise ValueError(f"{needed}; take a smaller layout")
         self.layout, self.message_bits, self._key = layout, message_bits, key
         if list_size is None:
             list_size = 128 if layout.check_bits >= 16 else 32
