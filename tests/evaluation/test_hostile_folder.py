@@ -169,7 +169,7 @@ def test_numbers_are_taken_and_every_local_entry_is_trusted(tmp_path):
 
 
 def test_every_suite_and_scheme_of_ours_is_trusted(tmp_path):
-    from watermark.config import compose, config_names
+    from watermark.config import compose, config_names, default_names
 
     schemes = {name: load("scheme", name) for name in default_names("scheme")}
     for suite in config_names("suite"):
