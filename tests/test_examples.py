@@ -19,6 +19,7 @@ PUBLIC = [
     "watermark.codec.payload",
     "watermark.detection.answer",
     "watermark.errors",
+    "watermark.keyring",
     "watermark.schemes.base",
     "watermark.watermarker",
     "attacks.base",

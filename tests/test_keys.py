@@ -3,8 +3,8 @@ import pytest
 
 from watermark import Watermarker
 from watermark.keys import derived_key, key_bytes, keyed_permutation, keyed_signs, keyed_uniform, keyed_words
+from watermark.reader import scheme_key
 from watermark.schemes.dwt_dct import DwtDct
-from watermark.watermarker import scheme_key
 
 GOLDEN = [468981720403722230, 73865164780201816]
 SCHEME_KEY = "b65906d98dff6fd77f206c807ad9499d854c6c9cf957dc8dae86db6536ab2808"

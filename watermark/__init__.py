@@ -2,7 +2,7 @@
 
 >>> import watermark
 >>> sorted(watermark.__all__)
-['Detection', 'Layout', 'Payload', 'Readout', 'Scheme', 'UserError', 'Watermarker', '__version__']
+['Detection', 'Keyring', 'Layout', 'Payload', 'Readout', 'Scheme', 'UserError', 'Watermarker', '__version__']
 """
 
 from importlib import import_module
@@ -12,15 +12,17 @@ if TYPE_CHECKING:
     from watermark.codec import Layout, Payload
     from watermark.detection import Detection
     from watermark.errors import UserError
+    from watermark.keyring import Keyring
     from watermark.schemes.base import Readout, Scheme
     from watermark.watermarker import Watermarker
 
     __version__: str
 
-__all__ = ["Detection", "Layout", "Payload", "Readout", "Scheme", "UserError", "Watermarker", "__version__"]
+__all__ = ["Detection", "Keyring", "Layout", "Payload", "Readout", "Scheme", "UserError", "Watermarker", "__version__"]
 
 _HOMES = {
     "Detection": "watermark.detection",
+    "Keyring": "watermark.keyring",
     "Layout": "watermark.codec",
     "Payload": "watermark.codec",
     "Readout": "watermark.schemes.base",

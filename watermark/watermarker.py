@@ -17,16 +17,17 @@ from watermark.depth import embed_deep
 from watermark.detection import MISATTRIBUTION_RATE, Detection, Detector
 from watermark.files import Deep
 from watermark.images import to_8bit
-from watermark.keys import Key, derived_key
+from watermark.keys import Key
 from watermark.metrics.psnr import psnr
 from watermark.pixels import Picture, ready, unpack
-from watermark.schemes.base import Readout, Scheme, scale_for_psnr
+from watermark.reader import Reader, pick_device, scheme_key
+from watermark.schemes.base import Scheme, scale_for_psnr
 from watermark.transforms.color import luma
 
 Ids = int | Sequence[int]
 
 
-class Watermarker:
+class Watermarker(Reader):
     """Embed a provider ID and a content ID into pictures, and find them again.
 
     Args:
@@ -34,6 +35,9 @@ class Watermarker:
             is called here, with a key derived from ``key``, so no mark goes out under a key that everybody knows.
         key: the secret; without it nothing is found, and nothing can be forged by writing bits. The scheme and the
             code each get a key of their own derived from it.
+        sync_key: a second secret that providers share, so that whoever holds many of their keys reads a picture once
+            for all (``Keyring``). Where the mark lies follows from it, what the mark says from ``key``, which alone
+            proves and writes marks. Who holds it can take marks off. None: derived from ``key``.
         layout: how many bits each ID has.
         false_positive_rate: the promise behind ``is_marked``: an unmarked picture is called marked at most this
             often, over the choice of keys, after paying for everything that the detector tried.
@@ -41,7 +45,8 @@ class Watermarker:
             they are not its own is at most this.
 
     Raises:
-        TypeError: if the key is none, or the scheme is a finished one, whose key is its own.
+        TypeError: if a key is none, or the scheme is a finished one, whose key is its own.
+        ValueError: if both keys are the same.
 
     Example:
         >>> from skimage import data
@@ -59,14 +64,15 @@ class Watermarker:
         scheme: Callable[..., Scheme],
         key: Key,
         *,
+        sync_key: Key | None = None,
         layout: Layout | None = None,
         false_positive_rate: float = 1e-6,
         misattribution_rate: float = MISATTRIBUTION_RATE,
     ) -> None:
         if isinstance(scheme, Scheme):
             raise TypeError(f"expected what builds a scheme from key=..., got a finished {type(scheme).__name__}")
-        self.scheme = scheme(key=scheme_key(key)).eval()
-        self.codec = Codec(layout or Layout(), self.scheme.message_bits, key)
+        super().__init__(scheme(key=scheme_key(key, sync_key)))
+        self.codec = Codec(layout or Layout(), self.scheme.message_bits, key, sync_key=sync_key)
         self.detector = Detector(self.codec, false_positive_rate, misattribution_rate)
 
     @classmethod
@@ -75,6 +81,7 @@ class Watermarker:
         name: str,
         key: Key,
         *,
+        sync_key: Key | None = None,
         layout: str = "l64",
         false_positive_rate: float = 1e-6,
         misattribution_rate: float = MISATTRIBUTION_RATE,
@@ -86,6 +93,7 @@ class Watermarker:
         Args:
             name: any file name under ``configs/scheme``.
             key: the secret: a non-empty ``str`` or ``bytes``, or an ``int``; see ``watermark.keys.key_bytes``.
+            sync_key: likewise; see the class.
             layout: any file name under ``configs/layout``.
             false_positive_rate: see the class.
             misattribution_rate: see the class.
@@ -101,6 +109,7 @@ class Watermarker:
         return cls.build(
             config,
             key,
+            sync_key=sync_key,
             layout=build_named("layout", layout),
             false_positive_rate=false_positive_rate,
             misattribution_rate=misattribution_rate,
@@ -114,6 +123,7 @@ class Watermarker:
         config: Mapping[str, Any],
         key: Key,
         *,
+        sync_key: Key | None = None,
         layout: Layout | None = None,
         false_positive_rate: float = 1e-6,
         misattribution_rate: float = MISATTRIBUTION_RATE,
@@ -125,6 +135,7 @@ class Watermarker:
         Args:
             config: ``_target_`` and settings of the scheme, never out of a file that somebody else wrote.
             key: see the class.
+            sync_key: see the class.
             layout: see the class.
             false_positive_rate: see the class.
             misattribution_rate: see the class.
@@ -137,7 +148,7 @@ class Watermarker:
         """
         scheme = partial(build, config, **settings)
         rates = {"false_positive_rate": false_positive_rate, "misattribution_rate": misattribution_rate}
-        marker = cls(scheme, key, layout=layout, **rates)
+        marker = cls(scheme, key, sync_key=sync_key, layout=layout, **rates)
         marker.scheme.to(pick_device(device))
         return marker
 
@@ -173,7 +184,7 @@ class Watermarker:
         if isinstance(image, Image.Image) and strips.is_large(self.scheme, *image.size):
             return strips.embed(self.scheme, ready(image), self.codec.encode(payloads), self.device)
         images, pack = unpack(image)
-        return pack(self.embed_batch(self._to_device(images, image), payloads).to(images.device))
+        return pack(self.embed_batch(self.to_device(images, image), payloads).to(images.device))
 
     @torch.no_grad()
     def embed_batch(self, images: Tensor, payloads: Sequence[Payload]) -> Tensor:
@@ -205,31 +216,8 @@ class Watermarker:
         """
         if isinstance(image, list | tuple):
             return [self.detect(one) for one in image]
-        if isinstance(image, Image.Image) and strips.is_large(self.scheme, *image.size):
-            images = strips.reduced(self.scheme, ready(image))
-        else:
-            deep = isinstance(image, np.ndarray) and image.dtype == np.uint16
-            images, _ = unpack(Deep.of_array(image).at_8bit() if deep else image)  # type: ignore[arg-type]
-        found = self.detector.detect(self.read(self._to_device(images, image)))
+        found = self.detector.detect(self.read(self.tensors(image)))
         return found if isinstance(image, Tensor) else found[0]
-
-    @torch.no_grad()
-    def read(self, images: Tensor) -> Readout:
-        """Soft decisions of a batch ``(N, 3, H, W)`` on the scheme's device: what ``detect`` hands to the detector."""
-        return self.scheme.decode(images)
-
-    def _to_device(self, images: Tensor, given: object) -> Tensor:
-        """Tensors stay where the caller put them; everything else goes where the scheme lives."""
-        if isinstance(given, Tensor):
-            self.scheme.to(images.device)
-            return images
-        return images.to(self.device)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the scheme lives."""
-        tensors = (*self.scheme.parameters(), *self.scheme.buffers())
-        return next((tensor.device for tensor in tensors), torch.device("cpu"))
 
 
 def in_grey(images: Tensor, marked: Tensor) -> Tensor:
@@ -246,16 +234,6 @@ def in_grey(images: Tensor, marked: Tensor) -> Tensor:
         scale = scale_for_psnr(image, change, float(reached[i]))
         marked[i : i + 1] = (image + scale[:, None, None, None] * change).clamp(0, 1)
     return marked
-
-
-def scheme_key(key: Key) -> bytes:
-    """The scheme's own key: independent of the codec's, so that what a scheme reads knows nothing of the signs."""
-    return derived_key(key, "watermark scheme")
-
-
-def pick_device(device: str | torch.device) -> torch.device:
-    """``auto`` becomes the GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
 
 
 def _each(ids: Ids, count: int) -> list[int]:

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     """Print every case as it is measured; write them where ``--output`` and ``--run`` say."""
     from watermark.evaluation.bench import measure
     from watermark.evaluation.provenance import device_name
-    from watermark.watermarker import pick_device
+    from watermark.reader import pick_device
 
     sizes, device, cases = [_size(text) for text in args.sizes], pick_device(args.device), []
     if min(*args.batches, args.megapixels) <= 0:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from watermark.codec.certainty import cautious_scale
 from watermark.codec.limiter import limited
+from watermark.codec.pairing import paired_order
 from watermark.codec.payload import Layout, Payload
 from watermark.codec.polar import PolarCode, Weighed
 from watermark.keys import Key, keyed_permutation, keyed_signs
@@ -45,12 +46,23 @@ class Codec:
         key: the secret of this codec; a scheme must never see it.
         list_size: candidates of the list decoder; None: 32, or 128 where 16 check bits or more choose among them (with
             fewer, more candidates are as often wrong ones).
+        sync_key: shared by codecs that are read together: channel bits that it puts into one pair carry code bits half
+            a code apart under every key, so that one product per pair serves all keys (``codec.ranking``). Which pair
+            carries which code bits, and all signs, are the key's alone. None: nothing is shared.
 
     Raises:
         ValueError: if the layout does not fit in ``message_bits``.
     """
 
-    def __init__(self, layout: Layout, message_bits: int, key: Key, list_size: int | None = None) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        message_bits: int,
+        key: Key,
+        list_size: int | None = None,
+        *,
+        sync_key: Key | None = None,
+    ) -> None:
         if message_bits < layout.total_bits:
             needed = f"a payload of {layout.total_bits} bits does not fit in {message_bits} message bits"
             raise ValueError(f"{needed}; take a smaller layout")
@@ -58,7 +70,11 @@ class Codec:
         if list_size is None:
             list_size = 128 if layout.check_bits >= 16 else 32
         self.code = PolarCode(layout.total_bits, message_bits, list_size)
-        self._order = keyed_permutation(key, "codec interleaver", message_bits)
+        self._order = (
+            keyed_permutation(key, "codec interleaver", message_bits)
+            if sync_key is None
+            else paired_order(self.code.construction, key, sync_key)
+        )
         self._flips = keyed_signs(key, "codec signs", message_bits) < 0
 
     def encode(self, payloads: Sequence[Payload]) -> Tensor:
@@ -86,7 +102,7 @@ class Codec:
             raise ValueError(f"expected logits (N, {self.message_bits}), got {tuple(logits.shape)}")
         soft = limited(logits).numpy()
         norm = np.sqrt((soft**2).sum(1))
-        words, _, _ = self._weigh(self._llr(soft, self._design_scale))  # (N, L, total_bits)
+        words, _, _ = self._weigh(self.log_ratios(soft))  # (N, L, total_bits)
         checked = self.layout.checks(words, self._key) & (norm > 0)[:, None]  # (N, L)
         best = words[np.arange(len(words)), checked.argmax(1)]  # likeliest with right check bits, else the likeliest
         channel = self._to_channel(self.code.encode(best))
@@ -119,7 +135,7 @@ class Codec:
         soft = limited(logits).numpy()
         words = self.layout.pack(payloads, self._key)
         scale = cautious_scale(soft * np.where(self._to_channel(self.code.encode(words)), 1.0, -1.0))
-        llr = self._llr(soft, scale[:, None])
+        llr = self.log_ratios(soft, scale[:, None])
         listed, metrics, rest = self._weigh(llr)
         strangers = self.layout.checks(listed, self._key) & (listed != words[:, None]).any(-1)  # (N, L)
         others = np.logaddexp.reduce(np.where(strangers, -metrics.astype(np.float64), -np.inf), axis=1)
@@ -135,13 +151,23 @@ class Codec:
         return words[:, self._order] ^ self._flips
 
     @property
-    def _design_scale(self) -> float:
+    def design_scale(self) -> float:
         """As if the mark were just strong enough: where the scale matters most."""
         snr = 2 * self.code.construction.design_snr  # per real dimension
         return 2 * (snr * (1 + snr)) ** 0.5  # 2 A / sigma^2 with A^2 + sigma^2 = 1 and A^2 / sigma^2 = snr
 
-    def _llr(self, soft: np.ndarray, scale: float | np.ndarray) -> np.ndarray:
-        """Log P(0)/P(1) per code bit ``(N, K)`` from limited logits and their scale."""
+    @property
+    def places(self) -> np.ndarray:
+        """``(K,)``: the channel bit that carries each code bit."""
+        return np.argsort(self._order)
+
+    @property
+    def flips(self) -> np.ndarray:
+        """``(K,)`` bool: which code bits are sent turned over."""
+        return self._flips[self.places]
+
+    def log_ratios(self, soft: np.ndarray, scale: float | np.ndarray | None = None) -> np.ndarray:
+        """Log P(0)/P(1) per code bit ``(N, K)`` from limited logits and their scale; None: that of a faint mark."""
         llr = np.empty(soft.shape, dtype=np.float32)
-        llr[:, self._order] = np.where(self._flips, soft, -soft) * scale
+        llr[:, self._order] = np.where(self._flips, soft, -soft) * (self.design_scale if scale is None else scale)
         return llr

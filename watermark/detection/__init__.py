@@ -3,5 +3,6 @@
 from watermark.detection.answer import Detection, PublicAnswer
 from watermark.detection.detector import MISATTRIBUTION_RATE, Detector
 from watermark.detection.null import log10_p_value
+from watermark.detection.ring import RingDetector
 
-__all__ = ["MISATTRIBUTION_RATE", "Detection", "Detector", "PublicAnswer", "log10_p_value"]
+__all__ = ["MISATTRIBUTION_RATE", "Detection", "Detector", "PublicAnswer", "RingDetector", "log10_p_value"]

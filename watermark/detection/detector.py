@@ -43,7 +43,7 @@ class SoftRead(Protocol):
 
 
 @dataclass(frozen=True)
-class _Answer:
+class Answer:
     """What one reading says; ``log10_doubt`` (chance that the payload is not what was sent) only where marked."""
 
     payload: Payload | None
@@ -73,19 +73,25 @@ class Detector:
             marked; in ``(0, 1)``.
         misattribution_rate: promised chance that a marked picture is given an ID that is not its own; IDs less certain
             are not named; in ``(0, 1]``, 1 names the likeliest in any case (to measure, never to accuse).
+        keys: of how many keys, this one among them, any may be the answer; the p-value pays for all.
     """
 
     def __init__(
-        self, codec: Codec, false_positive_rate: float = 1e-6, misattribution_rate: float = MISATTRIBUTION_RATE
+        self,
+        codec: Codec,
+        false_positive_rate: float = 1e-6,
+        misattribution_rate: float = MISATTRIBUTION_RATE,
+        *,
+        keys: int = 1,
     ) -> None:
         if not 0 < false_positive_rate < 1:
             raise ValueError(f"false_positive_rate must be in (0, 1), got {false_positive_rate}")
         if not 0 < misattribution_rate <= 1:
             raise ValueError(f"misattribution_rate must be in (0, 1], got {misattribution_rate}")
         self.codec, self.false_positive_rate = codec, false_positive_rate
-        self.misattribution_rate = misattribution_rate
+        self.misattribution_rate, self.log10_keys = misattribution_rate, math.log10(keys)
         words = codec.layout.log10_words(CURRENT_VERSION)
-        if words - codec.message_bits * math.log10(2) > math.log10(false_positive_rate):
+        if words + self.log10_keys - codec.message_bits * math.log10(2) > math.log10(false_positive_rate):
             _log.warning(
                 "%d message bits are too few to prove one of 10^%.1f payloads at a false-positive rate of %g: "
                 "use a smaller layout, a registry, or a scheme of more bits",
@@ -126,28 +132,28 @@ class Detector:
         if expected is not None and len(expected) != len(readout.logits):
             raise ValueError(f"expected one payload per image ({len(readout.logits)}), got {len(expected)}")
         readings = readout.readings.detach().cpu()
-        answers = [[a] for a in self._judge(readout.logits, readings, expected, registry)]
-        doubtful = [i for i, (answer,) in enumerate(answers) if not self._is_certain(answer)]
+        answers = [[a] for a in self.judge(readout.logits, readings, expected, registry)]
+        doubtful = [i for i, (answer,) in enumerate(answers) if not self.is_certain(answer)]
         if readout.others is not None and doubtful:
             others = readout.others[doubtful]
             count = others.shape[1]
             rows = [i for i in doubtful for _ in range(count)]
             wanted = [expected[i] for i in rows] if expected is not None else None
-            more = self._judge(others.flatten(0, 1), readings[rows], wanted, registry)
+            more = self.judge(others.flatten(0, 1), readings[rows], wanted, registry)
             for place, i in enumerate(rows):
                 answers[i].append(replace(more[place], reading=1 + place % count))
-        return [self._conclude(said, int(tries)) for said, tries in zip(answers, readings, strict=True)]
+        return [self.conclude(said, int(tries)) for said, tries in zip(answers, readings, strict=True)]
 
-    def _judge(
+    def judge(
         self,
         soft: Tensor,
         readings: Tensor,
-        expected: Sequence[Payload] | None,
-        registry: Sequence[Payload] | None,
-    ) -> list[_Answer]:
+        expected: Sequence[Payload] | None = None,
+        registry: Sequence[Payload] | None = None,
+    ) -> list[Answer]:
         """One answer per soft read ``(M, K)``, each one of ``(M,)`` readings; see ``detect``."""
         logits = limited(soft)
-        tries = readings.double().clamp_min(1).log10()  # (M,)
+        tries = readings.double().clamp_min(1).log10() + self.log10_keys  # (M,)
         alone: list[float | None] = [None] * len(logits)
         if expected is not None:
             alone = pay_for(log10_p_value(logits, self.codec.encode(expected)), tries).tolist()
@@ -159,12 +165,12 @@ class Detector:
         scores = torch.tensor([score for _, score, _ in found], dtype=torch.float64)
         p = pay_for(log10_tail(scores, logits), tries + words).tolist()
         answers = [
-            _Answer(payload, 0.0 if payload is None else p[i], score, corrected, alone[i])
+            Answer(payload, 0.0 if payload is None else p[i], score, corrected, alone[i])
             for i, (payload, score, corrected) in enumerate(found)
         ]
         return self._doubted(answers, logits, registry)
 
-    def _doubted(self, answers: list[_Answer], logits: Tensor, registry: Sequence[Payload] | None) -> list[_Answer]:
+    def _doubted(self, answers: list[Answer], logits: Tensor, registry: Sequence[Payload] | None) -> list[Answer]:
         """The same answers, those that prove a mark with the chance that another word was sent."""
         proven = {i: answer.payload for i, answer in enumerate(answers) if answer.payload and self._is_mark(answer)}
         if not proven:
@@ -178,13 +184,14 @@ class Detector:
         told = dict(zip(proven, doubts.tolist(), strict=True))
         return [replace(answer, log10_doubt=told.get(i)) for i, answer in enumerate(answers)]
 
-    def _is_mark(self, answer: _Answer) -> bool:
+    def _is_mark(self, answer: Answer) -> bool:
         return answer.log10_p <= math.log10(self.false_positive_rate)
 
-    def _is_certain(self, answer: _Answer) -> bool:
+    def is_certain(self, answer: Answer) -> bool:
+        """Whether its payload may be named."""
         return answer.log10_doubt is not None and answer.log10_doubt <= math.log10(self.misattribution_rate)
 
-    def _conclude(self, answers: list[_Answer], readings: int) -> Detection:
+    def conclude(self, answers: list[Answer], readings: int) -> Detection:
         """The strongest answer to the readings of one picture, and its name if it is certain enough."""
         best = min(answers, key=lambda answer: answer.strength)
         seen = Detection(

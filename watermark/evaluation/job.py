@@ -23,7 +23,8 @@ from watermark.metrics.perceptual import Measure, perceptual
 from watermark.metrics.psnr import psnr
 from watermark.metrics.ssim import ssim
 from watermark.metrics.worst_tile import worst_tile_psnr
-from watermark.watermarker import Watermarker, pick_device
+from watermark.reader import pick_device
+from watermark.watermarker import Watermarker
 
 NOT_IN_KEY = {"output", "name", "workers", "shard", "device"}
 """Settings that decide where and how fast, but not what."""

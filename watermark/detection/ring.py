@@ -1,0 +1,89 @@
+"""Many keys behind one read: which of them proves a mark, at a false-positive rate that holds for all together."""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from watermark.codec.codec import Codec
+from watermark.codec.limiter import limited
+from watermark.codec.ranking import Ranking
+from watermark.detection.answer import Detection
+from watermark.detection.detector import MISATTRIBUTION_RATE, Answer, Detector, SoftRead
+
+DECODED = 16
+"""Pairs of reading and key that are decoded at a time: the likeliest."""
+
+
+class RingDetector:
+    """One answer for the keys of many providers.
+
+    Every key judges as it would alone (``Detector``), and pays for all keys by the union bound, whichever of them were
+    decoded. A key that proves a mark names its provider, whatever provider the payload claims; the content ID is given
+    where it is certain under that key.
+
+    Args:
+        codecs: of each provider ID, all built with one ``sync_key``, or one alone.
+        false_positive_rate: promised chance that a picture without a mark of these keys is called marked.
+        misattribution_rate: promised chance that a marked picture is given an ID that is not its own.
+        keys: how many keys there are in all, if there are more than these; the p-value pays for them.
+    """
+
+    def __init__(
+        self,
+        codecs: Mapping[int, Codec],
+        false_positive_rate: float = 1e-6,
+        misattribution_rate: float = MISATTRIBUTION_RATE,
+        *,
+        keys: int | None = None,
+    ) -> None:
+        self.providers = list(codecs)
+        self.detectors = [
+            Detector(codec, false_positive_rate, misattribution_rate, keys=keys or len(codecs))
+            for codec in codecs.values()
+        ]
+        self.rate = math.log10(min(false_positive_rate, misattribution_rate))
+        self.ranking = Ranking(list(codecs.values()), self.providers)
+
+    def detect(self, readout: SoftRead) -> list[Detection]:
+        """One answer per image; ``provider_id`` is the key's, and is given for every mark that is proven."""
+        logits, others = readout.logits[:, None], readout.others  # (N, 1, K), (N, C, K)
+        soft = logits if others is None else torch.cat([logits, others], 1)
+        return [self._strongest(each, tries) for each, tries in zip(soft, readout.readings.detach().cpu(), strict=True)]
+
+    def _strongest(self, soft: Tensor, tries: Tensor) -> Detection:
+        """The answer to the readings ``(R, K)`` of one picture: the first of them alone, if that is certain."""
+        answers: dict[int, list[Answer]] = defaultdict(list)
+        self._judge(soft[:1], 0, tries, answers)
+        if len(soft) > 1 and not self._any_certain(answers):
+            self._judge(soft[1:], 1, tries, answers)
+        found = [self._named(key, self.detectors[key].conclude(said, int(tries))) for key, said in answers.items()]
+        nothing = Detection(False, 0.0, readings=int(tries))
+        return min(found, key=lambda one: (not one.is_marked, one.provider_id is None, one.log10_p), default=nothing)
+
+    def _judge(self, soft: Tensor, first: int, tries: Tensor, answers: dict[int, list[Answer]]) -> None:
+        """Add what the likeliest keys say of readings ``(R, K)``, of which the first has the number ``first``."""
+        wanted: dict[int, list[int]] = defaultdict(list)
+        for reading, key in self._likeliest(soft):
+            wanted[key].append(reading)
+        for key, rows in wanted.items():
+            said = self.detectors[key].judge(soft[rows], tries.expand(len(rows)))
+            answers[key] += [replace(one, reading=first + row) for one, row in zip(said, rows, strict=True)]
+
+    def _likeliest(self, soft: Tensor) -> list[tuple[int, int]]:
+        readings = soft.ne(0).any(1).nonzero().flatten().tolist()
+        every = [(reading, key) for reading in readings for key in range(len(self.detectors))]
+        if len(every) <= DECODED or not self.ranking.usable:
+            return every
+        return self.ranking.best(limited(soft).numpy(), DECODED)
+
+    def _any_certain(self, answers: dict[int, list[Answer]]) -> bool:
+        return any(self.detectors[key].is_certain(one) for key, said in answers.items() for one in said)
+
+    def _named(self, key: int, found: Detection) -> Detection:
+        """The provider is who holds the key that proved the mark; what the payload says of it is not asked."""
+        proven = found.is_marked and found.log10_p <= self.rate
+        return replace(found, provider_id=self.providers[key] if proven else None)
