@@ -1,8 +1,9 @@
 """Attacks on images, batched, on any device; knows nothing of watermarks.
 
 ``from attacks import Screenshot; attacked = Screenshot(scale=0.67)(images)`` with ``images`` float ``(N, 3, H, W)``,
-RGB, ``[0, 1]``; or ``Screenshot(scale=0.67).picture(image)`` with a Pillow picture. What needs a model or a decoder
-lives in ``attacks.pretrained``, ``attacks.adversarial``, ``attacks.residual`` and ``attacks.collusion``.
+RGB, ``[0, 1]``; or ``Screenshot(scale=0.67).picture(image)`` with a Pillow picture. What needs a model, a decoder or a
+package of the user's lives in ``attacks.pretrained``, ``attacks.video``, ``attacks.adversarial``, ``attacks.residual``
+and ``attacks.collusion``.
 """
 
 from attacks.base import Attack
@@ -17,13 +18,25 @@ from attacks.erase import Erase
 from attacks.filters import GaussianBlur, Median, Sharpen
 from attacks.geometry import Bending, Linear, Pad, Perspective, RemoveLines, Shear, Translate
 from attacks.identity import Identity
-from attacks.noise import GaussianNoise, SaltPepper, SpeckleNoise
+from attacks.noise import GaussianNoise, ImpulseNoise, SaltPepper, ShotNoise, SpeckleNoise
+from attacks.optics import DefocusBlur, MotionBlur
 from attacks.palette import Palette
 from attacks.partial import Collage, Inpaint, OverlayText, Paste, Splice, Stickers
-from attacks.photometric import Brightness, Contrast, Equalize, Gamma, Grayscale, Hue, Saturation, Sharpness
+from attacks.photometric import (
+    Brightness,
+    ChannelSwap,
+    Contrast,
+    Equalize,
+    Gamma,
+    Grayscale,
+    Hue,
+    Negative,
+    Saturation,
+    Sharpness,
+)
 from attacks.regeneration import Regeneration
 from attacks.reshare import Reshare
-from attacks.resize import Aspect, Resize, ResizeBack
+from attacks.resize import Aspect, Pixelate, Resize, ResizeBack
 from attacks.rotation import Flip, Rotation
 from attacks.screenshot import Screenshot, ScreenshotCrop
 from attacks.soft_jpeg import SoftJpeg
@@ -35,12 +48,14 @@ __all__ = [
     "Bending",
     "Brightness",
     "Chain",
+    "ChannelSwap",
     "Collage",
     "Combined",
     "Contrast",
     "Crop",
     "CropResize",
     "DctShrinkage",
+    "DefocusBlur",
     "DenoiseResample",
     "DiffusionRegeneration",
     "Equalize",
@@ -52,11 +67,14 @@ __all__ = [
     "Grayscale",
     "Hue",
     "Identity",
+    "ImpulseNoise",
     "Inpaint",
     "Jpeg",
     "Jpeg2000",
     "Linear",
     "Median",
+    "MotionBlur",
+    "Negative",
     "NonLocalMeans",
     "OverlayText",
     "Pad",
@@ -64,6 +82,7 @@ __all__ = [
     "Paste",
     "Perspective",
     "PixelDiffusion",
+    "Pixelate",
     "PrintScan",
     "Regeneration",
     "RemoveLines",
@@ -79,6 +98,7 @@ __all__ = [
     "Sharpen",
     "Sharpness",
     "Shear",
+    "ShotNoise",
     "SoftJpeg",
     "SoftScreenCamera",
     "SpeckleNoise",

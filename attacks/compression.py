@@ -97,3 +97,21 @@ class Jpeg2000(_File):
             "irreversible": True,
             "mct": 1,
         }
+
+
+class JpegXl(_File):
+    """JPEG XL by libjxl, at its default effort; the plug-in for Pillow is needed (extra ``formats``).
+
+    Raises:
+        ValueError: for a quality out of range, or without the plug-in.
+    """
+
+    reproduces = "conversion to JPEG XL"
+    settings: ClassVar[dict[str, object]] = {"format": "JXL", "num_threads": 1}
+
+    def __init__(self, quality: int) -> None:
+        super().__init__(quality)
+        try:
+            import pillow_jxl  # noqa: F401 - it tells Pillow of the format
+        except ImportError:
+            raise ValueError("expected pillow-jxl-plugin: pip install 'robust-watermark[formats]'") from None

@@ -57,3 +57,37 @@ class SaltPepper(Attack):
         """Replace whole pixels, all three channels."""
         dice = draw.uniform(generators, images, 1, *images.shape[-2:])
         return torch.where(dice < self.strength, (dice < self.strength / 2).to(images.dtype), images)
+
+
+class ImpulseNoise(SaltPepper):
+    """The same for every channel by itself: dead cells of a sensor instead of dust."""
+
+    unit = "share of the values"
+    reproduces = "ImageNet-C impulse noise (.03 to .27)"
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        """Replace single values."""
+        dice = draw.uniform(generators, images, *images.shape[1:])
+        return torch.where(dice < self.strength, (dice < self.strength / 2).to(images.dtype), images)
+
+
+class ShotNoise(Attack):
+    """Count photons: a Poisson draw for every value, whose mean is the value times ``photons``.
+
+    Args:
+        photons: at white; the fewer, the noisier. 1 to 100,000.
+    """
+
+    differentiable, geometric, harder = False, False, "lower"
+    unit = "photons at white"
+    reproduces = "ImageNet-C shot noise (60 to 3 photons)"
+
+    def __init__(self, photons: float) -> None:
+        if not 1 <= photons <= 100_000:
+            raise ValueError(f"photons must be in 1..100000, got {photons}")
+        super().__init__(photons)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        means = (images.detach() * self.strength).cpu()
+        counts = [torch.poisson(mean, own) for mean, own in zip(means, generators, strict=True)]
+        return torch.stack(counts).to(images) / self.strength

@@ -147,3 +147,43 @@ class Equalize(Attack):
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
         flat = codec.edit(images, ImageOps.equalize)
         return flat if self.strength == 1 else torch.lerp(images, flat, self.strength)
+
+
+class Negative(Attack):
+    """Mix towards one minus the picture.
+
+    Args:
+        amount: 1 for the negative, 0 for no change; at .5 nothing but grey is left.
+    """
+
+    differentiable, geometric, harder = True, False, "higher"
+    unit, identity = "share of the negative", 0.0
+    reproduces = "the invert command of an editor"
+
+    def __init__(self, amount: float = 1) -> None:
+        if not 0 <= amount <= 1:
+            raise ValueError(f"amount must be in 0..1, got {amount}")
+        super().__init__(amount)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        return torch.lerp(images, 1 - images, self.strength)
+
+
+class ChannelSwap(Attack):
+    """Give every channel to its neighbour: red to green, green to blue, blue to red.
+
+    Args:
+        places: 1 or 2; 0 or 3 changes nothing.
+    """
+
+    differentiable, geometric, harder = True, False, "higher"
+    unit, identity = "places", 0.0
+    reproduces = "a program that takes BGR for RGB does a sister of it"
+
+    def __init__(self, places: int = 1) -> None:
+        if places not in (0, 1, 2, 3):
+            raise ValueError(f"places must be 0, 1, 2 or 3, got {places}")
+        super().__init__(places)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        return images.roll(int(self.strength), 1)

@@ -1,5 +1,6 @@
 """Another size or another shape."""
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from attacks.base import Attack, Generators
@@ -34,6 +35,27 @@ class ResizeBack(Resize):
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
         return warp.resize(super().transform(images, generators), (images.shape[-2], images.shape[-1]))
+
+
+class Pixelate(Attack):
+    """Mean over blocks, drawn as squares: scaled down by area and up by nearest neighbour.
+
+    Args:
+        scale: of a side in between, 0.05 to 1.
+    """
+
+    differentiable, geometric, harder = True, False, "lower"
+    unit, identity = "scale of a side", 1.0
+    reproduces = "ImageNet-C pixelate (.6 to .25)"
+
+    def __init__(self, scale: float) -> None:
+        if not 0.05 <= scale <= 1:
+            raise ValueError(f"scale must be in 0.05..1, got {scale}")
+        super().__init__(scale)
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        small = F.interpolate(images, warp.scaled(images, self.strength), mode="area")
+        return F.interpolate(small, images.shape[-2:], mode="nearest-exact")
 
 
 class Aspect(Attack):

@@ -288,3 +288,45 @@ def test_wiener_is_scipys(photo):
     theirs = np.stack([signal.wiener(plane, 5, 0.05**2) for plane in photo[0].double().numpy()], 2)
     inside = (slice(4, -4), slice(4, -4))  # scipy takes black for what lies outside
     assert np.abs(ours[inside] - theirs[inside]).max() < 1e-4
+
+
+def test_defocus_and_motion_are_means_over_a_disk_and_a_line(photo):
+    radius = 3.0
+    blurred = attacks.DefocusBlur(radius)(photo)
+    fine = (np.arange(-70, 70) + 0.5) / 20  # pixels
+    disk = (fine[:, None] ** 2 + fine[None] ** 2 <= radius**2).astype(float)
+    kernel = disk.reshape(7, 20, 7, 20).sum((1, 3))
+    expected = ndimage.convolve(array(photo), (kernel / kernel.sum())[..., None], mode="nearest")
+    assert largest(blurred, expected) < 0.01
+    point = torch.zeros(1, 3, 41, 41)
+    point[..., 20, 20] = 1
+    moved = attacks.MotionBlur(15)(point, [torch.Generator().manual_seed(3)])[0, 0].double()
+    rows, columns = torch.meshgrid(torch.arange(41.0) - 20, torch.arange(41.0) - 20, indexing="ij")
+    spread = torch.cov(torch.stack([rows.flatten(), columns.flatten()]).double(), aweights=moved.flatten())
+    narrow, wide = torch.linalg.eigvalsh(spread).sqrt().tolist()
+    assert wide == pytest.approx(15 / 12**0.5, rel=0.05)
+    assert narrow < 0.6
+
+
+def test_shot_and_impulse_noise_have_the_moments_that_they_name():
+    grey = torch.full((1, 3, 200, 200), 0.4)
+    shot = attacks.ShotNoise(50)(grey)
+    assert float(shot.mean()) == pytest.approx(0.4, abs=0.005)
+    assert float(shot.var()) == pytest.approx(0.4 / 50, rel=0.05)
+    impulse = attacks.ImpulseNoise(0.2)(grey)
+    assert float((impulse != 0.4).float().mean()) == pytest.approx(0.2, abs=0.01)
+    assert float((impulse != 0.4).all(1).float().mean()) == pytest.approx(0.2**3, abs=0.004)  # not pixel by pixel
+
+
+def test_pixelate_is_pillows_box_and_nearest(photo):
+    photo = photo[..., : photo.shape[-2] // 4 * 4, : photo.shape[-1] // 4 * 4]
+    picture = pillow(photo)
+    small = picture.resize((picture.width // 4, picture.height // 4), Image.Resampling.BOX)
+    expected = from_pillow([small.resize(picture.size, Image.Resampling.NEAREST)], photo)
+    assert largest(attacks.Pixelate(0.25)((photo * 255).round() / 255), expected) <= LEVEL
+
+
+def test_the_negative_and_the_swapped_channels_are_what_they_say(photo):
+    assert torch.allclose(attacks.Negative()(photo), 1 - photo)
+    assert torch.equal(attacks.ChannelSwap(1)(photo)[:, 1], photo[:, 0])
+    assert torch.equal(attacks.ChannelSwap(2)(photo)[:, 0], photo[:, 1])
