@@ -62,6 +62,21 @@ def default_names(group: str, more: Iterable[Path] = ()) -> list[str]:
     return [name for name in config_names(group, more) if "_extra_" not in compose(group, name, more=more)]
 
 
+def config_file(group: str, name: str, more: Iterable[Path] = ()) -> Path:
+    """The file that a name in a group stands for.
+
+    Raises:
+        ValueError: for an unknown name; one line.
+    """
+    more = list(more)
+    is_name = isinstance(name, str) and PLAIN_NAME.fullmatch(name)  # what a stranger's registry calls a scheme is none
+    files = (folder / group / f"{name}.yaml" for folder in config_folders(more))
+    file = next((file for file in files if file.is_file()), None) if is_name else None
+    if file is None:
+        raise ValueError(f"no {group} named {name!r:.80}; expected one of {', '.join(config_names(group, more))}")
+    return file
+
+
 def compose(group: str, name: str, settings: Config | None = None, *, more: Iterable[Path] = ()) -> dict[str, Any]:
     """The configuration of one name in a group, as plain values.
 
@@ -75,11 +90,7 @@ def compose(group: str, name: str, settings: Config | None = None, *, more: Iter
         ValueError: for an unknown name or a file that does not compose; one line.
     """
     more = list(more)
-    is_name = isinstance(name, str) and PLAIN_NAME.fullmatch(name)  # what a stranger's registry calls a scheme is none
-    files = (folder / group / f"{name}.yaml" for folder in config_folders(more))
-    file = next((file for file in files if file.is_file()), None) if is_name else None
-    if file is None:
-        raise ValueError(f"no {group} named {name!r:.80}; expected one of {', '.join(config_names(group, more))}")
+    file = config_file(group, name, more)
     try:
         loaded = OmegaConf.load(file)
         if "defaults" in loaded:  # files made of files, as suites are, are Hydra's

@@ -6,7 +6,7 @@ import sys
 import pytest
 from PIL import Image
 
-from watermark.report.picture import FLAGS, find_browser
+from watermark.report.browser import FLAGS, find_browser
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the dev dependency playwright")
 CHROMIUM = find_browser()

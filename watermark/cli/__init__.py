@@ -17,9 +17,13 @@ HYDRA_VERBS = {
     "train": "train a learned scheme",
 }
 VERBS = {
+    "doctor": "check that everything works here, and say what to do where it does not",
+    "list": "say what schemes, attacks, suites, layouts and extras there are",
+    "show": "describe one of them: its settings, its class, its model card",
     "embed": "mark a picture or a folder of pictures",
     "detect": "look for a mark in pictures or folders",
     "issue": "allocate an ID, mark, label and record a picture, all or nothing",
+    "torture": "put one marked picture through forty everyday attacks and say what survives",
     "trace": "say whose picture this is, with evidence",
     "serve": "answer over HTTP whose pictures these are: a page and an API",
     "registry": "keep and check the record of issued IDs",
@@ -37,7 +41,7 @@ EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the exit status is the verb's, 2 for an error that was told in one line."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = [*(sys.argv[1:] if argv is None else argv)]  # ``list`` is a verb here, and its module has the name
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # a lost connection is told in our own words
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what a file has wrong is told in our own words, or not at all
@@ -74,7 +78,7 @@ def tell(error: Exception) -> int:
     return EXIT_ERROR
 
 
-def _parser(words: list[str]) -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """A parser that has imported only the verb that is asked for: torch takes seconds, ``--help`` should not."""
     parser = argparse.ArgumentParser(
         prog="watermark", description="Robust invisible watermarks: embed provider and content IDs, detect, measure."

@@ -4,24 +4,9 @@
 """
 
 import argparse
-import shutil
 from pathlib import Path
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-
-def find_browser() -> str | None:
-    """The path of an installed Chromium, or None."""
-    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+from watermark.report.browser import BROWSERS, FLAGS, find_browser
 
 
 def picture(report: Path, output: Path, width: int = 1280, height: int = 900, dark: bool = False) -> Path:

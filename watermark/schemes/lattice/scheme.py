@@ -116,6 +116,20 @@ class LatticeScheme(Scheme):
             others[rest] = more
         return Readout.of(logits, others)
 
+    @torch.no_grad()
+    def align(self, images: Tensor) -> Alignment:
+        """Where the mark lies in each picture ``(N, 3, H, W)``: the alignment of ``read``'s ``logits``, in picture px.
+
+        Of two pictures of one mark the maps differ by what happened between them: see ``synchronization.change``. A
+        picture without a mark has an alignment too, and a low score.
+        """
+        small, step = reduced(images)
+        planes = self.core.planes.split(small.clamp(0, 1))
+        both = tuple(Spectrum(whiten(planes[:, i : i + 1])[:, 0]) for i, whiten in enumerate(self.core.whiten))
+        scales = self._likely_scales(small, whole=bool((step == 1).all()))
+        found = self._align(both, self.synchronizer.fast(both[0], scales), scales).found
+        return Alignment(found.matrix / step, found.shift, found.score)
+
     def _read_both(
         self, maps: Tensor, planes: tuple[Spectrum, ...], first: Alignment, scales: tuple[float, ...]
     ) -> tuple[Tensor, Tensor]:

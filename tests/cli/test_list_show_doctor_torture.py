@@ -1,0 +1,140 @@
+"""The front door: what there is, what it is, whether it works here, and what one file survives."""
+
+import json
+import tomllib
+from importlib.metadata import metadata
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from skimage import data
+
+from watermark import catalogue, doctor
+from watermark.cli import main
+from watermark.config import config_names
+
+
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+
+
+def lines(capsys):
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("kind", catalogue.KINDS)
+def test_everything_is_listed_with_one_line_that_says_something(capsys, kind):
+    assert main(["list", kind, "--json"]) == 0
+    found = [json.loads(line) for line in lines(capsys)]
+    names = (
+        config_names(catalogue.GROUPS[kind])
+        if kind != "extras"
+        else metadata("robust-watermark").get_all("Provides-Extra")
+    )
+    assert [one["name"] for one in found] == sorted(names)
+    assert all(len(one["about"]) > 15 and "\n" not in one["about"] for one in found)
+
+
+def test_no_extra_is_described_that_is_not_there():
+    assert set(catalogue.EXTRAS) <= set(tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"])
+
+
+def test_an_extra_that_is_missing_says_so(monkeypatch):
+    monkeypatch.setattr(catalogue, "installed", lambda package: None if package == "fastapi" else "1")
+    assert catalogue.missing_packages("serve") == ["fastapi"]
+    about = {entry.name: entry.about for entry in catalogue.entries("extras")}
+    assert about["serve"].endswith("(not installed: fastapi)")
+    assert about["train"].endswith("(installed)")
+
+
+def test_a_plug_in_is_listed_and_shown(tmp_path, monkeypatch, capsys):
+    (tmp_path / "layout").mkdir()
+    (tmp_path / "layout" / "mine.yaml").write_text("# Mine alone. More.\n_target_: watermark.codec.Layout\n")
+    monkeypatch.setenv("WATERMARK_CONFIGS", str(tmp_path))
+    main(["list", "layouts"])
+    assert "mine  Mine alone." in lines(capsys)
+    main(["show", "layout", "mine"])
+    assert "watermark.codec.payload.Layout" in lines(capsys)
+
+
+def test_a_scheme_is_shown_with_settings_and_card(capsys):
+    assert main(["show", "scheme", "learned", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["configuration"]["target_psnr"] == 45
+    assert found["card"].startswith("# learned.safetensors")
+    assert main(["show", "suite", "smoke"]) == 0
+    assert "sweep:" in capsys.readouterr().out
+
+
+def test_the_doctor_says_works_and_would_say_what_does_not(capsys, monkeypatch):
+    monkeypatch.setattr(doctor, "default_names", lambda group: ["tile_spread"])  # seven schemes take seconds to build
+    assert main(["doctor"]) == 0
+    said = lines(capsys)
+    assert said[-1] == "works"
+    assert sum(line.startswith("ok    write and read") for line in said) >= 7
+    broken = doctor.Check("mark", False, "no", "do this")
+    assert doctor.verdict([doctor.Check("time", True, "1 s"), broken]) == "does not work: mark: do this"
+
+
+def test_the_doctor_notices_a_mark_that_is_not_read_and_one_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(doctor.Watermarker, "embed", lambda self, picture, *ids: picture)
+    monkeypatch.setattr(doctor, "default_names", lambda group: ["dwt_dct"])
+    found = {check.name: check for check in doctor.checks()}
+    assert found["read after JPEG 75"].works is False
+    assert found["write and read PNG"].works is False
+    assert "does not work: read after JPEG 75" in doctor.verdict(list(found.values()))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("torture")
+    Image.fromarray(data.coffee()).crop((100, 50, 484, 306)).save(folder / "plain.png")
+    words = ["embed", str(folder / "plain.png"), str(folder / "marked.png"), "--provider", "7", "--content", "5"]
+    assert main([*words, "--preflight", "none"]) == 0
+    (folder / "suite").mkdir()
+    attacks = {
+        "jpeg": "jpeg",
+        "rotation": "rotation",
+        "crop": "crop",
+        "flip": "flip",
+        "gaussian_noise": "gaussian_noise",
+    }
+    chosen = "\n".join(f"  - /attack@{name}: {name}" for name in attacks)
+    rungs = "jpeg: {sweep: {quality: [60]}}\nrotation: {sweep: {degrees: [9]}}\ncrop: {sweep: {area: [0.5]}}\n"
+    rungs += "gaussian_noise: {sweep: {sigma: [0.9]}}\n"
+    (folder / "suite" / "few.yaml").write_text(f"defaults:\n{chosen}\n  - _self_\n{rungs}")
+    return folder
+
+
+def test_torture_says_what_survives_and_what_was_undone(folder, monkeypatch, capsys):
+    monkeypatch.setenv("WATERMARK_CONFIGS", str(folder))
+    page = folder / "page.html"
+    assert main(["torture", str(folder / "marked.png"), "--suite", "few", "--output", str(page)]) == 0
+    said = lines(capsys)
+    assert said[-2].endswith("survives 4 of 5")
+    told = {line.split(",")[0]: line for line in said}
+    assert "undone" not in told["jpeg"]
+    assert "turned 9.0 degrees left" in told["rotation"]
+    assert "0.50 of the area kept" in told["crop"] or "0.51 of the area kept" in told["crop"]
+    assert told["flip"].endswith("undone: mirrored")
+    assert "LOST" in told["gaussian_noise"]
+    html = page.read_text()
+    assert html.count("<figure") == 5
+    assert html.count("✗ lost") == 1
+    assert "http" not in html
+    assert main(["torture", str(folder / "marked.png"), "--output", str(page)]) == 2  # never written over unasked
+
+
+def test_a_picture_without_a_mark_is_not_tortured(folder, capsys):
+    assert main(["torture", str(folder / "plain.png")]) == 1
+    assert "not marked with this key and scheme" in capsys.readouterr().out
+
+
+def test_a_scheme_without_a_search_says_nothing_of_undoing(folder, monkeypatch, capsys):
+    monkeypatch.setenv("WATERMARK_CONFIGS", str(folder))
+    words = ["--scheme", "dwt_dct", "--set", "target_psnr=40"]
+    marked = str(folder / "dwt.png")
+    assert main(["embed", str(folder / "plain.png"), marked, "--provider", "7", "--preflight", "none", *words]) == 0
+    assert main(["torture", marked, "--suite", "few", "--json", *words]) == 0
+    found = [json.loads(line) for line in lines(capsys)[1:]]
+    assert len(found) == 5
+    assert not [one for one in found if one["undone"]]

@@ -1,0 +1,174 @@
+"""What there is to choose from, in one line each, and all that is known of one of them.
+
+Read from where it is true: the head of a configuration file, the docstring of its class, the card beside its weights,
+the metadata of the installed package. Nothing here is a list that could go stale.
+"""
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from watermark.config import compose, config_file, config_names, locate
+
+GROUPS = {"schemes": "scheme", "attacks": "attack", "suites": "suite", "layouts": "layout"}
+"""What can be listed, and the group of the configuration that it is."""
+KINDS = (*GROUPS, "extras")
+EXTRAS = {
+    "c2pa": "signed C2PA manifests: `issue --certificate`, and `serve` resolves them",
+    "formats": "HEIC and JPEG XL; the wheels of these two are GPL",
+    "learned-codec": "attacks through CompressAI's learned codecs, with weights of yours",
+    "peers": "other people's marks, as schemes",
+    "perceptual": "LPIPS and DISTS of marked pictures, with torchvision's weights, which you provide",
+    "postgresql": "the registry on a PostgreSQL server",
+    "ray": "sweeps on a Ray cluster",
+    "regeneration": "attacks through auto-encoders and diffusion models of yours",
+    "serve": "`watermark serve`: detection over HTTP",
+    "slurm": "sweeps on a SLURM cluster",
+    "train": "curves of `watermark train` in TensorBoard",
+}
+"""What extras are for; one that is not named here says which packages it brings."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that can be chosen.
+
+    Attributes:
+        name: as a command takes it.
+        about: one line.
+    """
+
+    name: str
+    about: str
+
+
+def entries(kind: str) -> list[Entry]:
+    """All of a kind (one of ``KINDS``), by name; what an installed package brings is among them."""
+    if kind == "extras":
+        return [
+            Entry(name, _extra(name)) for name in sorted(metadata("robust-watermark").get_all("Provides-Extra") or [])
+        ]
+    group = GROUPS[kind]
+    return [Entry(name, about(group, name)) for name in config_names(group)]
+
+
+def about(group: str, name: str) -> str:
+    """One name of a group in one line: the file's first sentence, or of an attack the event that it stands for.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    said = re.split(r"(?<=[.?])\s", _head(config_file(group, name)), maxsplit=1)[0]
+    if group != "attack":
+        return said
+    config = compose(group, name)
+    event = said or getattr(_class(config), "reproduces", "")
+    return f"{ladder}: {event}" if (ladder := _ladder(config)) else event
+
+
+@dataclass(frozen=True)
+class Shown:
+    """All that is known of one name.
+
+    Attributes:
+        name: as a command takes it.
+        file: of its configuration.
+        text: the whole head of that file.
+        configuration: composed.
+        target: dotted name of the class that it builds; None for a suite.
+        docstring: of that class.
+        card: the model card beside its weights, Markdown; None where there is none.
+    """
+
+    name: str
+    file: str
+    text: str
+    configuration: dict[str, Any]
+    target: str | None
+    docstring: str | None
+    card: str | None
+
+
+def show(group: str, name: str) -> Shown:
+    """Everything about one name.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    file, config = config_file(group, name), compose(group, name)
+    kind = None if group == "suite" else _class(config)
+    return Shown(
+        name=name,
+        file=str(file),
+        text=_head(file),
+        configuration=config,
+        target=None if kind is None else f"{kind.__module__}.{kind.__qualname__}",
+        docstring=None if kind is None else inspect.getdoc(kind),
+        card=_card(config) if group == "scheme" else None,
+    )
+
+
+def as_yaml(shown: Shown) -> str:
+    """The configuration as the file would say it."""
+    return OmegaConf.to_yaml(OmegaConf.create(json.loads(json.dumps(shown.configuration)))).rstrip()
+
+
+def _class(config: dict[str, Any]) -> Any:
+    return locate((config.get("build") or config)["_target_"])
+
+
+def _card(config: dict[str, Any]) -> str | None:
+    from watermark.schemes.weights_file import WEIGHTS
+
+    card = WEIGHTS / f"{config.get('weights')}.md"
+    return card.read_text() if config.get("weights") and card.is_file() else None
+
+
+def _head(file: Path) -> str:
+    """The comment at the top of a configuration file, as one line."""
+    return " ".join(_comment(file.read_text().splitlines()))
+
+
+def _comment(lines: list[str]) -> Iterator[str]:
+    for line in lines:
+        if not line.startswith("#"):
+            return
+        yield line.lstrip("# ").rstrip()
+
+
+def _ladder(config: dict[str, Any]) -> str:
+    """``quality 90 to 10``."""
+    for parameter, values in (config.get("sweep") or {}).items():
+        return f"{parameter} {values[0]:g}" + (f" to {values[-1]:g}" if len(values) > 1 else "")
+    return ""
+
+
+def _extra(name: str) -> str:
+    missing, purpose = missing_packages(name), EXTRAS.get(name) or f"brings {', '.join(packages_of(name))}"
+    return f"{purpose} ({'not installed: ' + ', '.join(missing) if missing else 'installed'})"
+
+
+def packages_of(extra: str) -> list[str]:
+    """The packages that an extra brings."""
+    wanted = [line for line in requires("robust-watermark") or [] if f"extra == '{extra}'" in line.replace('"', "'")]
+    return [re.split(r"[<>=!~;\[ ]", line, maxsplit=1)[0] for line in wanted]
+
+
+def missing_packages(extra: str) -> list[str]:
+    """The packages of an extra that are not installed here."""
+    return [name for name in packages_of(extra) if not installed(name)]
+
+
+def installed(package: str) -> str | None:
+    """The installed version of a package, or None."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,31 @@
+"""`watermark list [schemes|attacks|suites|layouts|extras]`: what there is to choose from, one line each."""
+
+import argparse
+import json
+from dataclasses import asdict
+
+from watermark.catalogue import KINDS, entries
+from watermark.shown import shown
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser("list", help="say what there is to choose from", description=__doc__)
+    parser.add_argument("kind", nargs="?", choices=KINDS, metavar="KIND", help=f"{', '.join(KINDS)} (default: all)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print them; a command takes each by the name that stands first."""
+    for kind in [args.kind] if args.kind else KINDS:
+        found = entries(kind)
+        if args.json:
+            print(*(json.dumps({"kind": kind, **asdict(entry)}) for entry in found), sep="\n")
+            continue
+        if not args.kind:
+            print(f"{kind}:")
+        width = max((len(entry.name) for entry in found), default=0)
+        indent = "" if args.kind else "  "
+        for entry in found:
+            print(f"{indent}{shown(entry.name):{width}}  {shown(entry.about)}")
+    return 0
