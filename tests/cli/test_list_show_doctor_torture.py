@@ -12,7 +12,7 @@ from skimage import data
 from watermark import catalogue, doctor
 from watermark.cli import main
 from watermark.config import config_names
-
+from watermark.files.formats import FORMATS
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
@@ -78,6 +78,7 @@ def test_the_doctor_says_works_and_would_say_what_does_not(capsys, monkeypatch):
 def test_the_doctor_notices_a_mark_that_is_not_read_and_one_that_is_not_there(monkeypatch):
     monkeypatch.setattr(doctor.Watermarker, "embed", lambda self, picture, *ids: picture)
     monkeypatch.setattr(doctor, "default_names", lambda group: ["dwt_dct"])
+    monkeypatch.setattr("watermark.files.formats.FORMATS", FORMATS[:1])  # each unread file is a whole search
     found = {check.name: check for check in doctor.checks()}
     assert found["read after JPEG 75"].works is False
     assert found["write and read PNG"].works is False
