@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from skimage import data
 
@@ -12,6 +13,7 @@ from watermark.metrics.psnr import psnr
 from watermark.pixels import to_tensor
 from watermark.schemes.base import scale_for_psnr
 from watermark.schemes.tile_spread import TileSpread
+from watermark.watermarker import Watermarker
 
 
 def graphic() -> torch.Tensor:
@@ -63,3 +65,32 @@ def test_an_ordinary_photograph_is_marked_as_if_there_were_no_cap():
     marked = to_8bit(capped.embed(picture, message(capped)))
     assert float(psnr(marked, picture)) == pytest.approx(45, abs=0.01)
     assert (marked - to_8bit(free.embed(picture, message(free)))).abs().max() < 1.5 / 255
+
+
+def drawing() -> torch.Tensor:
+    """Coloured fields under black outlines, two lines close together and a sky that grows lighter, 320 x 240."""
+    picture = Image.new("RGB", (320, 240))
+    draw = ImageDraw.Draw(picture)
+    for row in range(240):
+        draw.line([(0, row), (319, row)], fill=(100 + row // 4, 130 + row // 4, 200 + row // 8))
+    draw.ellipse([30, 40, 150, 170], fill=(220, 190, 160), outline=(30, 30, 30), width=3)
+    draw.rectangle([170, 90, 300, 220], fill=(180, 90, 100), outline=(30, 30, 30), width=2)
+    for x, y in ((190, 0), (198, 0), (60, 150), (76, 150)):
+        draw.line([(x, y), (x, y + 85)], fill=(30, 30, 30), width=2)
+    return to_tensor(picture)
+
+
+@pytest.mark.parametrize("name", ["tile_spread", "learned"])
+@pytest.mark.parametrize("target", [45.0, 42.0])
+def test_no_pixel_of_a_drawing_changes_by_more_than_six_levels_and_its_ground_is_marked_evenly(name, target):
+    marker, picture = Watermarker.load(name, key="k", device="cpu", target_psnr=target), drawing()
+    marked = to_8bit(marker.embed(picture, 1, 2))
+    change = 255 * (marked - picture)
+    assert change.abs().max() <= 6.01  # 21 and more before there was a limit
+    assert marker.detect(marked)[0].log10_p < -50
+    luma = picture.mean(1, keepdim=True)
+    lines = F.max_pool2d((luma < 0.2).float(), 9, 1, 4)
+    beside = (lines - F.max_pool2d((luma < 0.2).float(), 3, 1, 1) > 0)[0, 0]
+    apart = (F.max_pool2d(lines, 25, 1, 12) == 0)[0, 0]
+    power = change.square().mean((0, 1))
+    assert power[beside].mean() < 1.3 * power[apart].mean()  # 2.3 and 5.3 times before

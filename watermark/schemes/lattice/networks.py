@@ -13,7 +13,7 @@ from scipy.fft import dctn
 from torch import Tensor, nn
 
 from watermark.schemes.lattice.carriers import Carriers
-from watermark.transforms.jnd import canonical_luma, plane_mask
+from watermark.transforms.jnd import canonical_luma, plane_mask, texture_share
 
 PLANES = 2
 """Colour planes that carry the mark: luma, and minus blue difference at constant luma."""
@@ -145,7 +145,8 @@ class TextureMask(nn.Module):
         small = F.interpolate(plane, [max(8, round(n / 2)) for n in plane.shape[-2:]], mode="area")
         moments = torch.cat([small, small.square()], 1)  # (N, 2, h/2, w/2)
         means = [F.avg_pool2d(moments, side, 1, side // 2, count_include_pad=False) for side in (3, 5, 9)]
-        deviation = [(mean[:, 1:] - mean[:, :1].square()).clamp_min(1e-3).sqrt() for mean in means]
+        texture = F.interpolate(texture_share(plane), small.shape[-2:], mode="area")
+        deviation = [(mean[:, 1:] - mean[:, :1].square()).clamp_min(1e-3).sqrt() * texture for mean in means]
         brightness = means[1][:, :1] / 255 - 0.5
         features = torch.cat([(1 + d).log() - 1 for d in deviation] + [brightness], 1)  # (N, 4, h/2, w/2)
         change = F.avg_pool2d(torch.tanh(self.correct(features)), 3, 1, 1, count_include_pad=False)  # (N, planes, ...)

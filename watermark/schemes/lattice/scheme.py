@@ -10,14 +10,13 @@ from watermark.keys import Key
 from watermark.schemes.base import Readout, Scheme
 from watermark.schemes.lattice.carriers import Carriers
 from watermark.schemes.lattice.draw import keyed_poses, reduced
+from watermark.schemes.lattice.limit import bearable, limited
 from watermark.schemes.lattice.mark import LatticeMark
 from watermark.schemes.lattice.settings import (
     BENDABLE,
     BENT,
     CANONICAL,
     ENOUGH,
-    FLAT,
-    STRONGEST,
     UPSIDE_DOWN,
     USUAL_PSNR,
 )
@@ -33,7 +32,6 @@ from watermark.synchronization import (
     spread_to,
     windows,
 )
-from watermark.transforms.jnd import texture_mask
 
 
 class LatticeScheme(Scheme):
@@ -85,13 +83,7 @@ class LatticeScheme(Scheme):
         psnr = torch.full((len(images),), self.target_psnr or USUAL_PSNR, device=images.device)
         pose = keyed_poses(self.poses, self.key, self.name, images, message)
         change = self.core.residual(images, message, self.carriers, pose, psnr, self.rounds)
-        return change * self._bearable(images, change, psnr)[:, None, None, None]
-
-    def _bearable(self, images: Tensor, change: Tensor, psnr: Tensor) -> Tensor:
-        """How many times ``change`` ``(N,)`` the flat areas of each picture bear; see ``flat_share``."""
-        flat = texture_mask(images, exponent=1.0, canonical=CANONICAL) < FLAT  # (N, H, W)
-        energy = (change.square().mean(1) * flat).sum((1, 2)) / flat.sum((1, 2)).clamp_min(1)
-        return (self.flat_share * 10 ** (-psnr / 20) / energy.sqrt().clamp_min(1e-9)).clamp(max=STRONGEST)
+        return limited(images, change, psnr, most=bearable(images, change, psnr, self.flat_share))
 
     @torch.no_grad()
     def read(self, images: Tensor) -> Readout:

@@ -83,3 +83,9 @@ ABSENT = 2.0
 """Deviations above nothing at which the pilot of a whole plane must stand; a plane below is as good as left out."""
 FAINTEST = 0.05
 """Share of the greatest weight that a line keeps at least, and a plane that is left out; by hand."""
+BESIDE_LINES = 6.0
+"""Levels; no channel of a pixel that lies on flat ground, or beside a line on it, changes by more,"""
+BESIDE_SHARE = 2.9
+"""or by more than this many times the RMS of the whole mark, which is more below 42 dB."""
+BESIDE_ROUNDS = 3
+"""In which what that limit and clipping take is found and given back elsewhere."""
