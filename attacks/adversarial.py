@@ -29,7 +29,7 @@ class ProjectedGradient(Attack):
     """
 
     differentiable, geometric, harder = False, False, "higher"
-    unit, identity = "largest change, 1/255", 0.0
+    unit, neutral = "largest change, 1/255", 0.0
     reproduces = "WAVES AdvEmb and AdvCls settings: 200 steps of .05 epsilon"
 
     def __init__(

@@ -28,7 +28,7 @@ class Attack(nn.Module, ABC):
     Example:
         >>> class Darker(Attack):
         ...     differentiable, geometric, harder = True, False, "higher"
-        ...     unit, reproduces, identity = "share of the light that is taken", "a dim screen", 0.0
+        ...     unit, reproduces, neutral = "share of the light that is taken", "a dim screen", 0.0
         ...
         ...     def transform(self, images, generators):
         ...         return images * (1 - self.strength)
@@ -41,14 +41,14 @@ class Attack(nn.Module, ABC):
     geometric: ClassVar[bool]
     """Pixels move, so PSNR between input and output says nothing and is not reported."""
     harder: ClassVar[Literal["higher", "lower", "away"]]
-    """Which way the strength gets worse: up, down, or away from ``identity`` on both sides."""
+    """Which way the strength gets worse: up, down, or away from ``neutral`` on both sides."""
     unit: ClassVar[str]
     """The unit of the strength in words, for example ``"quality 1..100"``."""
     reproduces: ClassVar[str]
     """One line: the published attack or the everyday event that this stands for."""
     version: ClassVar[int] = 1
     """Raised whenever the same parameters start to give another picture."""
-    identity: ClassVar[float | None] = None
+    neutral: ClassVar[float | None] = None
     """The strength that changes nothing, bit for bit; None if there is none."""
     together: ClassVar[bool] = False
     """``transform`` gets the whole batch on a CPU too, where others get one image after the other, and returns a new
@@ -71,7 +71,7 @@ class Attack(nn.Module, ABC):
                 one per image.
         """
         _check_images(images)
-        if self.identity is not None and self.strength == self.identity:
+        if self.neutral is not None and self.strength == self.neutral:
             return images.clone()
         generators = per_image(generator, len(images))
         if len(images) == 1 or self.together or images.device.type != "cpu" or self._waits_for_gradients(images):
@@ -95,7 +95,7 @@ class Attack(nn.Module, ABC):
 
     def moves(self, height: int, width: int) -> bool:
         """Whether pixels of a picture of this size move; where they do not, PSNR and SSIM say what the attack costs."""
-        return self.geometric and (self.identity is None or self.strength != self.identity)
+        return self.geometric and (self.neutral is None or self.strength != self.neutral)
 
     def picture(self, picture: Image.Image, seed: int = 0) -> Image.Image:
         """Attack one Pillow picture, taken and given back as 8-bit RGB; one seed, one result."""

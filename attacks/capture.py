@@ -22,7 +22,7 @@ class SoftScreenCamera(Attack):
     """
 
     differentiable, geometric, harder = True, True, "higher"
-    unit, identity = "joint level 0..5", 0.0
+    unit, neutral = "joint level 0..5", 0.0
     version = 2
     reproduces = "screen-to-camera as in PIMoG (Fang et al., 2022) and StegaStamp (Tancik et al., 2020), own levels"
 

@@ -18,7 +18,7 @@ class Crop(Attack):
     """
 
     differentiable, geometric, harder = True, True, "lower"
-    unit, identity = "area kept, 0..1", 1.0
+    unit, neutral = "area kept, 0..1", 1.0
     reproduces = "VideoSeal and Stable Signature crop; OmniSealBench centre crop"
 
     def __init__(self, area: float, position: str = "random") -> None:

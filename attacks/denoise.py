@@ -18,7 +18,7 @@ class _Denoiser(Attack):
     """Facts that the denoisers share."""
 
     differentiable, geometric, harder = True, False, "higher"
-    identity = 0.0
+    neutral = 0.0
     largest = 1.0
 
     def __init__(self, sigma: float) -> None:
@@ -36,7 +36,7 @@ class DenoiseResample(Attack):
     """
 
     differentiable, geometric, harder = True, False, "lower"
-    unit, identity = "scale of a side", 1.0
+    unit, neutral = "scale of a side", 1.0
     reproduces = "down-up regeneration, as removal scripts do it; guided filter of He, Sun and Tang (2013)"
 
     def __init__(self, scale: float, smoothing: float = 0.03) -> None:

@@ -16,7 +16,7 @@ class Erase(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
-    unit, identity = "area erased, 0..1", 0.0
+    unit, neutral = "area erased, 0..1", 0.0
     reproduces = "WAVES Dist-Erase"
 
     def __init__(self, area: float, fill: float = 0.0) -> None:

@@ -14,7 +14,7 @@ class GaussianBlur(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
-    unit, identity = "sigma, pixels", 0.0
+    unit, neutral = "sigma, pixels", 0.0
     reproduces = "WAVES Dist-Blur (Pillow radius = sigma), W-Bench blur"
 
     def __init__(self, sigma: float) -> None:
@@ -34,7 +34,7 @@ class Median(Attack):
     """
 
     differentiable, geometric, harder = False, False, "higher"
-    unit, identity, together = "side of the window, pixels", 1.0, True  # a thread per picture
+    unit, neutral, together = "side of the window, pixels", 1.0, True  # a thread per picture
     reproduces = "OmniSealBench and StirMark median"
 
     def __init__(self, size: int) -> None:
@@ -59,7 +59,7 @@ class Sharpen(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
-    unit, identity = "share of the detail added", 0.0
+    unit, neutral = "share of the detail added", 0.0
     reproduces = "StirMark sharpening; the unsharp mask of photo editors"
 
     def __init__(self, amount: float, sigma: float = 1.0) -> None:

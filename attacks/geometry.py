@@ -21,7 +21,7 @@ class Perspective(Attack):
     """
 
     differentiable, geometric, harder = True, True, "higher"
-    unit, identity, together = "share of half a side", 0.0, True
+    unit, neutral, together = "share of half a side", 0.0, True
     version = 2
     reproduces = "VideoSeal and OmniSealBench perspective"
 
@@ -70,7 +70,7 @@ class Shear(Attack):
     """
 
     differentiable, geometric, harder = True, True, "away"
-    unit, identity, together = "pixels per row", 0.0, True
+    unit, neutral, together = "pixels per row", 0.0, True
     version = 2
     reproduces = "StirMark shear"
 
@@ -93,7 +93,7 @@ class Linear(Attack):
     """
 
     differentiable, geometric, harder = True, True, "higher"
-    unit, identity, together = "share of the matrix", 0.0, True
+    unit, neutral, together = "share of the matrix", 0.0, True
     reproduces = "StirMark general linear transformation"
 
     def __init__(self, share: float, matrix: Sequence[Sequence[float]] = ((1.010, 0.013), (0.009, 1.011))) -> None:
@@ -115,7 +115,7 @@ class _Pixels(Attack):
     """A whole number of pixels as the strength."""
 
     differentiable, geometric, harder = True, True, "higher"
-    unit, identity = "pixels", 0.0
+    unit, neutral = "pixels", 0.0
 
     def __init__(self, pixels: int) -> None:
         if pixels < 0 or pixels != int(pixels):
@@ -180,7 +180,7 @@ class Bending(Attack):
     """
 
     differentiable, geometric, harder = True, True, "higher"
-    unit, identity = "displacement as share of the shorter side", 0.0
+    unit, neutral = "displacement as share of the shorter side", 0.0
     reproduces = "StirMark random bending (Petitcolas, Anderson and Kuhn, 1998), own parameters"
 
     def __init__(self, bend: float) -> None:

@@ -15,7 +15,7 @@ class GaussianNoise(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
-    unit, identity = "standard deviation on 0..1", 0.0
+    unit, neutral = "standard deviation on 0..1", 0.0
     reproduces = "WAVES and W-Bench noise"
 
     def __init__(self, sigma: float) -> None:
@@ -45,7 +45,7 @@ class SaltPepper(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
-    unit, identity = "share of pixels", 0.0
+    unit, neutral = "share of pixels", 0.0
     reproduces = "salt-and-pepper noise of the classical benchmarks"
 
     def __init__(self, share: float) -> None:

@@ -43,7 +43,7 @@ class Splice(Attack):
     """
 
     differentiable, geometric, harder = True, False, "lower"
-    unit, identity = "area kept, 0..1", 1.0
+    unit, neutral = "area kept, 0..1", 1.0
     reproduces = "OmniSealBench collage, WIBE cropout (fill 0); a marked region spliced into a clean picture"
 
     def __init__(self, area: float, fill: float | None = None) -> None:
@@ -87,7 +87,7 @@ class _Drawn(Attack):
     """Something drawn over the picture with Pillow."""
 
     differentiable, geometric, harder = True, False, "higher"
-    unit, identity = "area covered, 0..1", 0.0
+    unit, neutral = "area covered, 0..1", 0.0
 
     def __init__(self, area: float) -> None:
         if not 0 <= area <= 1:

@@ -15,7 +15,7 @@ class _Slider(Attack):
     """One factor, 1 being the middle."""
 
     differentiable, geometric, harder = True, False, "away"
-    unit, identity = "factor", 1.0
+    unit, neutral = "factor", 1.0
 
     def __init__(self, factor: float) -> None:
         if not 0 <= factor <= 10:
@@ -72,7 +72,7 @@ class Gamma(Attack):
     """Raise every value to the power ``exponent``: below 1 lifts the shadows, above 1 deepens them."""
 
     differentiable, geometric, harder = True, False, "away"
-    unit, identity = "exponent", 1.0
+    unit, neutral = "exponent", 1.0
     reproduces = "JPEG Trust watermarking benchmark, gamma"
 
     def __init__(self, exponent: float) -> None:
@@ -94,7 +94,7 @@ class Hue(Attack):
     """
 
     differentiable, geometric, harder = True, False, "away"
-    unit, identity = "share of a full turn", 0.0
+    unit, neutral = "share of a full turn", 0.0
     reproduces = "VideoSeal and OmniSealBench hue"
 
     def __init__(self, turn: float) -> None:
@@ -116,7 +116,7 @@ class Grayscale(Attack):
 
     differentiable, geometric = True, False
     harder: ClassVar[Literal["higher", "lower", "away"]] = "higher"
-    unit, identity = "share of grey", 0.0
+    unit, neutral = "share of grey", 0.0
     reproduces, version = "VideoSeal greyscale", 2
 
     def __init__(self, amount: float = 1) -> None:
@@ -136,7 +136,7 @@ class Equalize(Attack):
     """
 
     differentiable, geometric, harder = False, False, "higher"
-    unit, identity = "share of the equalised picture", 0.0
+    unit, neutral = "share of the equalised picture", 0.0
     reproduces = "JPEG Trust watermarking benchmark, histogram equalisation"
 
     def __init__(self, amount: float = 1) -> None:

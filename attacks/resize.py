@@ -15,7 +15,7 @@ class Resize(Attack):
     """
 
     differentiable, geometric, harder = True, True, "away"
-    unit, identity = "scale of a side", 1.0
+    unit, neutral = "scale of a side", 1.0
     reproduces = "VideoSeal, OmniSealBench and StirMark resize"
 
     def __init__(self, scale: float) -> None:
@@ -66,7 +66,7 @@ class Aspect(Attack):
     """
 
     differentiable, geometric, harder = True, True, "away"
-    unit, identity = "width ratio", 1.0
+    unit, neutral = "width ratio", 1.0
     reproduces = "StirMark aspect ratio change"
 
     def __init__(self, ratio: float) -> None:

@@ -22,7 +22,7 @@ class Rotation(Attack):
     """
 
     differentiable, geometric, harder = True, True, "away"
-    unit, identity, together = "degrees", 0.0, True
+    unit, neutral, together = "degrees", 0.0, True
     version = 2
     reproduces = "WAVES Dist-Rotation (frame same); StirMark rotation with cropping (frame inside)"
 
@@ -61,7 +61,7 @@ class Flip(Attack):
     """
 
     differentiable, geometric, harder = True, True, "higher"
-    unit, identity = "1 = mirrored", 0.0
+    unit, neutral = "1 = mirrored", 0.0
     reproduces = "VideoSeal horizontal flip"
 
     def __init__(self, flipped: int = 1, direction: str = "horizontal") -> None:

@@ -59,7 +59,7 @@ class SubtractPattern(Attack):
     """
 
     differentiable, geometric, harder = False, False, "away"
-    unit, identity = "RMS, 1/255", 0.0
+    unit, neutral = "RMS, 1/255", 0.0
     reproduces = "averaging with alignment, from many pictures of one key"
 
     def __init__(self, factor: float, pattern: Tensor) -> None:

@@ -39,7 +39,7 @@ class BandNoise(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
-    unit, identity = "standard deviation on 0..1", 0.0
+    unit, neutral = "standard deviation on 0..1", 0.0
     reproduces = "the yardstick of every removal attack: plain noise where the mark is"
 
     def __init__(self, sigma: float, low: float = LOW, high: float = HIGH) -> None:
@@ -69,7 +69,7 @@ class Shrinking(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
-    unit, identity = "share taken away", 0.0
+    unit, neutral = "share taken away", 0.0
 
     def __init__(self, depth: float, low: float = LOW, high: float = HIGH) -> None:
         if not 0 <= depth <= 1:

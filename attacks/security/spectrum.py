@@ -54,7 +54,7 @@ class SpectralNotch(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
-    unit, identity = "frequencies blanked", 0.0
+    unit, neutral = "frequencies blanked", 0.0
     reproduces = "spectral estimation from many pictures of one key, then a notch filter"
 
     def __init__(self, lines: int, excess: Tensor) -> None:

@@ -52,9 +52,10 @@ def test_attack_on_an_image_does_not_depend_on_its_batch(name, photos):
 def test_mildest_value_is_the_exact_identity(name, photos):
     (parameter,) = attack_config(name).sweep
     attack = build_attack(name, parameter, attack_config(name).sweep[parameter][0])
-    if attack.identity is None:
+    assert not hasattr(attack, "identity"), "the strength that changes nothing is called neutral"
+    if attack.neutral is None:
         pytest.skip("has no strength that changes nothing")
-    nothing = build_attack(name, parameter, attack.identity)
+    nothing = build_attack(name, parameter, attack.neutral)
     assert torch.equal(nothing(photos, seeded(3)), photos)
 
 
@@ -94,7 +95,7 @@ def test_the_hard_side_of_the_ladder_costs_more(name, photo):
     attack = build_attack(name, parameter, values[0])
     if attack.geometric or len(values) < 2:
         pytest.skip("PSNR says nothing, or there is one rung")
-    zero = attack.identity if attack.harder == "away" else 0
+    zero = attack.neutral if attack.harder == "away" else 0
     sides = [[v for v in values if v >= zero], [v for v in values if v < zero]]
     for side in sides:
         mild_first = sorted(side, key=lambda value: abs(value - zero), reverse=attack.harder == "lower")

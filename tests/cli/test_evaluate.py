@@ -36,15 +36,15 @@ def test_one_command_goes_from_configuration_to_report(tmp_path, capsys):
     (folder / "report.html").unlink()
     assert main(["report", str(folder)]) == 0
     assert (folder / "report.html").read_bytes() == before  # built again from the rows alone
-    assert main(["verify", str(folder), "--cells", "1", "--seed", "0"]) == 0
+    assert main(["remeasure", str(folder), "--cells", "1", "--seed", "0"]) == 0
     assert main(["compare", str(folder), str(folder)]) == 0
 
 
 def test_settings_reach_the_scheme_and_quality_can_be_set_for_all(tmp_path):
-    assert evaluate(tmp_path, "scheme=dwt_dct", "scheme.strength=30", "name=strength") == 0
+    assert evaluate(tmp_path, "scheme=dwt_dct", "scheme.step=30", "name=step") == 0
     assert evaluate(tmp_path, "scheme=dwt_dct", "target_psnr=38", "suite.jpeg.sweep.quality=[35]", "name=quality") == 0
-    strength, quality = (pq.read_table(tmp_path / n / "rows.parquet").to_pylist() for n in ("strength", "quality"))
-    assert all(row["psnr"] > 45 for row in strength if row["marked"] and row["image_class"] == "smooth")
+    stepped, quality = (pq.read_table(tmp_path / n / "rows.parquet").to_pylist() for n in ("step", "quality"))
+    assert all(row["psnr"] > 45 for row in stepped if row["marked"] and row["image_class"] == "smooth")
     assert all(abs(row["psnr"] - 38) < 0.5 for row in quality if row["marked"] and row["image_class"] == "smooth")
     assert {row["strength"] for row in quality if row["attack"] == "jpeg"} == {35}
 
@@ -52,7 +52,7 @@ def test_settings_reach_the_scheme_and_quality_can_be_set_for_all(tmp_path):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["scheme=dwt_dct", "scheme.strength=-4"], "between 1 and 1000 8-bit levels, got -4"),
+        (["scheme=dwt_dct", "scheme.step=-4"], "between 1 and 1000 8-bit levels, got -4"),
         (["scheme=dwt_dct", "suite.jpeg.sweep.quality=[200]"], "quality must be in 1..100, got 200"),
         (["schemes=[nothing]"], "no scheme named 'nothing'; expected one of"),
         (["data=folder"], "data.path: expected a value"),
@@ -120,7 +120,7 @@ class Louder(DwtDct):
 
 class Invert(Attack):
     differentiable, geometric, harder = True, False, "higher"
-    unit, reproduces, identity = "share of inversion", "a negative", 0.0
+    unit, reproduces, neutral = "share of inversion", "a negative", 0.0
 
     def __init__(self, amount):
         super().__init__(amount)

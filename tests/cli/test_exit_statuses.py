@@ -27,8 +27,8 @@ WORDS = {
     "trace, classifier": ["trace", "GOOD.png", "--key-file", "KEY", "--registry", "REG", "--classifier", "BAD"],
     "registry slots": ["registry", "slots", "--registry", "BAD"],
     "registry show": ["registry", "show", "1", "2", "--registry", "BAD"],
-    "registry verify": ["registry", "verify", "--registry", "BAD"],
-    "registry verify, key": ["registry", "verify", "--registry", "REG", "--key-file", "BAD"],
+    "registry verify": ["registry", "remeasure", "--registry", "BAD"],
+    "registry verify, key": ["registry", "remeasure", "--registry", "REG", "--key-file", "BAD"],
     "registry purge": ["registry", "purge", "--registry", "BAD", "--key-file", "KEY"],
     "serve": ["serve", "--registry", "BAD", "--key-file", "KEY", "--port", "0"],
     "serve, key": ["serve", "--registry", "REG", "--key-file", "BAD", "--port", "0"],
@@ -40,7 +40,7 @@ WORDS = {
     "report": ["report", "BAD"],
     "report, forgery": ["report", "EMPTY", "--forgery", "BAD"],
     "compare": ["compare", "BAD", "BAD"],
-    "verify": ["verify", "BAD"],
+    "remeasure": ["remeasure", "BAD"],
     "bench": ["bench", "--run", "BAD"],
     "bench, output": ["bench", "--schemes", "dwt_dct", "--sizes", "256", "--output", "GOOD.png/below"],
     "forgery": ["forgery", "BAD"],
@@ -132,7 +132,7 @@ def test_bad_input_is_one_line_and_status_2(room, capfd, monkeypatch, verb, kind
     }
 
 
-@pytest.mark.parametrize("verb", ["report", "verify", "evaluate", "detect"])
+@pytest.mark.parametrize("verb", ["report", "remeasure", "evaluate", "detect"])
 def test_an_unexpected_error_is_no_answer(tmp_path, verb):
     """In a process of its own: whatever breaks inside, the status is 2 and one line says so."""
     code = (
@@ -154,7 +154,7 @@ def test_an_unexpected_error_is_no_answer(tmp_path, verb):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-@pytest.mark.parametrize("verb", ["detect", "report", "verify", "key show"])
+@pytest.mark.parametrize("verb", ["detect", "report", "remeasure", "key show"])
 def test_what_may_not_be_read_is_one_line(tmp_path, capfd, verb):
     closed = tmp_path / "closed"
     closed.mkdir()

@@ -58,7 +58,7 @@ def desk(tmp_path_factory):
         (["report", "{}/{name}"], 2),
         (["report", "{}"], 2),
         (["compare", "{}", "{}"], 2),
-        (["verify", "{}"], 2),
+        (["remeasure", "{}"], 2),
         (["bench", "--schemes", "{name}"], 2),
         (["bench", "--sizes", "{name}"], 2),
         (["forgery", "{}/{name}.key"], 2),

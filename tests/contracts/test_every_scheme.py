@@ -79,7 +79,7 @@ def test_flat_pictures_are_marked_and_read_without_failing(scheme, level):
 @torch.no_grad()
 def test_target_psnr_is_met(scheme):
     if scheme.target_psnr is None:
-        pytest.skip("strength is set another way")
+        pytest.skip("the quality is set another way")
     images = pictures()
     marked = to_8bit(scheme.embed(images, message(scheme)))
     assert abs(float(psnr(marked, images)) - scheme.target_psnr) < 0.5

@@ -10,9 +10,9 @@ from skimage import data
 from watermark.cli import main
 from watermark.evaluation import attack_costs as costs
 from watermark.evaluation.attack_costs import AttackCost, AttackCostTests, Rung
+from watermark.json_schema import to_json
 from watermark.pixels import to_tensor
 from watermark.report import schema
-from watermark.report.describe import to_json
 from watermark.report.sections.security import security
 from watermark.watermarker import Watermarker
 

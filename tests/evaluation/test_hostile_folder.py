@@ -88,7 +88,7 @@ def verbs(run):
     return [
         ["report", run],
         ["compare", run, run],
-        ["verify", run],
+        ["remeasure", run],
         ["bench", "--run", run, "--sizes", "256", "--batches", "1"],
         ["forgery", "--run", run],
     ]
@@ -155,14 +155,14 @@ def test_no_variable_of_the_environment_is_read(tmp_path, capsys, monkeypatch, p
     ],
     ids=str,
 )
-def test_verify_names_what_this_machine_does_not(tmp_path, capsys, change):
+def test_remeasure_names_what_this_machine_does_not(tmp_path, capsys, change):
     if "suite" in change and "taesd" in change["suite"]:
         change["suite"]["taesd"]["build"]["model"]["folder"] = "//attacker/share"
-    refused(["verify", hostile(tmp_path, **change)], capsys)
+    refused(["remeasure", hostile(tmp_path, **change)], capsys)
 
 
 def test_numbers_are_taken_and_every_local_entry_is_trusted(tmp_path):
-    changed = {**load("scheme", "dwt_dct"), "target_psnr": 39.5, "strength": None}
+    changed = {**load("scheme", "dwt_dct"), "target_psnr": 39.5, "step": None}
     told = trusted(config(tmp_path, schemes={"dwt_dct": changed}, suite={"jpeg": load("attack", "jpeg_444")}))
     assert marker(told, "dwt_dct", "key").scheme.target_psnr == 39.5
     assert len(suite_cells(told["suite"])) == 1 + 5

@@ -11,10 +11,10 @@ from tiny_run import config, load, quiet, rows_of
 
 from watermark.errors import UserError
 from watermark.evaluation.job import Job
+from watermark.evaluation.rows import load_run
 from watermark.evaluation.run import run
 from watermark.report.data import report_data
 from watermark.report.html import render
-from watermark.report.rows import load_run
 
 pytestmark = pytest.mark.usefixtures("frozen_code")
 PICTURE = Image.fromarray(data.chelsea()[:192, :256])

@@ -90,7 +90,7 @@ def test_every_key_is_a_measure_of_its_own_and_the_first_of_many_is_the_only_one
 
 def test_a_run_of_many_keys_is_reported_by_picture_verified_and_compared(folder, pictures, capsys):
     assert main(["report", str(folder)]) == 0
-    assert main(["verify", str(folder), "--cells", "4", "--seed", "2", "--pictures", str(pictures)]) == 0
+    assert main(["remeasure", str(folder), "--cells", "4", "--seed", "2", "--pictures", str(pictures)]) == 0
     assert main(["compare", str(folder), str(folder)]) == 0
     capsys.readouterr()
     report = json.loads((folder / "report.json").read_text())

@@ -42,7 +42,7 @@ class Louder(DwtDct):
 
 class Invert(Attack):
     differentiable, geometric, harder = True, False, "higher"
-    unit, reproduces, identity = "share of inversion", "a negative", 0.0
+    unit, reproduces, neutral = "share of inversion", "a negative", 0.0
 
     def __init__(self, amount):
         super().__init__(amount)
@@ -105,7 +105,7 @@ def test_what_an_installed_package_brings_works_in_every_command(installed, caps
     assert {row["scheme"] for row in rows} == {"louder", "dwt_dct"}
     assert {row["strength"] for row in rows if row["attack"] == "invert"} == {0.0, 1.0}
     assert not [row["error"] for row in rows if row["error"]]
-    assert main(["verify", "runs/one", "--cells", "1"]) == 0
+    assert main(["remeasure", "runs/one", "--cells", "1"]) == 0
     assert main(["report", "runs/one"]) == 0
     assert main(["attacks", "show", "photo.png", "--suite", "negative", "--max-side", "64", "--output", "all.png"]) == 0
     assert main(["bench", "--schemes", "louder", "--sizes", "128", "--batches", "1", "--output", "bench"]) == 0

@@ -51,9 +51,10 @@ def test_the_wheel_holds_every_configuration_weight_and_template(installed):
         assert f"watermark/configs/{path.relative_to(ROOT / 'configs').as_posix()}" in inside
     for folder in ("watermark", "attacks"):
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix in {".py", ".safetensors", ".j2", ".json", ".css", ".js"}:
+            if path.suffix in {".py", ".safetensors", ".j2", ".json", ".css", ".js", ".typed"}:
                 name = path.relative_to(ROOT).as_posix()
                 assert (name in inside) != name.startswith(STUDIES)
+    assert {"watermark/py.typed", "attacks/py.typed"} <= inside  # or a type checker takes every name for Any
 
 
 def test_nothing_that_is_installed_imports_what_stays_in_the_clone(installed):

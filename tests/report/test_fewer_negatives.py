@@ -6,9 +6,9 @@ import jsonschema
 import pytest
 
 from watermark.cli import main
+from watermark.evaluation.rows import load_run
 from watermark.report import build_report, schema
 from watermark.report.data import report_data
-from watermark.report.rows import load_run
 
 
 def without_negatives(path, sim, scheme_keeps):

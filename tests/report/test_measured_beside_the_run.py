@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 
 from watermark.cli import main
+from watermark.evaluation.rows import load_run
 from watermark.metrics.power_law import power_law
 from watermark.report import build_report, schema
 from watermark.report.data import report_data
-from watermark.report.rows import load_run
 
 ANSWERS = [
     {"scheme": s, "test": "F1", "setting": f"average of {n} marked pictures x1 added", "attacker_wants": "detected"}

@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 
 from watermark.errors import UserError
+from watermark.evaluation.rows import load_run
 from watermark.report.data import report_data
 from watermark.report.plots import null_plot
-from watermark.report.rows import load_run
 
 
 def of(entries, **keys):

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 import jsonschema
 import pytest
 
+from watermark.json_schema import limits, schema_of, to_json
 from watermark.report import schema
-from watermark.report.describe import limits, schema_of, to_json
 
 OLD = Path(__file__).with_name("report_1_2_0.paths")
 """A line per value of report.json 1.2.0, the last one whose schema was written by hand: its path and its types."""

@@ -47,14 +47,14 @@ def test_every_bit_survives_saving_and_ordinary_jpeg(scheme_class):
 def test_the_decoder_need_not_be_told_the_original_size(scheme_class, size):
     scheme, sent = scheme_class(BITS, key=5), message()
     marked = to_8bit(scheme.embed(COFFEE, sent))
-    assert errors(scheme, resize(marked, *size).clamp(0, 1), sent) <= 2
+    assert errors(scheme, resize(marked, size).clamp(0, 1), sent) <= 2
 
 
 @pytest.mark.parametrize("scheme_class", SCHEMES)
 @pytest.mark.parametrize("size", [(96, 96), (101, 97), (96, 300), (257, 129)])
 def test_any_size_and_aspect_is_marked_and_read(scheme_class, size):
     scheme, sent = scheme_class(8, key=1, target_psnr=34), message()[:, :8]
-    picture = resize(COFFEE, *size).clamp(0, 1)
+    picture = resize(COFFEE, size).clamp(0, 1)
     marked = scheme.embed(picture, sent)
     assert marked.shape == picture.shape
     assert errors(scheme, marked, sent) == 0
@@ -68,10 +68,10 @@ def test_target_psnr_is_met_after_rounding(scheme_class, target):
 
 
 @pytest.mark.parametrize("scheme_class", SCHEMES)
-def test_a_larger_strength_is_more_visible_and_takes_the_place_of_target_psnr(scheme_class):
+def test_a_larger_step_is_more_visible_and_takes_the_place_of_target_psnr(scheme_class):
     qualities = [
-        float(psnr(scheme_class(BITS, key=1, strength=strength, target_psnr=42).embed(COFFEE, message()), COFFEE))
-        for strength in (20, 60, 180)
+        float(psnr(scheme_class(BITS, key=1, step=step, target_psnr=42).embed(COFFEE, message()), COFFEE))
+        for step in (20, 60, 180)
     ]
     assert qualities[0] > qualities[1] + 5 > qualities[2] + 10
 
@@ -106,7 +106,7 @@ def test_settings_out_of_range_say_what_was_expected_and_given():
     with pytest.raises(ValueError, match=r"at most 4096 .* got 5000"):
         DwtDct(5000, key=0)
     with pytest.raises(ValueError, match="between 1 and 1000 8-bit levels, got -3"):
-        DwtDctSvd(64, key=0, strength=-3)
+        DwtDctSvd(64, key=0, step=-3)
     with pytest.raises(ValueError, match="between 20 and 60 dB, got 90"):
         DwtDct(64, key=0, target_psnr=90)
     with pytest.raises(ValueError, match="at least 96 px a side, got 16x120"):

@@ -25,7 +25,7 @@ LAYOUT = Layout(version_bits=4, provider_bits=12, content_bits=40, check_bits=16
 @pytest.fixture(scope="module")
 def photograph() -> torch.Tensor:
     pixels = torch.from_numpy(data.astronaut().copy()).permute(2, 0, 1)[None].float() / 255
-    return to_8bit(resize(pixels[..., :400, 60:460], 320, 320).clamp(0, 1))
+    return to_8bit(resize(pixels[..., :400, 60:460], (320, 320)).clamp(0, 1))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def rotate(images, degrees):
 
 
 def framed(images):
-    return jpeg(F.pad(resize(images, 260, 260).clamp(0, 1), (40, 21, 33, 10), value=0.95), 80)
+    return jpeg(F.pad(resize(images, (260, 260)).clamp(0, 1), (40, 21, 33, 10), value=0.95), 80)
 
 
 ATTACKS = {
@@ -68,10 +68,10 @@ ATTACKS = {
     "quarter turn and crop": lambda x: x.rot90(1, (2, 3))[..., 31:271, 22:280],
     "mirror": lambda x: x.flip(-1),
     "rotation by 20 degrees": lambda x: rotate(x, 20),
-    "half size": lambda x: to_8bit(resize(x, 160, 160).clamp(0, 1)),
-    "stretched by 1.2": lambda x: to_8bit(resize(x, 320, 384).clamp(0, 1)),
-    "stretched by 2.2": lambda x: to_8bit(resize(x, 320, 704).clamp(0, 1)),
-    "half as wide": lambda x: to_8bit(resize(x, 320, 160).clamp(0, 1)),
+    "half size": lambda x: to_8bit(resize(x, (160, 160)).clamp(0, 1)),
+    "stretched by 1.2": lambda x: to_8bit(resize(x, (320, 384)).clamp(0, 1)),
+    "stretched by 2.2": lambda x: to_8bit(resize(x, (320, 704)).clamp(0, 1)),
+    "half as wide": lambda x: to_8bit(resize(x, (320, 160)).clamp(0, 1)),
     "screenshot": framed,
     "crop to 30 %": lambda x: x[..., 70:246, 100:276],
     "gray": lambda x: x.mean(1, keepdim=True).expand(-1, 3, -1, -1),
@@ -142,7 +142,7 @@ def test_averaging_many_marked_pictures_does_not_give_a_mark_to_copy(scheme, det
 
 def test_no_frequency_of_the_lattice_of_old_carries_the_mark(scheme, detector, photograph):
     """Whoever blanks what a 128 px tile would hold removes as much of the picture as of the mark."""
-    pictures = resize(photograph, 512, 512).clamp(0, 1)
+    pictures = resize(photograph, (512, 512)).clamp(0, 1)
     marked = to_8bit(scheme.embed(pictures, detector.codec.encode([PAYLOAD])))
     spectrum = torch.fft.fft2(marked)
     near = torch.fft.fftfreq(512, 1 / 512) / 4  # in lines of the tile
@@ -171,9 +171,9 @@ def test_informed_embedding_helps_the_bits_that_the_picture_speaks_against(photo
 
 
 def test_large_pictures_carry_a_larger_mark_so_that_reducing_them_changes_nothing(scheme, detector, photograph):
-    large = to_8bit(resize(photograph, 1100, 1100).clamp(0, 1))
+    large = to_8bit(resize(photograph, (1100, 1100)).clamp(0, 1))
     marked = to_8bit(scheme.embed(large, detector.codec.encode([PAYLOAD])))
-    small = to_8bit(resize(marked, 400, 400).clamp(0, 1))
+    small = to_8bit(resize(marked, (400, 400)).clamp(0, 1))
     for picture in (marked, small):
         assert detector.detect(scheme.decode(picture))[0].content_id == PAYLOAD.content_id
 

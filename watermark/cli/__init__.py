@@ -30,7 +30,7 @@ VERBS = {
     "key": "make and check key files",
     "report": "build the report of a run again from its rows",
     "compare": "say what differs between two runs, and what cannot be told apart",
-    "verify": "measure random cells of a run again and compare",
+    "remeasure": "measure random cells of a run again and compare",
     "attacks": "show or time the attacks",
     "forgery": "try to forge, remove and transplant our own marks",
     "bench": "time and weigh marking and reading against picture size and batch",

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watermark.cli.verify import OWN_CONFIG
+from watermark.cli.remeasure import OWN_CONFIG
 from watermark.errors import UserError
 
 if TYPE_CHECKING:

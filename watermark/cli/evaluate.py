@@ -65,7 +65,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
         schemes = {name: _scheme(name, more) for name in names}
     if config.target_psnr is not None:
         for settings in schemes.values():
-            settings |= {"target_psnr": config.target_psnr} | ({"strength": None} if "strength" in settings else {})
+            settings |= {"target_psnr": config.target_psnr} | ({"step": None} if "step" in settings else {})
     return {**resolved, "schemes": schemes, "scheme": None, "suite_name": str(choices.get("suite"))}
 
 

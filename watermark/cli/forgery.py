@@ -12,14 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watermark.cli.verify import OWN_CONFIG
+from watermark.cli.remeasure import OWN_CONFIG
 from watermark.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from watermark.data.images import ImageSet
-    from watermark.evaluation.forgery_tests import Answer
+    from watermark.evaluation.forgery_tests import Outcome
     from watermark.watermarker import Watermarker
 
     Markers = Iterator[tuple[str, Watermarker, Watermarker]]
@@ -187,7 +187,7 @@ def _markers(
         changes: dict[str, Any] = {}
         if args.target_psnr is not None:
             changes = {"target_psnr": args.target_psnr}
-            changes |= {"strength": None} if "strength" in config["schemes"].get(name, {}) else {}
+            changes |= {"step": None} if "step" in config["schemes"].get(name, {}) else {}
         owner, rival = (marker(config, name, key, **changes) for key in ("owner", "rival"))
         yield name, owner, rival
 
@@ -231,7 +231,7 @@ def _facts(args: argparse.Namespace, images: "Tensor", targets: int) -> dict[str
     }
 
 
-def _line(answer: "Answer") -> str:
+def _line(answer: "Outcome") -> str:
     rate = f"{answer.wins}/{answer.n} [{100 * answer.low:.0f} to {100 * answer.high:.0f} %]"
     cost = "" if answer.psnr is None else f", {answer.psnr:.1f} dB"
     return f"{answer.scheme}  {answer.test}  {answer.setting}: {answer.attacker_wants} {rate}{cost}"

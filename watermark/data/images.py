@@ -76,7 +76,7 @@ class ImageSet(ABC):
         """``(1, 3, H, W)`` float in ``[0, 1]``, holding exact 8-bit levels."""
         images = to_tensor(self.open(index))
         height, width = self.fitted(*images.shape[-2:])
-        return (resize(images, height, width).clamp(0, 1) * 255).round() / 255
+        return (resize(images, (height, width)).clamp(0, 1) * 255).round() / 255
 
     def fitted(self, height: int, width: int) -> tuple[int, int]:
         """The size after ``max_side``."""

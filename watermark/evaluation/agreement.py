@@ -1,4 +1,4 @@
-"""When two measurements of one picture say the same: the promise that ``verify`` and the tests hold.
+"""When two measurements of one picture say the same: the promise that ``remeasure`` and the tests hold.
 
 The same command on the same machine gives the same bytes: on a CPU every picture goes alone and on one thread. On
 another processor, on a GPU and with another batch size there, matrix products and Fourier transforms round differently:

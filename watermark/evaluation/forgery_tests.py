@@ -30,7 +30,7 @@ OWNER = Payload(7, 123_456)
 
 
 @dataclass(frozen=True)
-class Answer:
+class Outcome:
     """How often an attacker got what he wanted.
 
     Attributes:
@@ -90,7 +90,7 @@ class ForgeryTests:
         self.generator = torch.Generator().manual_seed(seed)
         self.surrogate_steps = surrogate_steps
 
-    def run(self) -> Iterator[Answer]:
+    def run(self) -> Iterator[Outcome]:
         """Every answer, as it is found."""
         yield from self.averaging()
         yield from self.copying()
@@ -101,7 +101,7 @@ class ForgeryTests:
         yield from self.identities()
 
     @torch.no_grad()
-    def averaging(self) -> Iterator[Answer]:
+    def averaging(self) -> Iterator[Outcome]:
         """F1: add the average residual of n marked pictures to clean ones, and subtract it from marked ones."""
         marked = self._mark(self.marker, self.pool, OWNER)
         own = self._mark(self.marker, self.targets, OWNER)
@@ -117,7 +117,7 @@ class ForgeryTests:
                 yield self._count("F1", f"{said} subtracted", "marks lost", removed, own, _not_owner, amount=n)
 
     @torch.no_grad()
-    def copying(self) -> Iterator[Answer]:
+    def copying(self) -> Iterator[Outcome]:
         """F2: what a denoiser takes out of a marked picture is put on a clean one."""
         marked = self._mark(self.marker, self.pool[: len(self.targets)], OWNER)
         clean = self.targets[: len(marked)]
@@ -128,7 +128,7 @@ class ForgeryTests:
             )
 
     @torch.no_grad()
-    def overwriting(self) -> Iterator[Answer]:
+    def overwriting(self) -> Iterator[Outcome]:
         """F3: a second provider marks a marked picture; both orders, both readers."""
         embed = [lambda images, m=m: self._mark(m, images, OWNER) for m in (self.marker, self.rival)]
         for order, words in ((embed, "owner first, rival second"), (embed[::-1], "rival first, owner second")):
@@ -137,7 +137,7 @@ class ForgeryTests:
         rivals = self._mark(self.rival, self.targets, OWNER)
         yield self._count("F3", "rival's mark alone", "taken for the owner's", rivals, self.targets, _is_marked)
 
-    def gradients(self) -> Iterator[Answer]:
+    def gradients(self) -> Iterator[Outcome]:
         """F4: projected gradient on the decoder itself, by somebody who has key and code: an upper bound."""
         word = torch.as_tensor(self.marker.codec.encode([OWNER])).to(self.targets.device)
         signs = word.float() * 2 - 1  # (1, K)
@@ -156,7 +156,7 @@ class ForgeryTests:
         yield self._count("F4", said, "clean pictures detected", forged, targets, _is_marked)
 
     @torch.no_grad()
-    def surrogate(self) -> Iterator[Answer]:
+    def surrogate(self) -> Iterator[Outcome]:
         """F4 without the key: projected gradient on a detector learned from pictures with and without the mark."""
         if not self.surrogate_steps:
             return
@@ -172,7 +172,7 @@ class ForgeryTests:
         yield self._count("F4", said, "clean pictures detected", forged, clean, _is_marked)
 
     @torch.no_grad()
-    def collusion(self) -> Iterator[Answer]:
+    def collusion(self) -> Iterator[Outcome]:
         """F5: k customers compare their copies of one picture."""
         for k in COLLUDERS:
             payloads = self._payloads(k)
@@ -186,7 +186,7 @@ class ForgeryTests:
                 yield self._answer("F5", words, "somebody else named", sum(framed), mixed, self.targets, k)
 
     @torch.no_grad()
-    def identities(self) -> Iterator[Answer]:
+    def identities(self) -> Iterator[Outcome]:
         """F6: look a marked picture up among IDs that differ in one bit, and an unmarked one among random IDs."""
         marked = self._mark(self.marker, self.targets, OWNER)
         bits = self.marker.codec.layout.content_bits
@@ -222,19 +222,19 @@ class ForgeryTests:
         wins: Callable[[Detection], bool],
         registry: Sequence[Payload] | None = None,
         amount: int | None = None,
-    ) -> Answer:
+    ) -> Outcome:
         """Detect in pictures, saved with 8 bits, and count."""
         images = to_8bit(images)
         return self._answer(test, family, wants, sum(map(wins, self._detect(images, registry))), images, start, amount)
 
     def _answer(
         self, test: str, family: str, wants: str, count: int, images: Tensor, start: Tensor | None, amount: int | None
-    ) -> Answer:
+    ) -> Outcome:
         """One answer; where there is an amount, it takes the place of the n in ``family``."""
         low, high = wilson(count, len(images))
         quality = None if start is None else float(psnr(images, start).clamp(max=99).mean())
         setting = family if amount is None else family.replace(" of n ", f" of {amount} ")
-        return Answer(self.name, test, setting, wants, count, len(images), low, high, quality, amount, family)
+        return Outcome(self.name, test, setting, wants, count, len(images), low, high, quality, amount, family)
 
 
 def _is_marked(found: Detection) -> bool:

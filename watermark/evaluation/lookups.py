@@ -13,10 +13,10 @@ from watermark.codec import Codec, Layout, Payload
 from watermark.detection import Detector
 from watermark.detection.null import log10_p_value, pay_for
 from watermark.evaluation.job import Job
+from watermark.evaluation.rows import Run, load_run, rate
 from watermark.evaluation.store import write_json
+from watermark.json_schema import Json
 from watermark.metrics.clustered import negatives_needed
-from watermark.report.describe import Json
-from watermark.report.rows import Run, load_run, rate
 from watermark.schemes.base import Readout
 
 FILE = "lookups.json"

@@ -8,9 +8,8 @@ from typing import Any
 
 from watermark.errors import UserError
 from watermark.evaluation.parts import own_file
+from watermark.json_schema import Json
 from watermark.shown import shown
-
-Json = dict[str, Any]
 
 MAX_BYTES = 64 * 2**20
 """Of a JSON file in a run folder; ten thousand pictures take 2 MiB."""

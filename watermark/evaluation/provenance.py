@@ -84,7 +84,7 @@ def _attack_facts(job: Job) -> dict[str, Any]:
                 "differentiable": kind.differentiable,
                 "version": kind.version,
                 "reproduces": kind.reproduces,
-                "identity": kind.identity,
+                "identity": kind.neutral,
             },
         )
         if cell.strength is not None:

@@ -11,12 +11,12 @@ from pathlib import Path
 from rich.table import Table
 
 from watermark.evaluation.parts import write_text
+from watermark.evaluation.rows import load_run
+from watermark.json_schema import Json
 from watermark.report.compare import Comparison, compare_runs
 from watermark.report.data import report_data, schema
-from watermark.report.describe import Json
 from watermark.report.evidence import robustness_evidence
 from watermark.report.html import render
-from watermark.report.rows import load_run
 from watermark.report.samples import samples
 from watermark.report.tables import latex, markdown, summary, terminal
 

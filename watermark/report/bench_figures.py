@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from watermark.report.describe import Json
+from watermark.json_schema import Json
 from watermark.report.sections.bench import growth, single, size_of
 from watermark.report.sheet import sheet
 from watermark.report.svg import Frame, dot, grid_y, path, series, svg, ticks_x

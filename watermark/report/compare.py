@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 from rich.table import Table
 
+from watermark.evaluation.rows import IDENTITY, Run, load_run
+from watermark.json_schema import Json
 from watermark.metrics.paired import bootstrap_mean, holm, sign_flip
-from watermark.report.describe import Json
-from watermark.report.rows import IDENTITY, Run, load_run
 from watermark.report.wording import difference, p_value
 
 LEVEL = 0.05

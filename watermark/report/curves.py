@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from watermark.report.describe import Json
+from watermark.json_schema import Json
 from watermark.report.svg import Frame, band, dot, grid_y, linear, path, series, svg, ticks_x
 from watermark.report.wording import interval, n_of, percent, strength
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 from typing import Annotated, Protocol, TypeVar
 
-from watermark.report.describe import Group, Json, limits, schema_of, to_json
+from watermark.evaluation.rows import Run
+from watermark.json_schema import Group, Json, limits, schema_of, to_json
 from watermark.report.evidence import day
 from watermark.report.published import Published, twins
-from watermark.report.rows import Run
 from watermark.report.sections.breakdown import Breakdown, breakdown
-from watermark.report.sections.cells import AttackFacts, Cell, Ladder, attacks, cells, ladders
+from watermark.report.sections.cells import AttackFacts, Ladder, MeasuredCell, attacks, cells, ladders
 from watermark.report.sections.cost import Cost, cost
 from watermark.report.sections.coverage import Coverage, coverage
 from watermark.report.sections.false_positives import FalsePositives, false_positives
@@ -16,7 +16,7 @@ from watermark.report.sections.identification import Identification, identificat
 from watermark.report.sections.pairwise import SchemePair, pairs
 from watermark.report.sections.provenance import Failures, Provenance, failures, provenance
 from watermark.report.sections.quality import (
-    AttackCost,
+    AttackDamage,
     EmbeddingQuality,
     QualityPlane,
     attack_costs,
@@ -24,7 +24,7 @@ from watermark.report.sections.quality import (
     plane,
 )
 from watermark.report.sections.security import Security, security
-from watermark.report.sections.sentence import Verdict, sentence
+from watermark.report.sections.sentence import Sentence, sentence
 from watermark.report.sections.thresholds import Thresholds, thresholds
 from watermark.report.sections.verdict import Card, cards
 
@@ -59,18 +59,18 @@ class Report:
         float, limits(exclusiveMinimum=0, maximum=1), "IDs less certain were not named; since 1.4.0"
     ]
     coverage: Coverage
-    verdict: Verdict
+    verdict: Sentence
     schemes: Annotated[list[Card], limits(minItems=1)]
     attacks: list[AttackFacts]
     ladders: list[Ladder]
-    cells: list[Cell]
+    cells: list[MeasuredCell]
     false_positives: list[FalsePositives]
     thresholds: list[Thresholds]
     identification: Identification
     pairwise: list[SchemePair]
     embedding_quality: list[EmbeddingQuality]
     quality_plane: QualityPlane
-    attack_costs: list[AttackCost]
+    attack_costs: list[AttackDamage]
     security: Annotated[Security | None, "watermark forgery; null where it was not run for this folder"]
     published: Published
     breakdown: list[Breakdown]

@@ -4,9 +4,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from watermark.json_schema import Json
 from watermark.report.bench_figures import scaling_plot
 from watermark.report.curves import survival
-from watermark.report.describe import Json
 from watermark.report.pivot import with_others
 from watermark.report.plots import bits_plot, forgery_plot, null_plot, quality_plot, registry_plot
 

@@ -6,8 +6,8 @@ no ranking across owners. One object per scheme; the date is the last day on whi
 
 from datetime import UTC, datetime
 
-from watermark.report.describe import Json
-from watermark.report.rows import IDENTITY
+from watermark.evaluation.rows import IDENTITY
+from watermark.json_schema import Json
 from watermark.report.wording import plural, power
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from watermark.evaluation.rows import GROUPS, IDENTITY
+from watermark.json_schema import Json
 from watermark.report import wording
-from watermark.report.describe import Json
 from watermark.report.drawings import drawings
 from watermark.report.pivot import pivots
-from watermark.report.rows import GROUPS, IDENTITY
 from watermark.report.sections.bench import size_of
 from watermark.report.sheet import asset
 from watermark.report.svg import MARKERS

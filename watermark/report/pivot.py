@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from watermark.json_schema import Json
 from watermark.report import wording
-from watermark.report.describe import Json
 
 QUALITY = {
     "psnr": "PSNR",

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from watermark.json_schema import Json
 from watermark.report.curves import RATE_TICKS
-from watermark.report.describe import Json
 from watermark.report.svg import Frame, band, dot, grid_y, linear, path, series, svg, ticks_x
 from watermark.report.wording import power, strength
 

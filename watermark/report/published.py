@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from watermark.evaluation.rows import Run, rate
+from watermark.json_schema import Count, Group, Json, Share
 from watermark.metrics.paired import bootstrap_mean
-from watermark.report.describe import Count, Group, Json, Share
-from watermark.report.rows import Run, rate
 
 RATE = 1e-3
 """False-positive rate that the published numbers are quoted at."""

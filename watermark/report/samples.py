@@ -7,9 +7,9 @@ from pathlib import Path
 
 from watermark.errors import UserError
 from watermark.evaluation.parts import own_file
+from watermark.evaluation.rows import IDENTITY, Run
 from watermark.files import look
-from watermark.report.describe import Json
-from watermark.report.rows import IDENTITY, Run
+from watermark.json_schema import Json
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from rich import box
 from rich.table import Table
 
-from watermark.report.describe import Json
+from watermark.json_schema import Json
 from watermark.report.wording import NOTHING, count, db, fixed, interval, percent, plural, power
 
 SUMMARY_PROVENANCE = ("command", "job_key", "config", "config_hash", "git", "versions", "device", "seeds", "data")

@@ -63,7 +63,7 @@ class Scheme(nn.Module, ABC):
             ``watermark.keys.key_bytes`` takes. A scheme never sees the key of the codec, which is what makes the
             false-positive rate provable.
         target_psnr: dB after rounding to 8 bits; every image is embedded at this quality. None: the scheme's own
-            ``strength`` alone decides.
+            settings alone decide.
 
     Example:
         >>> class Brighter(Scheme):  # one bit: brighter or darker by a grey level; a lesson, not a watermark

@@ -36,9 +36,9 @@ class BlockQuantization(Scheme):
     Args:
         message_bits: K, 1 to 4096.
         key: secret of the dithers and of the order of the blocks.
-        strength: quantisation step in 8-bit levels (of an orthonormal transform), 1 to 1000; larger is stronger and
+        step: of quantisation, in 8-bit levels (of an orthonormal transform), 1 to 1000; larger is stronger and
             more visible. None: the step follows from ``target_psnr``.
-        target_psnr: dB; the other way to set the same dial, not used when ``strength`` is given. The step is the one
+        target_psnr: dB; the other way to set the same dial, not used when ``step`` is given. The step is the one
             whose expected quality is this on any picture, so the decoder must be told the same number.
     """
 
@@ -47,16 +47,16 @@ class BlockQuantization(Scheme):
     gain_limits = (0.8, 1.1)  # beyond these a scaled residual would miss its lattice points
 
     def __init__(
-        self, message_bits: int = 256, *, key: Key, strength: float | None = None, target_psnr: float | None = 42.0
+        self, message_bits: int = 256, *, key: Key, step: float | None = None, target_psnr: float | None = 42.0
     ) -> None:
-        super().__init__(message_bits, key, target_psnr if strength is None else None)
+        super().__init__(message_bits, key, target_psnr if step is None else None)
         if message_bits > BLOCKS:
             raise ValueError(f"message_bits must be at most {BLOCKS} (one per block), got {message_bits}")
-        if strength is None and target_psnr is None:
-            raise ValueError("expected a strength or a target_psnr, got neither")
-        step = step_for_psnr(target_psnr) if strength is None and target_psnr is not None else strength
+        if step is None and target_psnr is None:
+            raise ValueError("expected a step or a target_psnr, got neither")
+        step = step_for_psnr(target_psnr) if step is None and target_psnr is not None else step
         if step is None or not 1 <= step <= 1000:
-            raise ValueError(f"strength must be between 1 and 1000 8-bit levels, got {step}")
+            raise ValueError(f"step must be between 1 and 1000 8-bit levels, got {step}")
         self.step = step / 255
         purpose = type(self).__name__
         bits = keyed_permutation(key, f"{purpose} order", BLOCKS) % message_bits
@@ -73,7 +73,7 @@ class BlockQuantization(Scheme):
         change = torch.zeros_like(images[:, :1])
         seen = frame
         for _ in range(ROUNDS):
-            change = change + resize((target - seen)[:, None], *images.shape[-2:])
+            change = change + resize((target - seen)[:, None], (images.shape[-2], images.shape[-1]))
             seen = _to_frame(luma((images + luma_to_rgb(change)).clamp(0, 1)))
         return luma_to_rgb(change)
 
@@ -120,4 +120,4 @@ def step_for_psnr(target: float) -> float:
 
 
 def _to_frame(planes: Tensor) -> Tensor:
-    return resize(planes, FRAME, FRAME)[:, 0]
+    return resize(planes, (FRAME, FRAME))[:, 0]

@@ -1,10 +1,10 @@
-"""Climb from a rough alignment to the best affine map nearby, to a fraction of a pixel."""
+"""Pace from a rough alignment to the best affine map nearby, to a fraction of a pixel."""
 
 import torch
 from torch import Tensor
 
 from watermark.synchronization.coherent import Score
-from watermark.synchronization.settings import Climb
+from watermark.synchronization.settings import Pace
 from watermark.synchronization.spectrum import Spectrum
 
 MODES = ((1, 0), (0, 1)), ((0, -1), (1, 0)), ((1, 0), (0, -1)), ((0, 1), (1, 0))
@@ -14,9 +14,9 @@ WORTH = 0.02
 
 
 def polish(
-    score: Score, spectrum: Spectrum, matrices: Tensor, shifts: Tensor, climb: Climb, free: slice = slice(0, 6)
+    score: Score, spectrum: Spectrum, matrices: Tensor, shifts: Tensor, climb: Pace, free: slice = slice(0, 6)
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Climb in scale, rotation, aspect, shear and shift together.
+    """Pace in scale, rotation, aspect, shear and shift together.
 
     Each round scores a step to both sides of every parameter and the vertex of the parabolas through them, goes to the
     best of these, and halves the step where that gained little.

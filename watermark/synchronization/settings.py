@@ -26,7 +26,7 @@ POSE_REACH = 64.0
 
 
 @dataclass(frozen=True)
-class Climb:
+class Pace:
     """A climb to the best affine map nearby, see ``polish``.
 
     Attributes:
@@ -109,13 +109,13 @@ class SearchSettings:
     posed_reach: float = POSE_REACH
     longest: float = 1024.0
     loud: float = 8.0
-    pose_climb: Climb = Climb(1.0, 8)
-    sift_climb: Climb = Climb(1.0, 3)
-    fine_climb: Climb = Climb(0.5, 8)
-    power_climb: Climb = Climb(1.5, 6)
-    window_climb: Climb = Climb(2.0, 8)
+    pose_climb: Pace = Pace(1.0, 8)
+    sift_climb: Pace = Pace(1.0, 3)
+    fine_climb: Pace = Pace(0.5, 8)
+    power_climb: Pace = Pace(1.5, 6)
+    window_climb: Pace = Pace(2.0, 8)
     message_limit: float = 2.0
     message_low: float = 0.13
     message_step: float = 0.75
     message_believe: float = 7.0
-    message_climb: Climb = Climb(0.5, 10)
+    message_climb: Pace = Pace(0.5, 10)

@@ -15,7 +15,7 @@ from watermark.synchronization.coherent import AllShifts, CoherentScore, half_tu
 from watermark.synchronization.geometry import Alignment, Lines, Poses, dihedral
 from watermark.synchronization.message import MessageSync
 from watermark.synchronization.search import Search
-from watermark.synchronization.settings import Climb, SearchSettings
+from watermark.synchronization.settings import Pace, SearchSettings
 from watermark.synchronization.spectrum import Spectrum
 
 
@@ -228,7 +228,7 @@ class Synchronizer(nn.Module):
         half = matrices.abs() @ matrices.new_tensor([width / 2, height / 2])
         return self.settings.posed_reach + torch.maximum(self.settings.longest / 2 - half, half)
 
-    def _climbed(self, spectrum: Spectrum, start: Alignment, climb: Climb, free: slice = slice(0, 6)) -> Alignment:
+    def _climbed(self, spectrum: Spectrum, start: Alignment, climb: Pace, free: slice = slice(0, 6)) -> Alignment:
         """Candidates after a climb, in their order; see ``polish``."""
         score, matrix, shift = polish(self.loudness, spectrum, start.matrix, start.shift, climb, free)
         return Alignment(matrix, shift, score)

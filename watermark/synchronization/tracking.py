@@ -6,7 +6,7 @@ from torch import Tensor
 from watermark.synchronization.climbing import polish
 from watermark.synchronization.coherent import Score
 from watermark.synchronization.geometry import Alignment
-from watermark.synchronization.settings import Climb
+from watermark.synchronization.settings import Pace
 from watermark.synchronization.spectrum import Spectrum
 
 
@@ -39,7 +39,7 @@ def spread_to(alignment: Alignment, centres: Tensor) -> Alignment:
     )
 
 
-def follow(score: Score, spectrum: Spectrum, start: Alignment, climb: Climb) -> Alignment:
+def follow(score: Score, spectrum: Spectrum, start: Alignment, climb: Pace) -> Alignment:
     """Polish every window on its own.
 
     Args:

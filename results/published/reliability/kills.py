@@ -169,7 +169,7 @@ CASES = {
     "registry reserve": Case(["registry", "reserve", "7", "3", *DESK], (), registry_whole),
     "evaluate": Case([*EVALUATE, "name=run", "output=runs"], RUN, json_files),
     "report": Case(["report", "run"], ("run/report.json", "run/rows.parquet", "run/table.md"), json_files),
-    "verify": Case(["verify", "run", "--cells", "2", "--seed", "1"], ("run",)),
+    "remeasure": Case(["remeasure", "run", "--cells", "2", "--seed", "1"], ("run",)),
     "compare": Case(["compare", "run", "run"], ("run",)),
     "bench": Case(
         ["bench", "--schemes", SCHEME, "--sizes", "128", "--batches", "1", "--output", "bench"], (), json_files
@@ -329,7 +329,7 @@ def run() -> int:
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "kills.jsonl"
-    with_run = bool({"report", "verify", "compare"} & set(arguments.verbs))
+    with_run = bool({"report", "remeasure", "compare"} & set(arguments.verbs))
     if not (folder / "inputs" / "done").exists() or (with_run and not (folder / "inputs" / "run").exists()):
         shutil.rmtree(folder / "inputs", ignore_errors=True)
         inputs(folder / "inputs", with_run)

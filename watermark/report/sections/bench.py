@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 from watermark.evaluation.parts import own_file
+from watermark.evaluation.rows import Run
+from watermark.json_schema import Count, Json, Size, limits
 from watermark.metrics.power_law import power_law
-from watermark.report.describe import Count, Json, Size, limits
-from watermark.report.rows import Run
 
 FILE = "bench.json"
 FIELDS = ("scheme", "stage", "side", "batch", "seconds", "slowest", "repeats", "peak_bytes")

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from watermark.report.rows import Rate, Run, rate
+from watermark.evaluation.rows import Rate, Run, rate
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import pandas as pd
 
-from watermark.report.describe import Count, Group, Share, limits
-from watermark.report.rows import Rate, Run, bit_accuracy, mean, rate
+from watermark.evaluation.rows import Rate, Run, bit_accuracy, mean, rate
+from watermark.json_schema import Count, Group, Share, limits
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Rates:
 
 
 @dataclass(frozen=True)
-class Cell(Rates):
+class MeasuredCell(Rates):
     """One scheme, attack, rung and group of pictures."""
 
     scheme: str
@@ -59,14 +59,14 @@ class AttackFacts:
     strengths: list[float]
 
 
-def cells(run: Run) -> list[Cell]:
+def cells(run: Run) -> list[MeasuredCell]:
     """One entry per scheme, attack, rung and group of pictures."""
     found = []
     for key, marked, unmarked in _pairs(run, ["scheme", "attack", "strength", "group"]):
         strength = None if pd.isna(key[2]) else float(key[2])
         in_place = marked["attack_ssim"].notna() | marked["error"].notna()  # some reshared, some not: no one cost
         found.append(
-            Cell(
+            MeasuredCell(
                 scheme=key[0],
                 attack=key[1],
                 strength=strength,

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import pandas as pd
 
-from watermark.report.describe import Count, Size
-from watermark.report.rows import Run
+from watermark.evaluation.rows import Run
+from watermark.json_schema import Count, Size
 from watermark.report.sections.bench import Scaling, scaling
 
 

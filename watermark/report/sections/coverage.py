@@ -6,8 +6,8 @@ from typing import Annotated
 import pandas as pd
 
 from watermark.evaluation.manifest import read_progress
-from watermark.report.describe import Count, Json
-from watermark.report.rows import Run
+from watermark.evaluation.rows import Run
+from watermark.json_schema import Count, Json
 from watermark.report.wording import count, plural
 
 

@@ -6,11 +6,11 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
+from watermark.evaluation.rows import IDENTITY, Rate, Run, rate
+from watermark.json_schema import Count, Share
 from watermark.metrics.clustered import negatives_needed, supported_rate
 from watermark.metrics.null_diagnostics import bit_diagnostics, uniformity
 from watermark.metrics.rates import clopper_pearson
-from watermark.report.describe import Count, Share
-from watermark.report.rows import IDENTITY, Rate, Run, rate
 from watermark.report.sections.identification import RandomIds, random_ids
 from watermark.report.wording import count, plural, power, upper_bound
 

@@ -7,9 +7,9 @@ import pandas as pd
 
 from watermark.evaluation.manifest import read_json
 from watermark.evaluation.parts import own_file
+from watermark.evaluation.rows import Rate, Run, misattributed, rate, unnamed
+from watermark.json_schema import Count, Group, Json, Share
 from watermark.metrics.identification import attribution_chances, colliding_pairs
-from watermark.report.describe import Count, Group, Json, Share
-from watermark.report.rows import Rate, Run, misattributed, rate, unnamed
 
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 VOLUMES = (1e6, 1e9, 1e11)

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import pandas as pd
 
+from watermark.evaluation.rows import Run
+from watermark.json_schema import Count, Group, Share, limits
 from watermark.metrics.paired import bootstrap_mean, holm, sign_flip, smallest_p
-from watermark.report.describe import Count, Group, Share, limits
-from watermark.report.rows import Run
 
 LEVEL = 0.05
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import pandas as pd
 
-from watermark.report.describe import Count
-from watermark.report.rows import Run
+from watermark.evaluation.rows import Run
+from watermark.json_schema import Count
 from watermark.report.sections.coverage import MissingCell, Unfinished, missing, progress, unfinished
 
 EXAMPLES = 5

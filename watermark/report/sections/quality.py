@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from watermark.evaluation.rows import GROUPS, IDENTITY, Run, mean
+from watermark.json_schema import Count, Group, Share
 from watermark.metrics.paired import bootstrap_mean
 from watermark.metrics.quality_plane import CONSTANT_SET, crossing, degradation
-from watermark.report.describe import Count, Group, Share
-from watermark.report.rows import GROUPS, IDENTITY, Run, mean
-from watermark.report.sections.cells import Cell
+from watermark.report.sections.cells import MeasuredCell
 
 MEASURES = ("psnr", "ssim", "ms_ssim", "worst_tile_psnr", "ciede2000", "lpips", "dists")
 DISTANCES = ("ciede2000", "lpips", "dists")
@@ -80,7 +80,7 @@ class QualityPlane:
 
 
 @dataclass(frozen=True)
-class AttackCost:
+class AttackDamage:
     """Mean damage of a rung to unmarked pictures, where pixels stay in place."""
 
     attack: str
@@ -121,7 +121,7 @@ def _spread(column: pd.Series, lower_is_better: bool) -> Spread | None:
     )
 
 
-def plane(run: Run, cells: list[Cell]) -> QualityPlane:
+def plane(run: Run, cells: list[MeasuredCell]) -> QualityPlane:
     """P against Q per scheme and attack over its ladder, with WAVES' summary columns."""
     group = run.headline_group
     found = []
@@ -132,7 +132,7 @@ def plane(run: Run, cells: list[Cell]) -> QualityPlane:
     return QualityPlane(CONSTANT_SET, group, [curve for curve in found if curve.points])
 
 
-def _curve(scheme: str, attack: str, rungs: list[Cell]) -> PlaneCurve:
+def _curve(scheme: str, attack: str, rungs: list[MeasuredCell]) -> PlaneCurve:
     points = [PlanePoint(cell.strength, cell.detection.rate, _damage(cell), cell.attack_psnr) for cell in rungs]
     cost = [point.q for point in points if point.q is not None]
     performance = [point.p for point in points if point.p is not None]
@@ -148,7 +148,7 @@ def _curve(scheme: str, attack: str, rungs: list[Cell]) -> PlaneCurve:
     )
 
 
-def _damage(cell: Cell) -> float | None:
+def _damage(cell: MeasuredCell) -> float | None:
     if cell.attack_psnr is None or cell.attack_ssim is None:
         return None
     return degradation(cell.attack_psnr, cell.attack_ssim)
@@ -159,13 +159,13 @@ def _word(value: float) -> float | Literal["inf", "-inf"]:
     return value if math.isfinite(value) else "inf" if value > 0 else "-inf"
 
 
-def attack_costs(run: Run) -> list[AttackCost]:
+def attack_costs(run: Run) -> list[AttackDamage]:
     """Mean damage of each rung to unmarked pictures (the attack alone), where pixels stay in place."""
     rows = run.negatives()
     rows = rows[(rows["attack"] != IDENTITY) & rows["attack_psnr"].notna() & (rows["group"] == run.headline_group)]
     rows = rows.drop_duplicates(["image", "attack", "strength"])  # the unmarked picture is the same for every scheme
     return [
-        AttackCost(
+        AttackDamage(
             attack=attack,
             strength=None if pd.isna(strength) else float(strength),
             psnr=mean(part["attack_psnr"]),

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from watermark.evaluation.parts import own_file
+from watermark.evaluation.rows import Run
+from watermark.json_schema import Count, Json, Share, limits
 from watermark.metrics.rates import wilson
-from watermark.report.describe import Count, Json, Share, limits
-from watermark.report.rows import Run
 
 FILE = "forgery.json"
 """What ``watermark forgery`` writes; beside the rows of a run it becomes a section of the report."""

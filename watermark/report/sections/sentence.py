@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from watermark.report.rows import Run
+from watermark.evaluation.rows import Run
 from watermark.report.sections.coverage import Coverage
 from watermark.report.sections.pairwise import LEVEL, SchemePair
 from watermark.report.sections.verdict import Card
@@ -15,7 +15,7 @@ SMALL = 20
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Sentence:
     """In words: which scheme, how sure, what is promised, and what the reader must know before believing it."""
 
     headline: str
@@ -24,7 +24,7 @@ class Verdict:
     small: str | None
 
 
-def sentence(run: Run, found: list[Card], pairs: list[SchemePair], covered: Coverage) -> Verdict:
+def sentence(run: Run, found: list[Card], pairs: list[SchemePair], covered: Coverage) -> Sentence:
     """A headline, what it rests on, what is promised, and warnings.
 
     Args:
@@ -37,7 +37,7 @@ def sentence(run: Run, found: list[Card], pairs: list[SchemePair], covered: Cove
     noun = "photo" if best.group == "natural" else "test picture"
     promised = run.false_positive_rate
     warnings = (covered.unfinished, _unread(found), _small(best), _unequal(found))
-    return Verdict(
+    return Sentence(
         headline=_headline(found, pairs, noun),
         detail=_detail(best, f"{noun}s"),
         promise=(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from watermark.evaluation.rows import Rate, Run, rate
+from watermark.json_schema import Count, Group, Share
 from watermark.metrics.tpr_at_fpr import auc, threshold_at, tpr_at_fpr
-from watermark.report.describe import Count, Group, Share
-from watermark.report.rows import Rate, Run, rate
 
 TARGETS = (0.001, 0.01, 0.05, 0.1)
 """Empirical false-positive rates, strictest first; the first one that the calibration negatives support is used."""

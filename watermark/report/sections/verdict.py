@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 import pandas as pd
 
-from watermark.report.describe import Count, Group, Json, Share, Size, limits
-from watermark.report.rows import IDENTITY, Rate, Run, bit_accuracy, mean, misattributed, rate, unnamed
+from watermark.evaluation.rows import IDENTITY, Rate, Run, bit_accuracy, mean, misattributed, rate, unnamed
+from watermark.json_schema import Count, Group, Json, Share, Size, limits
 from watermark.report.sections.cells import Ladder
 from watermark.report.sections.pairwise import SchemePair
 

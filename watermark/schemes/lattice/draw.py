@@ -27,7 +27,7 @@ def reduced(planes: Tensor) -> tuple[Tensor, Tensor]:
     """
     height, width = planes.shape[-2:]
     shrink = min(1.0, (MAX_AREA / (height * width)) ** 0.5)
-    small = resize(planes, round(height * shrink), round(width * shrink))
+    small = resize(planes, (round(height * shrink), round(width * shrink)))
     return small, planes.new_tensor([width / small.shape[-1], height / small.shape[-2]])
 
 

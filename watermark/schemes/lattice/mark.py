@@ -98,7 +98,7 @@ class LatticeMark(nn.Module):
         small, step = reduced(images)  # waves are drawn, and the detector is asked, at the size that it works at
         small = small.clamp(0, 1)
         mask = self.mask(images)
-        small_mask = mask if small.shape == images.shape else resize(mask, small.shape[-2], small.shape[-1])
+        small_mask = mask if small.shape == images.shape else resize(mask, (small.shape[-2], small.shape[-1]))
         where = replace(pose, matrix=pose.matrix * step)
         canvas = Canvas(where.frequencies(carriers.frequencies), (small.shape[-2], small.shape[-1]))
         phases = where.phases(carriers.frequencies).conj()[:, None]
@@ -112,7 +112,7 @@ class LatticeMark(nn.Module):
                 lack = 1 - margin / margin.mean(1, keepdim=True).clamp_min(1e-6)
             levels = signs * (levels * signs + self.rejection * lack.clamp(*LACK)).clamp(0, TALLEST)
         waves = self._drawn(canvas, self.coefficients(levels, carriers) * phases, carriers)
-        return scaled(self.planes.merge(resize(waves, images.shape[-2], images.shape[-1]) * mask), psnr)
+        return scaled(self.planes.merge(resize(waves, (images.shape[-2], images.shape[-1])) * mask), psnr)
 
     def _drawn(self, canvas: Canvas, lines: Tensor, carriers: Carriers) -> Tensor:
         """Waves ``(N, 2, H, W)`` of lines ``(N, 2, L)``; planes that have one spectrum are drawn once."""

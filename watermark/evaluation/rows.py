@@ -13,8 +13,8 @@ from watermark.errors import UserError
 from watermark.evaluation.manifest import names_are_plain, read_manifest
 from watermark.evaluation.parts import COSTS, own_file, read_table
 from watermark.evaluation.records import arrow_schema
+from watermark.json_schema import Count, Group, Json, Share
 from watermark.metrics.clustered import clustered_rate
-from watermark.report.describe import Count, Group, Json, Share
 from watermark.shown import reason, shown
 
 IDENTITY = "identity"

@@ -43,7 +43,7 @@ class Remeasured:
     notes: list[str] = field(default_factory=list)
 
 
-def verify(
+def remeasure(
     run_dir: Path,
     cells: int = 5,
     seed: int | None = None,

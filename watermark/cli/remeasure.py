@@ -1,4 +1,4 @@
-"""`watermark verify RUN_DIR`: measure random parts of a run again and compare every row, field by field."""
+"""`watermark remeasure RUN_DIR`: measure random parts of a run again and compare every row, field by field."""
 
 import argparse
 from pathlib import Path
@@ -10,7 +10,7 @@ OWN_CONFIG = "a configuration folder of your own, if the run measured schemes or
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = subparsers.add_parser(
-        "verify", help="measure random cells of a run again and compare", description=__doc__
+        "remeasure", help="measure random cells of a run again and compare", description=__doc__
     )
     parser.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="the folder of a run")
     parser.add_argument("--cells", type=int, default=5, help="how many random cells (default: %(default)s)")
@@ -24,9 +24,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 if every row came out the same, 1 if one differs."""
-    from watermark.evaluation.verify import verify
+    from watermark.evaluation.remeasure import remeasure
 
-    result = verify(args.run_dir, args.cells, args.seed, pictures=args.pictures, own=args.config_dir)
+    result = remeasure(args.run_dir, args.cells, args.seed, pictures=args.pictures, own=args.config_dir)
     for line in result.notes:
         print(f"note: {shown(line)}")
     for line in result.differences:
