@@ -23,7 +23,7 @@ class DefocusBlur(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
-    unit, identity = "radius of the disk, pixels", 0.0
+    unit, neutral = "radius of the disk, pixels", 0.0
     reproduces = "ImageNet-C defocus blur (radius 3 to 10), without its second smoothing"
 
     def __init__(self, radius: float) -> None:
@@ -43,7 +43,7 @@ class MotionBlur(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
-    unit, identity = "length of the line, pixels", 1.0
+    unit, neutral = "length of the line, pixels", 1.0
     reproduces = "a hand that shakes; ImageNet-C motion blur, with even weights"
 
     def __init__(self, length: float) -> None:

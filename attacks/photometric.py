@@ -157,7 +157,7 @@ class Negative(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
-    unit, identity = "share of the negative", 0.0
+    unit, neutral = "share of the negative", 0.0
     reproduces = "the invert command of an editor"
 
     def __init__(self, amount: float = 1) -> None:
@@ -177,7 +177,7 @@ class ChannelSwap(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
-    unit, identity = "places", 0.0
+    unit, neutral = "places", 0.0
     reproduces = "a program that takes BGR for RGB does a sister of it"
 
     def __init__(self, places: int = 1) -> None:

@@ -45,7 +45,7 @@ class Pixelate(Attack):
     """
 
     differentiable, geometric, harder = True, False, "lower"
-    unit, identity = "scale of a side", 1.0
+    unit, neutral = "scale of a side", 1.0
     reproduces = "ImageNet-C pixelate (.6 to .25)"
 
     def __init__(self, scale: float) -> None:
