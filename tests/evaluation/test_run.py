@@ -10,6 +10,7 @@ from watermark.evaluation.job import Job
 from watermark.evaluation.records import arrow_schema
 from watermark.evaluation.run import run
 from watermark.metrics.psnr import psnr
+from watermark.metrics.ssim import ssim
 
 pytestmark = pytest.mark.usefixtures("frozen_code")
 
@@ -71,6 +72,20 @@ def test_pictures_are_rounded_to_8_bits_before_the_attack(tmp_path):
     torch.testing.assert_close(marked, marked.round(), atol=1e-4, rtol=0)
     row = next(r for r in measured.rows if r.marked)
     assert row.psnr == pytest.approx(float(psnr(measured.pictures["marked"], measured.pictures["original"])))
+
+
+def test_what_an_attack_does_to_an_unmarked_picture_is_measured_once_for_all_schemes(tmp_path, monkeypatch):
+    counted = []
+    monkeypatch.setattr("watermark.evaluation.cells.ssim", lambda *two: counted.append(1) or ssim(*two))
+    job, known = Job(config(tmp_path)), {}
+    first, alone = job.units[0], job.units[len(job.units) // 2]  # of each scheme the same picture
+    assert (first.indices, first.scheme != alone.scheme) == (alone.indices, True)
+    UnitRun(job, first, job.marker(first.scheme), known).measure(lambda: None)
+    before = len(counted)
+    rows = UnitRun(job, alone, job.marker(alone.scheme), known).measure(lambda: None).rows
+    assert before - (len(counted) - before) == 2  # the unmarked picture as it is, and after JPEG; a crop moves pixels
+    again = UnitRun(job, alone, job.marker(alone.scheme)).measure(lambda: None).rows
+    assert rows == again
 
 
 def test_marked_pictures_get_every_measure_and_attacked_ones_only_what_they_cost(finished):

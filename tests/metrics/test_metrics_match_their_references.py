@@ -9,7 +9,7 @@ from skimage.metrics import structural_similarity
 from watermark.metrics.bits import bit_errors
 from watermark.metrics.psnr import psnr
 from watermark.metrics.rates import clopper_pearson, wilson
-from watermark.metrics.ssim import ssim
+from watermark.metrics.ssim import PART, Moments, ssim
 from watermark.metrics.worst_tile import worst_tile_psnr
 
 
@@ -27,6 +27,16 @@ def test_ssim_is_that_of_scikit_image(noise):
         settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
         expected = structural_similarity(image.astype(np.float64), original, channel_axis=0, **settings)
         assert float(value) == pytest.approx(expected, abs=1e-9)
+
+
+def test_ssim_in_strips_and_with_known_moments_is_that_of_the_whole(monkeypatch):
+    reference = torch.rand(2, 3, 150, 320, generator=torch.Generator().manual_seed(1))
+    images = (reference + 0.05 * torch.randn(reference.shape, generator=torch.Generator().manual_seed(2))).clamp(0, 1)
+    assert images[0, 0].numel() > PART
+    cut, kept = ssim(images, reference), ssim(images, Moments.of(reference))
+    monkeypatch.setattr("watermark.metrics.ssim.PART", images.numel())
+    assert torch.equal(cut, ssim(images, reference))
+    assert torch.equal(cut, kept)
 
 
 def test_ssim_of_equal_images_is_one():

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -20,10 +21,16 @@ from watermark.images import to_8bit
 from watermark.metrics.bits import bit_errors
 from watermark.metrics.perceptual import BACKBONES
 from watermark.metrics.psnr import psnr
-from watermark.metrics.ssim import ssim
+from watermark.metrics.ssim import Moments, ssim
 from watermark.watermarker import Watermarker
 
 log = logging.getLogger(__name__)
+
+
+Damage = tuple[float | None, float | None]
+"""PSNR and SSIM of an attacked picture against what it was; None where pixels moved."""
+Damages = dict[tuple[str, str, float | None, int], Damage]
+"""By picture, attack, strength and number of the key."""
 
 
 @dataclass
@@ -42,10 +49,12 @@ class UnitRun:
         job: what is measured.
         unit: which part of it.
         marker: the unit's scheme under the unit's key, built once per process.
+        known: what attacks do to unmarked pictures, which is the same for every scheme: asked, and added to.
     """
 
-    def __init__(self, job: Job, unit: Unit, marker: Watermarker) -> None:
+    def __init__(self, job: Job, unit: Unit, marker: Watermarker, known: Damages | None = None) -> None:
         self.job, self.unit, self.marker = job, unit, marker
+        self.known = {} if known is None else known
         self.infos = [job.images.infos[i] for i in unit.indices]
         self.payloads = [job.payload(info, unit.key) for info in self.infos]
         self.all = range(len(self.infos))
@@ -72,33 +81,46 @@ class UnitRun:
             return self.out
         self.out.pictures |= {"original": original, "marked": marked}
         quality = {name: measure(marked, original).tolist() for name, measure in self.job.quality.items()}
+        unmarked = Compared(original[self.unmarked])
+        compared = Compared(marked)
         for cell in cells:
             try:
                 if self.unmarked:
-                    self._cell(cell, original[self.unmarked], self.unmarked, None)
-                self._cell(cell, marked, self.all, quality)
+                    self._cell(cell, unmarked, self.unmarked, None)
+                self._cell(cell, compared, self.all, quality)
             except Exception as error:
                 log.warning("%s, %s: %s", self.unit.name, cell.name, _reason(error))
                 self._failed(cell, error)
             done()
         return self.out
 
-    def _cell(self, cell: Cell, images: Tensor, members: Sequence[int], quality: dict[str, list[float]] | None) -> None:
+    def _cell(
+        self, cell: Cell, before: "Compared", members: Sequence[int], quality: dict[str, list[float]] | None
+    ) -> None:
         """One attack on some of the unit's pictures, marked where ``quality`` is given."""
-        attacked = self._attack(cell, images, members)
+        attacked = self._attack(cell, before.images, members)
         if quality is not None and cell.attack is not None:
             self.out.pictures[f"attacked/{cell.name}-{cell.strength}"] = attacked
-        moved = attacked.shape != images.shape or (cell.attack is not None and cell.attack.moves(*images.shape[-2:]))
-        attack_psnr = None if moved else psnr(attacked, images).tolist()
-        attack_ssim = None if moved else ssim(attacked, images).tolist()
+        damages = self._damages(cell, before, attacked, None if quality is not None else members)
         with self._timed("decode", cell.name, attacked):
             readout = self.marker.read(attacked)
             found = self.marker.detector.detect(readout, expected=[self.payloads[i] for i in members])
         for place, i in enumerate(members):
-            cost = (attack_psnr[place] if attack_psnr else None, attack_ssim[place] if attack_ssim else None)
             own = None if quality is None else {name: values[place] for name, values in quality.items()}
             logits = readout.reading(place, found[place].reading).double().cpu()
-            self.out.rows.append(self._record(cell, i, logits, found[place], own, cost))
+            self.out.rows.append(self._record(cell, i, logits, found[place], own, damages[place]))
+
+    def _damages(
+        self, cell: Cell, before: "Compared", attacked: Tensor, unmarked: Sequence[int] | None
+    ) -> list[Damage]:
+        """What the attack did to each picture; to ``unmarked`` ones it may be known from another scheme's turn."""
+        names = [(self.infos[i].id, cell.name, cell.strength, self.unit.key) for i in unmarked or ()]
+        if names and all(name in self.known for name in names):
+            return [self.known[name] for name in names]
+        damages = before.damages(attacked, cell.attack is not None and cell.attack.moves(*before.images.shape[-2:]))
+        if names:
+            self.known.update(zip(names, damages, strict=True))
+        return damages
 
     def _attack(self, cell: Cell, images: Tensor, members: Sequence[int]) -> Tensor:
         if cell.attack is None:
@@ -115,7 +137,7 @@ class UnitRun:
         logits: Tensor,
         found: Detection,
         quality: dict[str, float] | None,
-        cost: tuple[float | None, float | None],
+        damage: Damage,
     ) -> Record:
         marked, payload = quality is not None, self.payloads[i]
         right = (found.provider_id, found.content_id) == (payload.provider_id, payload.content_id)
@@ -134,8 +156,8 @@ class UnitRun:
             payload_ok=found.is_marked and right if marked else None,
             readings=found.readings,
             **measured,
-            attack_psnr=_finite(cost[0]),
-            attack_ssim=_finite(cost[1]),
+            attack_psnr=_finite(damage[0]),
+            attack_ssim=_finite(damage[1]),
             logits=_pack(logits) if self.job.config["keep_logits"] else None,
             error=None,
         )
@@ -192,6 +214,29 @@ class UnitRun:
         if self.job.device.type == "cuda":
             torch.cuda.synchronize(self.job.device)
         return time.perf_counter()
+
+
+class Compared:
+    """Pictures that many attacked ones are compared with.
+
+    Args:
+        images: ``(N, 3, H, W)`` in ``[0, 1]``.
+    """
+
+    def __init__(self, images: Tensor) -> None:
+        self.images = images
+
+    @cached_property
+    def moments(self) -> Moments:
+        """What SSIM asks of them every time."""
+        return Moments.of(self.images)
+
+    def damages(self, attacked: Tensor, moved: bool) -> list[Damage]:
+        """PSNR and SSIM of each attacked picture; None where pixels moved."""
+        if moved or attacked.shape != self.images.shape:
+            return [(None, None)] * len(attacked)
+        decibels, similarity = psnr(attacked, self.images), ssim(attacked, self.moments)
+        return list(zip(decibels.tolist(), similarity.tolist(), strict=True))
 
 
 def _finite(value: float | None) -> float | None:

@@ -51,14 +51,15 @@ def _near(run: Run, job: Job, rows: pd.DataFrame, detector: Detector) -> Json | 
     if logits is None:
         return None
     payloads = {info.id: job.payload(info) for info in job.images.infos}
-    answers = []
-    for image, tries, soft in zip(chosen["image"], chosen["readings"], logits, strict=True):
-        payload = payloads[image]
-        readout = Readout(torch.from_numpy(soft)[None], torch.tensor([int(tries)]))
-        (answer,) = detector.detect(readout, registry=neighbours(payload, job.layout))
-        named = None if answer.content_id is None else (answer.provider_id, answer.content_id)
-        answers.append("none" if named is None else "right" if named == _ids(payload) else "wrong")
-    told = np.array(answers)
+    told = np.full(len(chosen), "none", dtype="<U5")
+    for image, places in chosen.groupby("image", sort=False).indices.items():  # at once: decoding gains by it
+        payload, tries = payloads[image], chosen["readings"].to_numpy(dtype=np.int64)[places]
+        readout = Readout(torch.from_numpy(logits[places]), torch.from_numpy(tries))
+        for place, answer in zip(
+            places, detector.detect(readout, registry=neighbours(payload, job.layout)), strict=True
+        ):
+            named = None if answer.content_id is None else (answer.provider_id, answer.content_id)
+            told[place] = "none" if named is None else "right" if named == _ids(payload) else "wrong"
     return {
         "ids": 1 + job.layout.provider_bits + job.layout.content_bits,
         **{name: vars(rate(chosen, told == name)) for name in ("right", "wrong", "none")},

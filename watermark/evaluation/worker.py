@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from watermark.data.images import ImageInfo
-from watermark.evaluation.cells import UnitRun
+from watermark.evaluation.cells import Damages, UnitRun
 from watermark.evaluation.job import Job, Unit
 from watermark.evaluation.store import RunStore
 from watermark.watermarker import Watermarker
@@ -28,6 +28,7 @@ class Worker:
         self.job, self.store, self.tick = Job(config), RunStore(folder), tick
         self.job.images.adopt(infos)
         self.markers: dict[tuple[str, int], Watermarker] = {}
+        self.damages: Damages = {}
 
     def do(self, unit: Unit) -> None:
         """Measure one unit; its rows are written last, so an interrupted unit is one that was never done."""
@@ -38,7 +39,7 @@ class Worker:
         if self.job.device.type == "cpu":
             torch.set_num_threads(1)  # one process per core; and rows must not depend on how many cores there are
         try:
-            measured = UnitRun(self.job, unit, self.markers[which]).measure(self.tick)
+            measured = UnitRun(self.job, unit, self.markers[which], self.damages).measure(self.tick)
         finally:
             torch.set_num_threads(threads)
         self._keep_samples(unit, measured.pictures)
