@@ -32,7 +32,7 @@ CODE = (
     *("schemes", "transforms", "synchronization", "codec", "detection", "data", "files"),
     *(f"metrics/{name}.py" for name in ("bits", "psnr", "ssim", "worst_tile", "ms_ssim", "ciede2000", "perceptual")),
     *(f"evaluation/{name}.py" for name in ("cells", "job", "plan", "records")),
-    *(f"{name}.py" for name in ("images", "pixels", "keys", "config", "watermarker")),
+    *(f"{name}.py" for name in ("images", "pixels", "keys", "config", "reader", "strips", "depth", "watermarker")),
 )
 """What of the package decides rows; the statistics and the report only read them."""
 
