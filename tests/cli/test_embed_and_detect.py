@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from pathlib import Path
 
@@ -216,3 +217,20 @@ def test_a_folder_marked_in_place_goes_on_where_it_was_stopped(tmp_path, capsys)
     assert (tmp_path / "a.png").read_bytes() == before
     assert main(["detect", str(tmp_path), "--scheme", "dwt_dct"]) == 0
     assert "b.png: marked, provider 1, content 6" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("number", "words"), [(28, "No space left on device"), (30, "Read-only file system")])
+def test_a_full_or_read_only_disk_is_said_once_and_not_for_every_picture(
+    folder, tmp_path, monkeypatch, capsys, number, words
+):
+    def full(*_):
+        raise OSError(number, words)
+
+    monkeypatch.setattr(os, "write", full)
+    words_of_it = ["embed", str(folder), str(tmp_path / "out"), "--provider", "7", "--scheme", "dwt_dct"]
+    assert main([*words_of_it, "--preflight", "none"]) == 2
+    told = capsys.readouterr()
+    said = [line for line in told.err.splitlines() if line.startswith("watermark: ")]
+    assert said == [f"watermark: {tmp_path / 'out' / 'a.png'}: cannot be written ({words})"]
+    assert told.out.startswith("0 of ")
+    assert list((tmp_path / "out").iterdir()) == []

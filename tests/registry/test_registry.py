@@ -48,6 +48,14 @@ def test_a_taken_slot_is_refused_so_that_a_new_key_takes_a_new_slot(registry):
     assert registry.slot(9) is None
 
 
+def test_a_slot_that_another_process_took_just_now_is_said_the_same(registry, monkeypatch):
+    monkeypatch.setattr(Registry, "_slot", lambda *_: None)  # it was free when this one looked
+    with pytest.raises(UserError, match="slot 7 is taken"):
+        registry.add_slot(make_slot())
+    monkeypatch.undo()
+    assert registry.verify().count == 1
+
+
 @pytest.mark.parametrize("code", ["ACME", FAKE_CODE[:-1], FAKE_CODE.lower()[:-1] + "a", "11" + FAKE_CODE[2:]])
 def test_a_slot_with_a_malformed_provider_code_is_refused(registry, code):
     with pytest.raises(UserError, match="27 characters"):

@@ -54,32 +54,34 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit status 0 if every picture was marked, 2 otherwise."""
+    """Exit status 0 if every picture was marked, 2 otherwise. A full or read-only disk ends a folder's run at once."""
+    from watermark.files.whole import DiskError
+
     pairs = _pairs(args.input, args.output, args.every_frame)
     if args.quality is not None and not 1 <= args.quality <= 100:
         raise UserError(f"--quality: expected 1 to 100, got {args.quality}")
     marker = load_marker(args)
     contents = _contents(marker, args.provider, args.content, len(pairs))
-    alone, failed = not args.input.is_dir(), 0
+    alone, done = not args.input.is_dir(), 0
     for content, source in zip(contents, with_progress(list(pairs), "Marking"), strict=True):
         try:
-            if not alone and _is_marked_in_place(marker, source, pairs[source]):
-                continue
-            _report(pairs[source], args.provider, content, _mark(marker, source, pairs[source], args, content))
+            if alone or not _is_marked_in_place(marker, source, pairs[source]):
+                _report(pairs[source], args.provider, content, _mark(marker, source, pairs[source], args, content))
+            done += 1
         except UserError as error:
             if alone:
                 raise
-            failed += 1
             print(f"watermark: {shown(error, 2000)}", file=sys.stderr)
+            if isinstance(error, DiskError):
+                break
         except Exception as error:  # whatever is wrong with one picture, the others are marked
             if alone:
                 raise UserError(f"{shown(source)}: {type(error).__name__} ({reason(error)})") from error
-            failed += 1
             print(f"watermark: {shown(source)}: {type(error).__name__} ({reason(error)})", file=sys.stderr)
     if not alone:
         ids = "random content IDs" if args.content is None else f"content {contents[0]} to {contents[-1]}"
-        print(f"{len(pairs) - failed} of {len(pairs)} pictures marked, provider {args.provider}, {ids}")
-    return 2 if failed else 0
+        print(f"{done} of {len(pairs)} pictures marked, provider {args.provider}, {ids}")
+    return 0 if done == len(pairs) else 2
 
 
 def _is_marked_in_place(marker: "Watermarker", source: Path, target: Path) -> bool:

@@ -26,6 +26,11 @@ PREFIX, SUFFIX = ".watermark-", ".partial"
 YOUNG = 2.0
 """Seconds during which an empty hidden file without a lock may still be about to be locked."""
 _swept: set[Path] = set()
+_NO_DISK = {errno.ENOSPC, errno.EROFS, errno.EDQUOT}
+
+
+class DiskError(UserError):
+    """A disk that is full, over its quota or read-only: the next file will fare no better."""
 
 
 class Staged:
@@ -179,4 +184,5 @@ def told(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        raise UserError(f"{shown(path)}: cannot be written ({reason(error)})") from None
+        kind = DiskError if isinstance(error, OSError) and error.errno in _NO_DISK else UserError
+        raise kind(f"{shown(path)}: cannot be written ({reason(error)})") from None

@@ -118,12 +118,16 @@ class Registry:
             raise UserError(
                 f"expected a slot of at least 0 and 1 to 128 content bits, got {slot.slot}, {slot.content_bits}"
             )
-        with self._write() as (connection, key):
-            if self._slot(connection, slot.slot) is not None:
-                raise UserError(f"slot {slot.slot} is taken; a new provider, model or key takes a new slot")
-            entry = Entry("slot", asdict(slot), time_text(self._clock()), slot.slot)
-            ledger.append(connection, key, [entry])
-            connection.execute(insert(counters).values(slot=slot.slot, next_index=0))
+        taken = UserError(f"slot {slot.slot} is taken; a new provider, model or key takes a new slot")
+        try:
+            with self._write() as (connection, key):
+                if self._slot(connection, slot.slot) is not None:
+                    raise taken
+                entry = Entry("slot", asdict(slot), time_text(self._clock()), slot.slot)
+                ledger.append(connection, key, [entry])
+                connection.execute(insert(counters).values(slot=slot.slot, next_index=0))
+        except UserError as error:
+            raise taken if isinstance(error.__cause__, IntegrityError) else error from None
 
     def slot(self, number: int) -> Slot | None:
         """The definition of a slot, or None."""
