@@ -3,6 +3,7 @@ from registry_fakes import make_record
 from test_tampering import tamper
 
 from watermark.cli import main
+from watermark.errors import UserError
 from watermark.keystore import KeyFile
 from watermark.registry import Registry, checkpoint, verification
 
@@ -106,3 +107,15 @@ def test_the_command_says_what_it_did_not_walk(tmp_path, capsys, verified):
     assert "1 to 1 lie before the checkpoint" in capsys.readouterr().out
     assert main(["registry", "verify", "--full", *options]) == 0
     assert "checkpoint" not in capsys.readouterr().out
+
+
+def test_a_disk_that_takes_no_checkpoint_costs_the_answer_nothing(verified, monkeypatch, caplog):
+    def full(*_):
+        raise UserError("the registry's database refused: database or disk is full; nothing was changed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", full)
+        result = verified.verify()
+    assert (result.ok, result.count, result.spared) == (True, 61, 41)
+    assert "no checkpoint is kept" in caplog.text
+    assert [verified.verify().spared for _ in range(2)] == [41, 61]

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -33,6 +34,8 @@ from watermark.registry.rows import found_in, slot_of, whole_rows
 from watermark.registry.tables import IS_SLOT, counters, head, records
 from watermark.registry.tables import manifests as kept_manifests
 from watermark.registry.verification import CounterOf, Verification, verify
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -256,8 +259,11 @@ class Registry:
         with transaction(self._engine, writes=False) as connection:
             result = verify(connection, self._key, anchors, full=full, counter_of=self._counter_of())
         if self._key is not None and self._id is not None and result.ok and result.count > result.spared:
-            with transaction(self._engine, writes=True) as connection:
-                checkpoint.save(connection, self._key, self._id, result.reached)
+            try:
+                with transaction(self._engine, writes=True) as connection:
+                    checkpoint.save(connection, self._key, self._id, result.reached)
+            except UserError as error:  # no disk for it costs the next walk its start, not this one its answer
+                log.warning("no checkpoint is kept: %s", error)
         return result
 
     def purge(self, sequences: Iterable[int] | None = None) -> int:
