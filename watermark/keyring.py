@@ -13,6 +13,7 @@ from watermark.codec import Codec, Layout
 from watermark.config import build, build_named, check_settings, compose
 from watermark.detection import MISATTRIBUTION_RATE, Detection, RingDetector
 from watermark.keys import Key, key_bytes
+from watermark.localization import FALSE_ALARM_RATE, Localization
 from watermark.pixels import Picture
 from watermark.reader import Reader, pick_device, scheme_key
 from watermark.schemes.base import Scheme
@@ -126,6 +127,25 @@ class Keyring:
             for reader, detector in zip(self.readers, self.detectors, strict=True)
         ]
         found = [min(answers, key=strength) for answers in zip(*said, strict=True)]
+        return found if isinstance(image, Tensor) else found[0]
+
+    @overload
+    def locate(self, image: Image.Image | np.ndarray, *, false_alarm_rate: float = ...) -> Localization: ...
+    @overload
+    def locate(
+        self, image: Tensor | Sequence[Image.Image | np.ndarray], *, false_alarm_rate: float = ...
+    ) -> list[Localization]: ...
+    def locate(
+        self, image: Picture | Sequence[Image.Image | np.ndarray], *, false_alarm_rate: float = FALSE_ALARM_RATE
+    ) -> Localization | list[Localization]:
+        """Say which part of a picture carries the best proven mark of these keys; see ``Watermarker.locate``."""
+        if isinstance(image, list | tuple):
+            return [self.locate(one, false_alarm_rate=false_alarm_rate) for one in image]
+        said = [
+            reader.maps(image, detector.detect, detector.codec_of, false_alarm_rate)  # type: ignore[arg-type]
+            for reader, detector in zip(self.readers, self.detectors, strict=True)
+        ]
+        found = [min(maps, key=lambda one: strength(one.detection)) for maps in zip(*said, strict=True)]
         return found if isinstance(image, Tensor) else found[0]
 
 

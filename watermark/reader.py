@@ -1,6 +1,6 @@
 """What one marker and a whole ring of keys share: a scheme, where it lives, and pictures made ready for it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -8,8 +8,11 @@ from PIL import Image
 from torch import Tensor
 
 from watermark import strips
+from watermark.codec import Codec
+from watermark.detection import Detection
 from watermark.files import Deep
 from watermark.keys import Key, derived_key, key_bytes
+from watermark.localization import Localization, locatable, locate
 from watermark.pixels import Picture, ready, unpack
 from watermark.schemes.base import Readout, Scheme
 
@@ -38,6 +41,36 @@ class Reader:
             images, _ = unpack(Deep.of_array(image).at_8bit() if deep else image)  # type: ignore[arg-type]
         return self.to_device(images, image)
 
+    @torch.no_grad()
+    def maps(
+        self,
+        image: Picture,
+        detect: Callable[[Readout], list[Detection]],
+        codec_of: Callable[[Detection], Codec | None],
+        false_alarm_rate: float,
+    ) -> list[Localization]:
+        """One map for each picture of a batch; see ``Watermarker.locate``.
+
+        Args:
+            image: a picture or a batch.
+            detect: what answers a readout.
+            codec_of: whose key proved the mark of an answer.
+            false_alarm_rate: promised share of regions without the mark that are called marked.
+        """
+        scheme, images, size = locatable(self.scheme, false_alarm_rate), self.tensors(image), size_of(image)
+        look = scheme.look(images)
+        maps = []
+        for i, found in enumerate(detect(look.readout)):
+            codec = codec_of(found) if found.is_marked else None
+            word = codec.decode(look.readout.reading(i, found.reading)[None])[0].payload if codec else None
+            if codec is None or word is None:
+                maps.append(Localization.nowhere(size, false_alarm_rate, found))
+                continue
+            where = look.where.select(torch.tensor([i])).columns(slice(found.reading, found.reading + 1)).best()
+            message = codec.encode([word]).to(images.device)
+            maps.append(locate(scheme, images[i : i + 1], where, message, found, false_alarm_rate, size))
+        return maps
+
     def to_device(self, images: Tensor, given: object) -> Tensor:
         """Tensors stay where the caller put them; everything else goes where the scheme lives."""
         if isinstance(given, Tensor):
@@ -50,6 +83,15 @@ class Reader:
         """Where the scheme lives."""
         tensors = (*self.scheme.parameters(), *self.scheme.buffers())
         return next((tensor.device for tensor in tensors), torch.device("cpu"))
+
+
+def size_of(image: Picture) -> tuple[int, int]:
+    """Height and width of a picture, upright."""
+    if isinstance(image, Image.Image):
+        width, height = ready(image).size
+        return height, width
+    height, width = image.shape[-2:] if isinstance(image, Tensor) else image.shape[:2]
+    return int(height), int(width)
 
 
 def scheme_key(key: Key, sync_key: Key | None = None) -> bytes:

@@ -18,6 +18,7 @@ from watermark.detection import MISATTRIBUTION_RATE, Detection, Detector
 from watermark.files import Deep
 from watermark.images import to_8bit
 from watermark.keys import Key
+from watermark.localization import FALSE_ALARM_RATE, Localization
 from watermark.metrics.psnr import psnr
 from watermark.pixels import Picture, ready, unpack
 from watermark.reader import Reader, pick_device, scheme_key
@@ -217,6 +218,35 @@ class Watermarker(Reader):
         if isinstance(image, list | tuple):
             return [self.detect(one) for one in image]
         found = self.detector.detect(self.read(self.tensors(image)))
+        return found if isinstance(image, Tensor) else found[0]
+
+    @overload
+    def locate(self, image: Image.Image | np.ndarray, *, false_alarm_rate: float = ...) -> Localization: ...
+    @overload
+    def locate(
+        self, image: Tensor | Sequence[Image.Image | np.ndarray], *, false_alarm_rate: float = ...
+    ) -> list[Localization]: ...
+    def locate(
+        self, image: Picture | Sequence[Image.Image | np.ndarray], *, false_alarm_rate: float = FALSE_ALARM_RATE
+    ) -> Localization | list[Localization]:
+        """Say which part of a picture carries the mark, and which was changed; needs nothing but picture and key.
+
+        Works on what was cropped, turned, scaled or compressed: where the mark lies was found by reading it.
+
+        Args:
+            image: as for ``detect``.
+            false_alarm_rate: promised share of regions without the mark that are called marked, at most .1. It holds
+                over keys, whatever the regions show; the scores of regions are those of ``detection.null``.
+
+        Returns:
+            A map of the size of the picture; a list for a tensor batch or a list of pictures.
+
+        Raises:
+            ValueError: if the scheme is none whose marks can be located, or the rate is out of range.
+        """
+        if isinstance(image, list | tuple):
+            return [self.locate(one, false_alarm_rate=false_alarm_rate) for one in image]
+        found = self.maps(image, self.detector.detect, lambda _: self.codec, false_alarm_rate)  # type: ignore[arg-type]
         return found if isinstance(image, Tensor) else found[0]
 
 

@@ -18,7 +18,7 @@ FLOORS = (
     "codec config,hydra_search files metrics transforms",
     "detection keystore labels pixels synchronization",
     "data registry schemes",
-    "catalogue strips training",
+    "catalogue localization strips training",
     "reader",
     "depth,watermarker keyring",
     "evaluation mark_file",

@@ -54,6 +54,11 @@ class RingDetector:
         soft = logits if others is None else torch.cat([logits, others], 1)
         return [self._strongest(each, tries) for each, tries in zip(soft, readout.readings.detach().cpu(), strict=True)]
 
+    def codec_of(self, found: Detection) -> Codec | None:
+        """The code of the provider that an answer names."""
+        named = found.provider_id
+        return None if named is None else self.detectors[self.providers.index(named)].codec
+
     def _strongest(self, soft: Tensor, tries: Tensor) -> Detection:
         """The answer to the readings ``(R, K)`` of one picture: the first of them alone, if that is certain."""
         answers: dict[int, list[Answer]] = defaultdict(list)

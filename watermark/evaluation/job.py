@@ -29,7 +29,7 @@ from watermark.watermarker import Watermarker
 NOT_IN_KEY = {"output", "name", "workers", "shard", "device"}
 """Settings that decide where and how fast, but not what."""
 CODE = (
-    *("schemes", "transforms", "synchronization", "codec", "detection", "data", "files"),
+    *("schemes", "transforms", "synchronization", "codec", "detection", "localization", "data", "files"),
     *(f"metrics/{name}.py" for name in ("bits", "psnr", "ssim", "worst_tile", "ms_ssim", "ciede2000", "perceptual")),
     *(f"evaluation/{name}.py" for name in ("cells", "job", "plan", "records")),
     *(f"{name}.py" for name in ("images", "pixels", "keys", "config", "reader", "strips", "depth", "watermarker")),

@@ -46,6 +46,21 @@ class Alignment:
         """The first of the candidates of each picture."""
         return Alignment(self.matrix[:, 0], self.shift[:, 0], self.score[:, 0])
 
+    @classmethod
+    def none(cls, count: int, candidates: int, like: Tensor) -> "Alignment":
+        """Candidates ``(count, candidates)`` of a score of minus infinity, which are none, where ``like`` lives."""
+        return cls(
+            like.new_zeros(count, candidates, 2, 2),
+            like.new_zeros(count, candidates, 2),
+            like.new_full((count, candidates), -math.inf),
+        )
+
+    def repeated(self, times: int) -> "Alignment":
+        """The one candidate of each picture, several times over."""
+        return Alignment(
+            self.matrix.expand(-1, times, -1, -1), self.shift.expand(-1, times, -1), self.score.expand(-1, times)
+        )
+
     def joined(self, other: "Alignment") -> "Alignment":
         """The candidates of both for each picture."""
         fields = ("matrix", "shift", "score")

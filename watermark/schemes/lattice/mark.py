@@ -114,6 +114,14 @@ class LatticeMark(nn.Module):
         waves = self._drawn(canvas, self.coefficients(levels, carriers) * phases, carriers)
         return scaled(self.planes.merge(resize(waves, (images.shape[-2], images.shape[-1])) * mask), psnr)
 
+    def drawn(self, images: Tensor, message: Tensor, carriers: Carriers, where: Alignment, psnr: float) -> Tensor:
+        """A plain mark ``(N, 3, H, W)`` of messages ``(N, K)`` at an alignment, as faint as ``psnr`` dB says."""
+        canvas = Canvas(where.frequencies(carriers.frequencies), (images.shape[-2], images.shape[-1]))
+        phases = where.phases(carriers.frequencies).conj()[:, None]
+        lines = self.coefficients(message.to(images.dtype) * 2 - 1, carriers) * phases
+        waves = self._drawn(canvas, lines, carriers) * self.mask(images)
+        return scaled(self.planes.merge(waves), images.new_full((len(images),), psnr))
+
     def _drawn(self, canvas: Canvas, lines: Tensor, carriers: Carriers) -> Tensor:
         """Waves ``(N, 2, H, W)`` of lines ``(N, 2, L)``; planes that have one spectrum are drawn once."""
         if not self.amplitude.alike:

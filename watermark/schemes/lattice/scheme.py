@@ -1,5 +1,6 @@
 """The scheme: a keyed pose for every picture; reading where the pilot says, where the mark bends, and in doubt."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -32,6 +33,20 @@ from watermark.synchronization import (
     spread_to,
     windows,
 )
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was read, and where.
+
+    Attributes:
+        readout: as ``Scheme.read`` answers.
+        where: ``(N, R)`` the alignment of every reading, that of ``logits`` first and then those of ``others``, in px
+            of the picture at its working size (``draw.reduced``).
+    """
+
+    readout: Readout
+    where: Alignment
 
 
 class LatticeScheme(Scheme):
@@ -85,9 +100,13 @@ class LatticeScheme(Scheme):
         change = self.core.residual(images, message, self.carriers, pose, psnr, self.rounds)
         return limited(images, change, psnr, most=bearable(images, change, psnr, self.flat_share))
 
-    @torch.no_grad()
     def read(self, images: Tensor) -> Readout:
         """See ``Scheme``; what takes longer is done only where the pilot in luma is not clear on its own."""
+        return self.look(images).readout
+
+    @torch.no_grad()
+    def look(self, images: Tensor) -> "Look":
+        """Read, and say where each reading was taken."""
         small, step = reduced(images)
         planes = self.core.planes.split(small.clamp(0, 1))
         in_luma = self.core.whiten[0](planes[:, :1])
@@ -96,17 +115,19 @@ class LatticeScheme(Scheme):
         best = first.best()
         upright = self.synchronizer.score(spectrum, best.matrix[:, None], best.shift[:, None])[:, 0]
         alone = (upright >= ENOUGH) & (not self.core.weights.needs_all_planes)
-        logits, others = in_luma.new_zeros(len(images), self.message_bits), None
+        logits, others, where = in_luma.new_zeros(len(images), self.message_bits), None, first.columns(slice(0, 1))
         if alone.any():
             logits[alone] = self._bits_at((spectrum.select(alone),), best.select(alone))
         if not alone.all():
             rest = ~alone
             maps = torch.cat([in_luma[rest], self.core.whiten[1](planes[rest, 1:])], 1)
             both = (spectrum.select(rest), Spectrum(maps[:, 1]))
-            logits[rest], more = self._read_both(maps, both, first.select(rest), scales)
+            logits[rest], more, places = self._read_both(maps, both, first.select(rest), scales)
             others = logits.new_zeros(len(logits), *more.shape[1:])
             others[rest] = more
-        return Readout.of(logits, others)
+            where = Alignment.none(len(images), 1 + more.shape[1], first.matrix).replaced(rest, places)
+            where = where.replaced(alone, first.select(alone).columns(slice(0, 1)).repeated(1 + more.shape[1]))
+        return Look(Readout.of(logits, others), where)
 
     @torch.no_grad()
     def align(self, images: Tensor) -> Alignment:
@@ -124,8 +145,11 @@ class LatticeScheme(Scheme):
 
     def _read_both(
         self, maps: Tensor, planes: tuple[Spectrum, ...], first: Alignment, scales: tuple[float, ...]
-    ) -> tuple[Tensor, Tensor]:
-        """Read maps ``(N, 2, h, w)`` of both planes: soft bits ``(N, K)``, and other readings ``(N, C, K)``."""
+    ) -> tuple[Tensor, Tensor, Alignment]:
+        """Read maps ``(N, 2, h, w)`` of both planes: soft bits ``(N, K)``, and other readings ``(N, C, K)``.
+
+        The alignments ``(N, 1 + C)`` are those of the readings, in this order.
+        """
         search = self._align(planes, first, scales)
         found, doubtful, candidates = search.found, search.doubtful, search.candidates
         logits = self._bits_at(planes, found)
@@ -135,7 +159,10 @@ class LatticeScheme(Scheme):
         in_luma = self.synchronizer.score(planes[0], found.matrix[:, None], found.shift[:, None])[:, 0]
         negative = in_luma < -UPSIDE_DOWN
         others[negative, -1] = -logits[negative]  # unless it is the pilot alone that somebody turned over
-        return self._unbent(maps, found, logits, others)
+        logits, others = self._unbent(maps, found, logits, others)
+        here = Alignment(found.matrix[:, None], found.shift[:, None], found.score[:, None])
+        elsewhere = Alignment.none(len(maps), candidates.score.shape[1], found.matrix).replaced(doubtful, candidates)
+        return logits, others, here.repeated(2).joined(elsewhere).joined(here)
 
     def _align(self, planes: tuple[Spectrum, ...], first: Alignment, scales: tuple[float, ...]) -> Search:
         """Luma alone where that is enough, so that grey pictures are found; then both planes, then every geometry."""

@@ -1,0 +1,119 @@
+"""Where the mark is: maps of pictures that were edited in part, and what they promise."""
+
+import io
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+from watermark import Keyring, Watermarker
+from watermark.localization.parting import parted
+from watermark.localization.regions import SIDES, box_sum, region_scores, threshold
+
+COFFEE = Image.fromarray(data.coffee()).resize((384, 256), Image.Resampling.LANCZOS)
+ROCKET = Image.fromarray(data.astronaut()).resize((384, 256), Image.Resampling.LANCZOS)
+BOX = (slice(90, 210), slice(200, 340))  # 15 % of the picture
+SHARED = {"sync_key": "shared", "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def marker():
+    return Watermarker.load("tile_spread", key="a secret", target_psnr=42, **SHARED)
+
+
+@pytest.fixture(scope="module")
+def pasted(marker):
+    picture = np.array(marker.embed(COFFEE, provider_id=7, content_id=11))
+    picture[BOX] = np.asarray(ROCKET)[BOX]
+    return Image.fromarray(picture)
+
+
+def truth():
+    there = np.zeros((256, 384), dtype=np.uint8)
+    there[BOX] = 255
+    return Image.fromarray(there)
+
+
+def jpeg(picture):
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=85)
+    return Image.open(file).convert("RGB")
+
+
+@pytest.mark.parametrize(
+    ("change", "least"),
+    [
+        (lambda picture: picture, 0.9),
+        (lambda picture: jpeg(picture) if picture.mode == "RGB" else picture, 0.7),
+        (lambda picture: picture.rotate(4, Image.Resampling.BICUBIC).crop((30, 24, 360, 236)), 0.75),
+        (lambda picture: picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).resize((499, 333)), 0.85),
+    ],
+    ids=["untouched", "JPEG 85", "rotation and crop", "flip and scale"],
+)
+def test_a_pasted_part_is_found_whatever_happened_to_the_picture_after_it(marker, pasted, change, least):
+    picture, wanted = change(pasted), np.asarray(change(truth())) > 127
+    where = marker.locate(picture)
+    assert where.marked.shape == where.score.shape == wanted.shape
+    assert (where.marked.astype(int) + where.edited + where.unknown == 1).all()
+    both = (where.edited & wanted).sum()
+    assert 2 * both / (where.edited.sum() + wanted.sum()) >= least
+    assert where.marked[wanted].mean() < 0.03
+    assert where.marked[~wanted].mean() > 0.7
+    assert where.detection.content_id == 11
+
+
+def test_no_proof_no_map(marker):
+    where = marker.locate(np.asarray(COFFEE))
+    assert where.unknown.all()
+    assert where.score.max() == 0
+
+
+def test_an_untouched_picture_is_marked_nearly_everywhere_and_edited_nowhere(marker):
+    where = Keyring.load("tile_spread", {7: "a secret", 9: "other"}, **SHARED).locate(
+        marker.embed(COFFEE, provider_id=7, content_id=11)
+    )
+    assert where.detection.provider_id == 7
+    assert where.shares["marked"] > 0.9
+    assert where.shares["edited"] < 0.01
+
+
+def test_what_cannot_be_located_is_said(marker):
+    with pytest.raises(ValueError, match=r"expected a scheme whose marks can be located .*, got DwtDct"):
+        Watermarker.load("dwt_dct", key="a").locate(np.asarray(COFFEE))
+    with pytest.raises(ValueError, match=r"false_alarm_rate must be above 0 and at most 0.1, got 0.5"):
+        marker.locate(np.asarray(COFFEE), false_alarm_rate=0.5)
+
+
+def test_regions_without_the_mark_reach_the_threshold_as_seldom_as_promised():
+    """Whatever the tiles hold, here heavy tails and neighbours alike: the signs of the message are coins to them."""
+    generator = torch.Generator().manual_seed(0)
+    bits = torch.randn(256, 24, 36, generator=generator) ** 3
+    bits = box_sum(bits, 3)
+    for rate in (1e-1, 1e-2):
+        reached = total = 0
+        for _ in range(40):
+            signs = torch.randint(0, 2, (256,), generator=generator) * 2.0 - 1
+            for side in SIDES[:3]:
+                told, deviation = region_scores(bits, signs, side)
+                reached += int((told / deviation >= threshold(rate)).sum())
+                total += told.numel()
+        assert reached <= rate * total
+
+
+def test_the_threshold_is_the_smaller_of_two_proven_ones():
+    for rate in (0.1, 1e-2, 1e-3, 1e-6):
+        gauss = 0.5 * math.erfc(threshold(rate) / 2**0.5) / (2 * math.erfc(1.0))
+        assert min(math.exp(-(threshold(rate) ** 2) / 2), gauss) == pytest.approx(rate, rel=1e-6)
+
+
+def test_the_cut_is_the_likeliest_map_and_specks_are_none():
+    evidence = np.full((20, 30), 0.5)
+    evidence[5:14, 8:20] = -0.8
+    evidence[2, 2] = -6.0
+    labels = parted(evidence)
+    assert not labels[6:13, 9:19].any()
+    assert labels[:4].all()
+    assert labels[16:].all()

@@ -1,0 +1,171 @@
+"""From a picture, an alignment and a known message to a map.
+
+The proof of a tile is that of a picture (``detection.null``): its soft bits against the signs of a message that it
+knows nothing of, unless it carries the mark. What a tile should say if it carries the mark is asked of the picture:
+take the mark off once, or off what never had it, and see what the same sums lose.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.ndimage import binary_fill_holes
+from torch import Tensor
+
+from watermark.detection.answer import Detection
+from watermark.localization.answer import Localization
+from watermark.localization.gain import classes_of, fitted_gain
+from watermark.localization.parting import parted
+from watermark.localization.regions import SIDES, box_sum, region_scores, threshold
+from watermark.localization.tiles import TileReader
+from watermark.schemes.base import Scheme
+from watermark.schemes.lattice.draw import reduced
+from watermark.schemes.lattice.mark import upright
+from watermark.schemes.lattice.scheme import LatticeScheme
+from watermark.synchronization import Alignment, spectra
+
+FALSE_ALARM_RATE = 1e-2
+"""Promised by default: one region in a hundred that does not carry the mark is called marked."""
+MOST = 20.0
+"""Evidence of a single tile, natural logarithm: where a map is nearly empty nothing is certain."""
+WANTED = 5.0
+"""Score that a region should have if it is marked; the smallest that should is looked at."""
+TOLD = 2.5
+"""Score that a region should have at least, were it marked, before it is called edited."""
+PROBE = 45.0
+"""dB of the mark that is taken off."""
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """Of every tile, ``(R, Q)``.
+
+    Attributes:
+        score: of the region around it.
+        expected: the least that this would be if the region were marked.
+        own: log of how much likelier the tile alone is with the mark than without.
+        side: of the region, in tiles.
+    """
+
+    score: Tensor
+    expected: Tensor
+    own: Tensor
+    side: Tensor
+
+
+def locatable(scheme: Scheme, false_alarm_rate: float) -> LatticeScheme:
+    """The scheme, if its marks can be looked for part by part.
+
+    Raises:
+        ValueError: it is of another family, or the rate out of range.
+    """
+    if not isinstance(scheme, LatticeScheme):
+        raise ValueError(
+            f"expected a scheme whose marks can be located (tile_spread, learned and their tough ones), "
+            f"got {type(scheme).__name__}"
+        )
+    if not 0 < false_alarm_rate <= 0.1:
+        raise ValueError(f"false_alarm_rate must be above 0 and at most 0.1, got {false_alarm_rate}")
+    return scheme
+
+
+@torch.no_grad()
+def locate(
+    scheme: LatticeScheme,
+    image: Tensor,
+    where: Alignment,
+    message: Tensor,
+    detection: Detection,
+    false_alarm_rate: float,
+    size: tuple[int, int],
+) -> Localization:
+    """Map one picture.
+
+    Args:
+        scheme: whose mark it is.
+        image: ``(1, 3, h, w)`` as it was read.
+        where: the alignment of the reading that proved the mark, fields ``(1, ...)``.
+        message: ``(1, K)`` bool, the proven word.
+        detection: what was answered.
+        false_alarm_rate: promised share of regions without the mark that are called marked.
+        size: height and width of the map.
+    """
+    evidence = _evidence(scheme, image, where, message)
+    labels = torch.from_numpy(parted(evidence.own.double().cpu().numpy()))
+    score, expected, side = evidence.score.cpu(), evidence.expected.cpu(), evidence.side.cpu()
+    marked = labels & (score >= threshold(false_alarm_rate)) & ~_mixed(~labels, side)
+    told = ~labels & (expected >= TOLD)
+    edited = torch.from_numpy(binary_fill_holes(told.numpy())) & ~labels  # what an edit surrounds was edited with it
+    shown = [_enlarged(each.float(), size) > 0.5 for each in (edited, marked)]
+    there = shown[1] & ~shown[0]
+    return Localization(
+        marked=there.numpy(),
+        edited=shown[0].numpy(),
+        unknown=(~there & ~shown[0]).numpy(),
+        score=_enlarged(score, size).numpy().astype(np.float32),
+        false_alarm_rate=false_alarm_rate,
+        detection=detection,
+    )
+
+
+def _mixed(edited: Tensor, side: Tensor) -> Tensor:
+    """Tiles so near to an edit that a good part of the region around them lies in it."""
+    mixed = torch.zeros_like(edited)
+    for one in SIDES:
+        radius = max(1, one // 4)
+        near = F.max_pool2d(edited.float()[None], 2 * radius + 1, 1, radius)[0] > 0
+        mixed |= near & (side == one)
+    return mixed
+
+
+def _evidence(scheme: LatticeScheme, image: Tensor, where: Alignment, message: Tensor) -> _Evidence:
+    small = reduced(image)[0].clamp(0, 1)
+    maps = scheme.core.maps(small)  # (1, 2, h, w)
+    drawn = scheme.core.drawn(small, message, scheme.carriers, where, PROBE)
+    probed = maps - scheme.core.maps((small - drawn).clamp(0, 1))
+    reader = TileReader.at(where, scheme.carriers, scheme.message_bits, (maps.shape[2], maps.shape[3]))
+    whole = scheme.core.read_lines(spectra(maps), scheme.carriers, where)
+    right = upright(whole, scheme.carriers.is_pilot)
+    trust = scheme.core.weights(right, scheme.carriers)[0]  # (2, L)
+    trust = trust * (right * whole.conj()).real.sum(2).sign()[0, :, None]  # a plane that stands upside down is turned
+    said, extra = (torch.zeros(2, *reader.turns.shape, device=maps.device) for _ in range(2))
+    for plane, probe, weight in zip(maps[0], probed[0], trust, strict=True):
+        raw = reader.raw(plane)
+        loudness = raw.square().sum(0).mean(1).sqrt().clamp_min(1e-9)  # (L,)
+        said += raw * (weight / loudness)[:, None]
+        extra += reader.raw(probe) * (weight / loudness)[:, None]
+    signs = message[0].to(maps.dtype) * 2 - 1
+    bits, grid = reader.soft_bits(reader.turned(said)), reader.grid
+    signs = signs * torch.einsum("krq,k->", bits, signs).sign()  # of a negative
+    mark = signs[scheme.carriers.bit] * scheme.carriers.sign  # (2, L)
+    added = reader.turned(extra)
+    response = (mark[0] @ added.real + mark[1] @ added.imag).reshape(grid).abs()  # what a mark is to a tile
+    classes = classes_of(scheme.core.planes.split(small)[0, 0], grid)
+    return _combined(bits, signs, response, classes)
+
+
+def _combined(bits: Tensor, signs: Tensor, response: Tensor, classes: Tensor) -> _Evidence:
+    """Choose the size of the region around every tile by what it should say, never by what it says."""
+    sums = {side: region_scores(bits, signs, side) for side in (1, *SIDES)}
+    fitted = SIDES[1]
+    told, deviation = sums[fitted]
+    gain, least = fitted_gain(told / deviation, box_sum(response, fitted) / deviation, classes)
+    loud, faint = response * gain, response * least
+    score, wanted = (part / sums[SIDES[-1]][1] for part in (sums[SIDES[-1]][0], box_sum(faint, SIDES[-1])))
+    chosen = torch.full(score.shape, SIDES[-1], device=score.device)
+    for side in reversed(SIDES[:-1]):
+        told, deviation = sums[side]
+        enough = box_sum(loud, side) / deviation >= WANTED
+        score = torch.where(enough, told / deviation, score)
+        wanted = torch.where(enough, box_sum(faint, side) / deviation, wanted)
+        chosen = torch.where(enough, side, chosen)
+    told, alone = sums[1][0], sums[1][1].clamp_min(0.05 * float(sums[1][1].median()))
+    shared = (sums[SIDES[0]][1].square() / box_sum(alone.square(), SIDES[0])).median().clamp_min(1)  # tiles overlap
+    wave = faint / alone
+    own = (wave * told / alone - wave.square() / 2) / shared
+    return _Evidence(score, wanted, own.clamp(-MOST, MOST), chosen)
+
+
+def _enlarged(values: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(values[None, None], size, mode="bilinear", align_corners=False)[0, 0]
