@@ -5,7 +5,7 @@
     python results/published/names/pictures.py ROWS.jsonl --table
 
 Every picture is cut to 192 to 320 px, marked at 45 dB with a key and IDs of its own, and attacked. It is attacked anew,
-up to four times, at a strength that should bring log10 p between -11 and -6.5, until it lies between -12 and -6: only
+up to six times, at a strength that should bring log10 p between -11 and -6.5, until it lies between -12 and -6: only
 there can a name be doubtful. The last reading of a picture is its row. Rows are appended; the same command goes on
 where it was.
 """
@@ -40,7 +40,7 @@ ATTACKS: dict[str, tuple[Chain, float]] = {  # harder as the number grows, and w
     "collage": (lambda x: [Collage(min(1.0, 0.1 / x))], 0.5),
 }
 NEAR, AIM = (-12.0, -6.0), -8.5  # log10 p
-TRIES = 4
+TRIES = 6
 
 
 def start_of(attack: str, rows: list[dict]) -> float:
@@ -49,9 +49,21 @@ def start_of(attack: str, rows: list[dict]) -> float:
     return float(np.median(needed)) if needed else ATTACKS[attack][1]
 
 
-def corrected(strength: float, log10_p: float) -> float:
-    """A strength that should bring ``log10_p`` to the aim: evidence falls about with its square."""
-    return strength * min(1.6, max(0.75, math.sqrt(max(-log10_p, 4.0) / -AIM)))
+class Steering:
+    """The next strength: between one that left too much evidence and one that left too little, once both are known."""
+
+    def __init__(self) -> None:
+        self.mild, self.harsh = 0.0, math.inf
+
+    def next(self, strength: float, log10_p: float) -> float:
+        """Evidence falls about with the square of the strength."""
+        if log10_p <= NEAR[0]:
+            self.mild = strength
+        elif log10_p > NEAR[1]:
+            self.harsh = strength
+        if self.mild and math.isfinite(self.harsh):
+            return math.sqrt(self.mild * self.harsh)
+        return strength * min(1.6, max(0.75, math.sqrt(max(-log10_p, 4.0) / -AIM)))
 
 
 def cut(path: Path, rng: np.random.Generator) -> Tensor:
@@ -70,12 +82,13 @@ def measure(path: Path, scheme: str, attack: str, strength: float, number: int) 
     provider, content = int(rng.integers(1 << 12)), int(rng.integers(1 << 40))
     marked = to_8bit(marker.embed(cut(path, rng), provider, content))
     detector = Detector(marker.codec, misattribution_rate=1)
+    steering = Steering()
     for attempt in range(1, TRIES + 1):
         image = marked
         for step in ATTACKS[attack][0](strength):
             image = to_8bit(step(image, [torch.Generator().manual_seed(number)]))
         (found,) = detector.detect(marker.read(image))
-        needed = corrected(strength, found.log10_p)
+        needed = steering.next(strength, found.log10_p)
         if NEAR[0] < found.log10_p <= NEAR[1] or attempt == TRIES:
             break
         strength = needed
