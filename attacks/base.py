@@ -36,9 +36,9 @@ class Attack(nn.Module, ABC):
         tensor([0.4000])
     """
 
-    differentiable: ClassVar[bool]
+    differentiable: bool
     """Gradients flow from the output to the input and are those of the operation itself."""
-    geometric: ClassVar[bool]
+    geometric: bool
     """Pixels move, so PSNR between input and output says nothing and is not reported."""
     harder: ClassVar[Literal["higher", "lower", "away"]]
     """Which way the strength gets worse: up, down, or away from ``neutral`` on both sides."""
@@ -46,7 +46,7 @@ class Attack(nn.Module, ABC):
     """The unit of the strength in words, for example ``"quality 1..100"``."""
     reproduces: ClassVar[str]
     """One line: the published attack or the everyday event that this stands for."""
-    version: ClassVar[int] = 1
+    version: int = 1
     """Raised whenever the same parameters start to give another picture."""
     neutral: ClassVar[float | None] = None
     """The strength that changes nothing, bit for bit; None if there is none."""

@@ -36,9 +36,9 @@ class Chain(Attack):
         attacks = [step if isinstance(step, Attack) else step(strength) for step in steps]
         self.steps = nn.ModuleList(attacks)
         # a chain is what its steps are; the class itself can only promise the worst
-        self.differentiable = all(step.differentiable for step in attacks)  # type: ignore[misc]
-        self.version = version + sum(step.version - 1 for step in attacks)  # type: ignore[misc]
-        self.geometric = any(step.geometric for step in attacks)  # type: ignore[misc]
+        self.differentiable = all(step.differentiable for step in attacks)
+        self.version = version + sum(step.version - 1 for step in attacks)
+        self.geometric = any(step.geometric for step in attacks)
 
     def moves(self, height: int, width: int) -> bool:
         """One step that moves is enough; up to it the size is that of the input."""

@@ -1,5 +1,6 @@
 """Lossy files, through the real codecs of Pillow and OpenCV: what a picture meets on its way through the world."""
 
+from abc import abstractmethod
 from typing import ClassVar, Literal
 
 from PIL import features
@@ -16,7 +17,22 @@ class _File(Attack):
 
     differentiable, geometric = False, False
     harder: ClassVar[Literal["higher", "lower", "away"]] = "lower"
-    unit, together = "quality 1..100", True  # a thread per picture
+    together = True  # a thread per picture
+
+    @abstractmethod
+    def save_settings(self) -> dict[str, object]:
+        """What Pillow's ``save`` is told."""
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        """Round to 8 bits, write, read."""
+        settings = self.save_settings()
+        return codec.edit(images, lambda picture: codec.save_and_load(picture, **settings))
+
+
+class _OfQuality(_File):
+    """A format with the usual dial."""
+
+    unit = "quality 1..100"
     settings: ClassVar[dict[str, object]]
 
     def __init__(self, quality: int) -> None:
@@ -27,13 +43,8 @@ class _File(Attack):
     def save_settings(self) -> dict[str, object]:
         return {**self.settings, "quality": int(self.strength)}
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        """Round to 8 bits, write, read."""
-        settings = self.save_settings()
-        return codec.edit(images, lambda picture: codec.save_and_load(picture, **settings))
 
-
-class Jpeg(_File):
+class Jpeg(_OfQuality):
     """Baseline JPEG by libjpeg-turbo; the same picture as from Pillow's.
 
     Args:
@@ -55,14 +66,14 @@ class Jpeg(_File):
         return codec.edit_bytes(images, lambda levels: opencv.jpeg(levels, quality, self.subsampling))
 
 
-class WebP(_File):
+class WebP(_OfQuality):
     """Lossy WebP by libwebp, at its default effort."""
 
     reproduces = "conversion to WebP by a web site"
     settings: ClassVar[dict[str, object]] = {"format": "WEBP", "method": 4}
 
 
-class Avif(_File):
+class Avif(_OfQuality):
     """AVIF (AV1 still picture), 4:2:0; a Pillow with libavif (11.3 or later) is needed."""
 
     reproduces = "conversion to AVIF by a content-delivery network"
@@ -87,7 +98,7 @@ class Jpeg2000(_File):
     def __init__(self, ratio: float) -> None:
         if ratio < 1:
             raise ValueError(f"ratio must be at least 1, got {ratio}")
-        Attack.__init__(self, ratio)
+        super().__init__(ratio)
 
     def save_settings(self) -> dict[str, object]:
         return {
@@ -99,7 +110,7 @@ class Jpeg2000(_File):
         }
 
 
-class JpegXl(_File):
+class JpegXl(_OfQuality):
     """JPEG XL by libjxl, at its default effort; the plug-in for Pillow is needed (extra ``formats``).
 
     Raises:

@@ -2,6 +2,7 @@
 
 import math
 import random
+from abc import abstractmethod
 
 import numpy as np
 import torch
@@ -102,9 +103,9 @@ class _Drawn(Attack):
         layer = layer.permute(0, 3, 1, 2).to(images.dtype) / 255
         return torch.lerp(images, layer[:, :3], layer[:, 3:])
 
+    @abstractmethod
     def drawing(self, size: tuple[int, int], dice: random.Random) -> Image.Image:
         """An RGBA picture of ``size`` (width, height)."""
-        raise NotImplementedError
 
 
 class OverlayText(_Drawn):

@@ -18,9 +18,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from attacks.autoencoder import Autoencoder
+from attacks.training.examples import FORMATS, photo_files
 
 log = logging.getLogger(__name__)
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 RECIPES = Path(__file__).with_name("autoencoder.toml")
 
 
@@ -48,14 +48,11 @@ def load_recipe(name: str, path: Path = RECIPES) -> Recipe:
 
 def load_photos(folder: Path) -> list[Tensor]:
     """Every picture in a folder as uint8 ``(3, H, W)``, in the order of the names."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise FileNotFoundError(f"expected pictures ({', '.join(sorted(SUFFIXES))}) in {folder}, found none")
-    return [_read(path) for path in paths]
+    return [_read(path) for path in photo_files(folder)]
 
 
 def _read(path: Path) -> Tensor:
-    with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as picture:
+    with Image.open(path, formats=FORMATS) as picture:
         return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)
 
 

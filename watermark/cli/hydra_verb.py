@@ -1,4 +1,9 @@
-"""How `evaluate` and `train` hand their words to Hydra, so that each reads as a verb of one command."""
+"""How `evaluate` and `train` hand their words to Hydra, so that each reads as a verb of one command.
+
+``hydra.main`` and not ``hydra.compose``: multirun, launchers (SLURM, Ray), ``--cfg``, ``--help`` and completion are its
+own. It takes its words from ``sys.argv`` and, unless an environment variable says otherwise, prints a page and ends the
+process where they do not compose; hence the two that are set here and put back.
+"""
 
 import os
 import sys

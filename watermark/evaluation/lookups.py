@@ -13,7 +13,7 @@ from watermark.codec import Codec, Layout, Payload
 from watermark.detection import Detector
 from watermark.detection.null import log10_p_value, pay_for
 from watermark.evaluation.job import Job
-from watermark.evaluation.rows import Run, load_run, rate
+from watermark.evaluation.rows import PROMISES, Run, load_run, rate
 from watermark.evaluation.store import write_json
 from watermark.json_schema import Json
 from watermark.metrics.clustered import negatives_needed
@@ -25,7 +25,6 @@ READINGS = 96
 TRIALS = 20_000
 """Random IDs per scheme that unmarked readings are scored against."""
 PER_READING = 200
-LADDER = (1e-1, 1e-2, 1e-3, 1e-4)
 
 
 def write_lookups(folder: Path, job: Job) -> None:
@@ -85,12 +84,12 @@ def _random(run: Run, rows: pd.DataFrame, seed: int) -> Json | None:
         return None
     each = min(PER_READING, max(1, TRIALS // len(unmarked)))
     generator = torch.Generator().manual_seed(seed)
-    hits = np.zeros((len(unmarked), len(LADDER)), dtype=int)
+    hits = np.zeros((len(unmarked), len(PROMISES)), dtype=int)
     for i, (soft, tries) in enumerate(zip(logits, unmarked["readings"], strict=True)):
         words = torch.rand(each, len(soft), generator=generator) > 0.5  # under a random key every word looks like this
         p = pay_for(log10_p_value(torch.from_numpy(soft).expand(each, -1), words), float(np.log10(max(tries, 1))))
-        hits[i] = [(p <= np.log10(target)).sum() for target in LADDER]
-    return {"ids_per_reading": each, "ladder": [_rung(unmarked, hits[:, k], each, t) for k, t in enumerate(LADDER)]}
+        hits[i] = [(p <= np.log10(target)).sum() for target in PROMISES]
+    return {"ids_per_reading": each, "ladder": [_rung(unmarked, hits[:, k], each, t) for k, t in enumerate(PROMISES)]}
 
 
 def _rung(rows: pd.DataFrame, hits: np.ndarray, each: int, promised: float) -> Json:

@@ -25,6 +25,9 @@ HARD_CLASSES = frozenset(
 """Content classes that are kept apart from natural pictures, because no headline should average over them."""
 GROUPS: tuple[Group, ...] = ("natural", "hard")
 
+PROMISES = (1e-1, 1e-2, 1e-3, 1e-4)
+"""False-positive rates at which readings without a mark are counted against what was promised."""
+
 UNUSED = frozenset({"logits", "seed", "attack_version", "provider_id", "content_id", "decoded_provider_id"})
 """Columns that no number of the report needs; left on disk."""
 

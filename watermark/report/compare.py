@@ -9,9 +9,9 @@ from rich.table import Table
 from watermark.evaluation.rows import IDENTITY, Run, load_run
 from watermark.json_schema import Json
 from watermark.metrics.paired import bootstrap_mean, holm, sign_flip
+from watermark.report.sections.pairwise import LEVEL
 from watermark.report.wording import difference, p_value
 
-LEVEL = 0.05
 KEYS = ["scheme", "attack", "strength", "image", "key"]
 
 

@@ -71,127 +71,126 @@ def install(app: FastAPI, settings: Settings) -> None:
     if settings.owner is None:
         return
     algorithm_name(settings.owner, "any", "1")  # refuses what is no reversed domain
-    app.include_router(_queries())
-    app.include_router(_services())
-    app.include_router(_discovery())
+    for router in (queries, services, discovery):
+        app.include_router(router)
 
 
-def _queries() -> APIRouter:
-    router = APIRouter(prefix="/v1", dependencies=[Depends(may_ask)], tags=["C2PA"])
-    errors = documented(400, 401, 429, 503, 504)
-    picture = {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}, "required": True}
-
-    @router.get("/matches/byBinding", responses=errors | documented(414), operation_id="queryByBinding")
-    async def by_binding(request: Request, house: Here, alg: str, value: str, max_results: MaxResults = 10) -> Matches:
-        """Manifests that a soft-binding value stands for."""
-        if len(value) > MAX_VALUE:
-            raise ProblemError(414, "too-long", f"expected a value of at most {MAX_VALUE} characters; use POST")
-        return await _bound(request, house, alg, value, max_results)
-
-    @router.post("/matches/byBinding", responses=errors, operation_id="queryByLargeBinding")
-    async def by_large_binding(
-        request: Request, house: Here, given: Annotated[Binding, Body()], max_results: MaxResults = 10
-    ) -> Matches:
-        """The same for values that do not fit into an address."""
-        return await _bound(request, house, given.alg, given.value, max_results)
-
-    @router.post(
-        "/matches/byContent",
-        responses=errors | documented(413, 415),
-        operation_id="uploadFile",
-        openapi_extra={"requestBody": picture},
-    )
-    async def by_content(request: Request, house: Here, alg: Alg = None, max_results: MaxResults = 10) -> Matches:
-        """Manifests of an uploaded picture."""
-        await _check_algorithm(house, alg)
-        try:
-            return await _matched(request, house, "resolve", None, max_results)
-        except ProblemError as problem:
-            raise (_as_400(problem) if problem.status in {408, 422} else problem) from None
-
-    @router.post("/matches/byReference", responses=errors, operation_id="queryByReference")
-    async def by_reference(
-        request: Request,
-        house: Here,
-        given: Annotated[Reference, Body()],
-        alg: Alg = None,
-        max_results: MaxResults = 10,
-    ) -> Matches:
-        """Manifests of a picture behind an address, which is fetched as safely as for anybody."""
-        await _check_algorithm(house, alg)
-        if given.region:
-            raise ProblemError(400, "no-regions", "expected the whole picture: regions are not looked at alone")
-        if given.assetType is not None and not given.assetType.startswith("image/"):
-            raise ProblemError(400, "unsupported-media-type", "expected a picture (image/*)")
-        if house.fetcher is None:
-            raise ProblemError(400, "bad-address", "this service fetches no addresses")
-        wanted = min(given.assetLength, house.settings.max_bytes)
-        if given.assetLength > wanted:
-            raise ProblemError(400, "too-large", f"expected at most {wanted:,} bytes")
-        fetching = partial(house.fetcher.fetch, given.referenceUrl, wanted, given.assetType or "image/")
-        try:
-            return await _matched(request, house, "resolve", fetching, max_results)
-        except ProblemError as problem:
-            raise (problem if problem.status in {429, 503, 504} else _as_400(problem)) from None
-
-    @router.get(
-        "/manifests/{manifestId}",
-        responses={200: {"content": {MEDIA_TYPE: {}}}, **documented(400, 401, 404, 429)},
-        operation_id="getManifestById",
-        response_class=Response,
-    )
-    async def manifest(
-        request: Request,
-        house: Here,
-        manifest_id: Annotated[str, Path(alias="manifestId")],
-        only_active: Annotated[bool, Query(alias="returnActiveManifest")] = False,  # noqa: ARG001 - there is one each
-    ) -> Response:
-        """A manifest store; those of this service hold one manifest, the active one."""
-        house.clients.ask(request.client.host if request.client else "unknown")
-        if not _MANIFEST_ID.fullmatch(manifest_id):
-            raise ProblemError(400, "bad-request", "expected a manifest ID such as urn:c2pa:...")
-        content = await _or_503(lambda: house.registry().manifest(manifest_id))
-        if content is None:
-            raise ProblemError(404, "not-found", "no manifest with this ID is kept here")
-        return Response(content, media_type=MEDIA_TYPE)
-
-    return router
+queries = APIRouter(prefix="/v1", dependencies=[Depends(may_ask)], tags=["C2PA"])
+ERRORS = documented(400, 401, 429, 503, 504)
+PICTURE = {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}, "required": True}
 
 
-def _services() -> APIRouter:
-    router = APIRouter(prefix="/v1/services", tags=["C2PA"])
-
-    @router.get("/supportedAlgorithms", operation_id="getSupportedBindings")
-    async def algorithms(house: Here) -> dict[str, list[dict[str, str]]]:
-        """Names of the marks that are looked for."""
-        return {"watermarks": [{"alg": name} for name in await _algorithms(house)], "fingerprints": []}
-
-    @router.get("/capabilities", operation_id="getCapabilities")
-    async def capabilities(house: Here) -> dict[str, Any]:
-        """What is answered beside queries by binding."""
-        names = ["queryByContent", *(["queryByReference"] if house.fetcher else [])]
-        return {"c2paSpecificationVersion": VERSION, "supportedCapabilities": names}
-
-    @router.get("/status", operation_id="getServiceStatus")
-    async def status(house: Here) -> dict[str, str]:
-        """Whether it works right now."""
-        ready, wanted = house.pool.ready, house.settings.workers
-        return {"status": "down" if not ready else "ok" if ready >= wanted else "degraded"}
-
-    return router
+@queries.get("/matches/byBinding", responses=ERRORS | documented(414), operation_id="queryByBinding")
+async def by_binding(request: Request, house: Here, alg: str, value: str, max_results: MaxResults = 10) -> Matches:
+    """Manifests that a soft-binding value stands for."""
+    if len(value) > MAX_VALUE:
+        raise ProblemError(414, "too-long", f"expected a value of at most {MAX_VALUE} characters; use POST")
+    return await _bound(request, house, alg, value, max_results)
 
 
-def _discovery() -> APIRouter:
-    router = APIRouter(tags=["C2PA"])
+@queries.post("/matches/byBinding", responses=ERRORS, operation_id="queryByLargeBinding")
+async def by_large_binding(
+    request: Request, house: Here, given: Annotated[Binding, Body()], max_results: MaxResults = 10
+) -> Matches:
+    """The same for values that do not fit into an address."""
+    return await _bound(request, house, given.alg, given.value, max_results)
 
-    @router.get("/.well-known/c2pa-soft-binding-resolution", operation_id="discover")
-    async def discover(request: Request) -> dict[str, str]:
-        """Where the API is."""
-        base = f"{str(request.base_url).rstrip('/')}/v1"
-        where = {"apiEndpoint": base, "capabilitiesEndpoint": f"{base}/services/capabilities"}
-        return {**where, "c2paSpecificationVersion": VERSION}
 
-    return router
+@queries.post(
+    "/matches/byContent",
+    responses=ERRORS | documented(413, 415),
+    operation_id="uploadFile",
+    openapi_extra={"requestBody": PICTURE},
+)
+async def by_content(request: Request, house: Here, alg: Alg = None, max_results: MaxResults = 10) -> Matches:
+    """Manifests of an uploaded picture."""
+    await _check_algorithm(house, alg)
+    try:
+        return await _matched(request, house, "resolve", None, max_results)
+    except ProblemError as problem:
+        raise (_as_400(problem) if problem.status in {408, 422} else problem) from None
+
+
+@queries.post("/matches/byReference", responses=ERRORS, operation_id="queryByReference")
+async def by_reference(
+    request: Request,
+    house: Here,
+    given: Annotated[Reference, Body()],
+    alg: Alg = None,
+    max_results: MaxResults = 10,
+) -> Matches:
+    """Manifests of a picture behind an address, which is fetched as safely as for anybody."""
+    await _check_algorithm(house, alg)
+    if given.region:
+        raise ProblemError(400, "no-regions", "expected the whole picture: regions are not looked at alone")
+    if given.assetType is not None and not given.assetType.startswith("image/"):
+        raise ProblemError(400, "unsupported-media-type", "expected a picture (image/*)")
+    if house.fetcher is None:
+        raise ProblemError(400, "bad-address", "this service fetches no addresses")
+    wanted = min(given.assetLength, house.settings.max_bytes)
+    if given.assetLength > wanted:
+        raise ProblemError(400, "too-large", f"expected at most {wanted:,} bytes")
+    fetching = partial(house.fetcher.fetch, given.referenceUrl, wanted, given.assetType or "image/")
+    try:
+        return await _matched(request, house, "resolve", fetching, max_results)
+    except ProblemError as problem:
+        raise (problem if problem.status in {429, 503, 504} else _as_400(problem)) from None
+
+
+@queries.get(
+    "/manifests/{manifestId}",
+    responses={200: {"content": {MEDIA_TYPE: {}}}, **documented(400, 401, 404, 429)},
+    operation_id="getManifestById",
+    response_class=Response,
+)
+async def manifest(
+    request: Request,
+    house: Here,
+    manifest_id: Annotated[str, Path(alias="manifestId")],
+    only_active: Annotated[bool, Query(alias="returnActiveManifest")] = False,  # noqa: ARG001 - there is one each
+) -> Response:
+    """A manifest store; those of this service hold one manifest, the active one."""
+    house.clients.ask(request.client.host if request.client else "unknown")
+    if not _MANIFEST_ID.fullmatch(manifest_id):
+        raise ProblemError(400, "bad-request", "expected a manifest ID such as urn:c2pa:...")
+    content = await _or_503(lambda: house.registry().manifest(manifest_id))
+    if content is None:
+        raise ProblemError(404, "not-found", "no manifest with this ID is kept here")
+    return Response(content, media_type=MEDIA_TYPE)
+
+
+services = APIRouter(prefix="/v1/services", tags=["C2PA"])
+
+
+@services.get("/supportedAlgorithms", operation_id="getSupportedBindings")
+async def algorithms(house: Here) -> dict[str, list[dict[str, str]]]:
+    """Names of the marks that are looked for."""
+    return {"watermarks": [{"alg": name} for name in await _algorithms(house)], "fingerprints": []}
+
+
+@services.get("/capabilities", operation_id="getCapabilities")
+async def capabilities(house: Here) -> dict[str, Any]:
+    """What is answered beside queries by binding."""
+    names = ["queryByContent", *(["queryByReference"] if house.fetcher else [])]
+    return {"c2paSpecificationVersion": VERSION, "supportedCapabilities": names}
+
+
+@services.get("/status", operation_id="getServiceStatus")
+async def status(house: Here) -> dict[str, str]:
+    """Whether it works right now."""
+    ready, wanted = house.pool.ready, house.settings.workers
+    return {"status": "down" if not ready else "ok" if ready >= wanted else "degraded"}
+
+
+discovery = APIRouter(tags=["C2PA"])
+
+
+@discovery.get("/.well-known/c2pa-soft-binding-resolution", operation_id="discover")
+async def discover(request: Request) -> dict[str, str]:
+    """Where the API is."""
+    base = f"{str(request.base_url).rstrip('/')}/v1"
+    where = {"apiEndpoint": base, "capabilitiesEndpoint": f"{base}/services/capabilities"}
+    return {**where, "c2paSpecificationVersion": VERSION}
 
 
 async def _bound(request: Request, house: House, alg: str, value: str, limit: int) -> Matches:

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
-from watermark.evaluation.rows import IDENTITY, Rate, Run, rate
+from watermark.evaluation.rows import IDENTITY, PROMISES, Rate, Run, rate
 from watermark.json_schema import Count, Share
 from watermark.metrics.clustered import negatives_needed, supported_rate
 from watermark.metrics.null_diagnostics import bit_diagnostics, uniformity
@@ -14,7 +14,6 @@ from watermark.metrics.rates import clopper_pearson
 from watermark.report.sections.identification import RandomIds, random_ids
 from watermark.report.wording import count, plural, power, upper_bound
 
-LADDER = (1e-1, 1e-2, 1e-3, 1e-4)
 QUANTILES = 120
 """Points of the p-value plot that are kept where a run has more negatives."""
 
@@ -119,7 +118,7 @@ def false_positives(run: Run) -> list[FalsePositives]:
                 supports_readings=supported_rate(alarms.n),
                 supports_images=supported_rate(alarms.images),
                 claim=_claim(alarms, run.false_positive_rate),
-                ladder=[_rung(rows, target) for target in LADDER],
+                ladder=[_rung(rows, target) for target in PROMISES],
                 random_ids=random_ids(run, scheme),
                 attacks=_per_attack(rows),
                 classes=[

@@ -11,6 +11,7 @@ from watermark.json_schema import Count, Group, Share, limits
 from watermark.metrics.paired import bootstrap_mean, holm, sign_flip, smallest_p
 
 LEVEL = 0.05
+"""Of significance, after Holm's correction."""
 
 
 @dataclass(frozen=True)
