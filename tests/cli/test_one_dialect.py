@@ -11,7 +11,17 @@ import pytest
 from watermark.cli import VERBS
 from watermark.evaluation.config import EvaluateConfig
 
-FLAGS = {"--json", "--overwrite", "--cpu-seconds", "--ensure", "--full", "--public", "--costs", "--every-frame"}
+FLAGS = {
+    "--json",
+    "--overwrite",
+    "--cpu-seconds",
+    "--ensure",
+    "--full",
+    "--public",
+    "--costs",
+    "--every-frame",
+    "--pdf",
+}
 PATHS = {"--output", "--run", "--key-file", "--config-dir", "--pictures", "--font", "--classifier", "--rotate"}
 PLURAL = {"--schemes", "--sizes", "--batches", "--only"}
 KINDS = {"--provider": int, "--content": int, "--quality": int, "--target-psnr": float, "--false-positive-rate": float}

@@ -133,6 +133,34 @@ def test_on_paper_no_table_is_cut_off_and_the_lines_have_a_legend(browser, run_d
     page.close()
 
 
+def test_a_phone_of_360_px_holds_it(browser, run_dir):
+    page = browser.new_page(viewport={"width": 360, "height": 740})
+    page.goto((run_dir / "report.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.close()
+
+
+def test_the_keyboard_reaches_every_control(browser, run_dir):
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto((run_dir / "report.html").as_uri())
+    controls = "a[href], button, input, select, summary"
+    hidden = "all => all.filter(one => one.offsetParent && one.tabIndex < 0).length"
+    assert page.locator(controls).evaluate_all(hidden) == 0
+    page.locator("#heat thead th:nth-child(2) button").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#heat thead th:nth-child(2)").get_attribute("aria-sort") == "ascending"
+    page.close()
+
+
+def test_it_is_printed_as_pdf(run_dir, tmp_path):
+    from watermark.report.browser import print_pdf
+
+    print_pdf(run_dir / "report.html", tmp_path / "report.pdf")
+    content = (tmp_path / "report.pdf").read_bytes()
+    assert content.startswith(b"%PDF")
+    assert content.count(b"/Type /Page") > 3
+
+
 def test_a_picture_for_a_readme(run_dir, tmp_path):
     out = tmp_path / "report.png"
     command = [sys.executable, "-m", "watermark.report.picture", str(run_dir / "report.html"), str(out)]

@@ -17,6 +17,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             metavar="FILE_OR_DIR",
             help=f"answers of `watermark {name}`: put them beside the rows and in the report",
         )
+    parser.add_argument(
+        "--pdf", action="store_true", help="print it as report.pdf too, with the browser that is installed"
+    )
     parser.set_defaults(run=run)
 
 
@@ -38,6 +41,11 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     console.print(print_summary(args.run_dir))
     console.print(f"Report: {report}", soft_wrap=True, highlight=False)
+    if args.pdf:
+        from watermark.report.browser import print_pdf
+
+        print_pdf(report, report.with_suffix(".pdf"))
+        console.print(f"PDF: {report.with_suffix('.pdf')}", soft_wrap=True, highlight=False)
     return 0
 
 
