@@ -14,6 +14,7 @@ from attacks.crop import Crop, CropResize
 from attacks.denoise import DctShrinkage, DenoiseResample, NonLocalMeans, TotalVariation, WaveletShrinkage, Wiener
 from attacks.diffusion.latent import DiffusionRegeneration
 from attacks.diffusion.pixel import PixelDiffusion
+from attacks.editing import BlurPart, Clone, InpaintTelea
 from attacks.erase import Erase
 from attacks.filters import GaussianBlur, Median, Sharpen
 from attacks.geometry import Bending, Linear, Pad, Perspective, RemoveLines, Shear, Translate
@@ -46,9 +47,11 @@ __all__ = [
     "Attack",
     "Avif",
     "Bending",
+    "BlurPart",
     "Brightness",
     "Chain",
     "ChannelSwap",
+    "Clone",
     "Collage",
     "Combined",
     "Contrast",
@@ -69,6 +72,7 @@ __all__ = [
     "Identity",
     "ImpulseNoise",
     "Inpaint",
+    "InpaintTelea",
     "Jpeg",
     "Jpeg2000",
     "Linear",

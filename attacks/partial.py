@@ -194,14 +194,14 @@ def _heal(image: Tensor, hole: Tensor, start: float) -> Tensor:
     tall, wide = (float(hole.any(axis).sum()) for axis in (-1, -2))
     angles = [2 * math.pi * (k + start) / 8 for k in range(8)]
     moves = [(round(1.05 * tall * math.sin(angle)), round(1.05 * wide * math.cos(angle))) for angle in angles]
-    others = [(_moved(image, *move), _moved(known, *move)) for move in moves]
+    others = [(shifted(image, *move), shifted(known, *move)) for move in moves]
     with torch.no_grad():
         misfits = [float((rim * (image - other).abs()).sum() + (hole & (there < 1)).sum()) for other, there in others]
     other = others[misfits.index(min(misfits))][0]
     return torch.where(hole, other + _pull_push((image - other) * known, known), image)
 
 
-def _moved(image: Tensor, down: int, across: int) -> Tensor:
+def shifted(image: Tensor, down: int, across: int) -> Tensor:
     """The picture looked up ``down`` and ``across`` pixels further; beyond the border it is mirrored."""
     for axis, step in ((-2, down), (-1, across)):
         side = image.shape[axis]

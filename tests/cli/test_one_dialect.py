@@ -23,8 +23,10 @@ FLAGS = {
     "--pdf",
 }
 PATHS = {"--output", "--run", "--key-file", "--config-dir", "--pictures", "--font", "--classifier", "--rotate"}
+PATHS |= {"--keyring", "--sync-key-file"}
 PLURAL = {"--schemes", "--sizes", "--batches", "--only"}
 KINDS = {"--provider": int, "--content": int, "--quality": int, "--target-psnr": float, "--false-positive-rate": float}
+KINDS |= {"--false-alarm-rate": float}
 METAVARS = {"--run": "RUN_DIR"}
 DOCS = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 

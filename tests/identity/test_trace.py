@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from identity_fakes import FAKE_CODE, KEY_ID, FakeAnswer, FakeMarker, draw
 from PIL import Image
 
 from watermark import files
+from watermark.cli.trace import _lines
 from watermark.errors import UserError
 from watermark.identity import Candidate, Request, State, issue, measures_article_6, public, to_json, trace
 from watermark.identity.evidence import classifier_from_json
@@ -64,6 +66,17 @@ def test_ids_and_slots_that_are_not_on_record_are_told_apart(registry, candidate
     assert ask(unknown_slot, registry, candidates).watermark.state is State.SLOT_UNKNOWN
     foreign = [Candidate(marker, "key-2", "fake", "l64")]
     assert ask(unknown_id, registry, foreign).watermark.state is State.SLOT_UNKNOWN
+
+
+def test_the_evidence_says_which_part_carries_the_mark_where_the_scheme_can_tell(
+    released, registry, candidates, monkeypatch
+):
+    assert ask(released[0], registry, candidates).watermark.parts is None
+    shares = {"marked": 0.75, "edited": 0.2, "unknown": 0.05}
+    monkeypatch.setattr(FakeMarker, "locate", lambda self, image: SimpleNamespace(shares=shares), raising=False)
+    evidence = ask(released[0], registry, candidates)
+    assert json.loads(to_json(evidence, measures_article_6(evidence)))["watermark"]["parts"] == shares
+    assert "edited 20 %" in _lines(released[0], evidence, measures_article_6(evidence))
 
 
 def test_a_mark_too_faint_to_name_anybody_names_nobody(released, registry, candidates, monkeypatch):

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from watermark.cli.keyrings import add_keyring_options, load_reader
 from watermark.cli.marking import (
     add_file_options,
     add_misattribution_option,
     add_scheme_options,
     expand,
-    load_marker,
     with_progress,
 )
 from watermark.errors import UserError
@@ -37,6 +37,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         action="store_true",
         help="say only what a stranger may know: nothing that grows as a forger comes near",
     )
+    add_keyring_options(parser)
     add_file_options(parser)
     add_misattribution_option(parser)
     add_scheme_options(parser)
@@ -46,9 +47,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 if every readable picture is marked, 1 if one is not, 2 if one could not be read."""
     files = expand(args.inputs)
-    marker = load_marker(
-        args, false_positive_rate=args.false_positive_rate, misattribution_rate=args.misattribution_rate
-    )
+    marker = load_reader(args)
     from watermark.files import look
 
     unmarked = failed = 0
@@ -73,7 +72,8 @@ def _line(path: Path, found: "Detection | PublicAnswer") -> str:
         return f"{shown(path)}: not marked{how_sure}"
     if found.name_uncertain:
         excuse = found.name_uncertain if isinstance(found.name_uncertain, str) else "too faint to say whose ID"
-        return f"{shown(path)}: marked with this key, {excuse}{how_sure}"
+        whose = "with this key" if found.provider_id is None else f"by provider {found.provider_id}"
+        return f"{shown(path)}: marked {whose}, {excuse}{how_sure}"
     return f"{shown(path)}: marked, provider {found.provider_id}, content {found.content_id}{how_sure}"
 
 

@@ -23,6 +23,9 @@ def add_scheme_options(parser: argparse.ArgumentParser) -> None:
     """Options that embedding and detection must agree on."""
     parser.add_argument("--scheme", default=DEFAULT_SCHEME, help="a name under configs/scheme (default: %(default)s)")
     parser.add_argument("--key-file", type=Path, help="the secret (make one with: watermark key new FILE)")
+    parser.add_argument(
+        "--sync-key-file", type=Path, help="a second secret, shared by providers whose marks are read together"
+    )
     parser.add_argument("--layout", default="l64", help="a name under configs/layout (default: %(default)s)")
     parser.add_argument(
         "--set",
@@ -79,9 +82,10 @@ def load_marker(args: argparse.Namespace, **rates: Any) -> "Watermarker":
         return Watermarker.load(
             args.scheme,
             key=_key(args.key_file),
+            sync_key=sync_key(args),
             layout=args.layout,
             device=args.device,
-            **(rates | _settings(args.set)),
+            **(rates | settings_of(args.set)),
         )
     except (ValueError, RuntimeError) as error:
         raise UserError(str(error).splitlines()[0]) from None
@@ -96,7 +100,15 @@ def _key(path: Path | None) -> str | bytes:
     return load_key(path)
 
 
-def _settings(words: list[str]) -> dict[str, object]:
+def sync_key(args: argparse.Namespace) -> bytes | None:
+    """The shared secret, if one is given: the mark's key of its file."""
+    from watermark.keystore import load_key
+
+    return load_key(args.sync_key_file) if args.sync_key_file else None
+
+
+def settings_of(words: list[str]) -> dict[str, object]:
+    """What ``--set NAME=VALUE`` says."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 

@@ -88,6 +88,8 @@ def _lines(path: Path, evidence: "Evidence", verdict: "Verdict") -> str:
         lines.append(f"  mark        provider {mark.provider_id}, content {mark.content_id}")
     if mark.name_uncertain:
         lines.append(f"  mark        of this key, {mark.name_uncertain}")
+    if mark.parts:
+        lines.append("  parts       " + ", ".join(f"{name} {100 * share:.0f} %" for name, share in mark.parts.items()))
     if mark.found and mark.found.record:
         record = mark.found.record
         lines.append(f"  record      {record.content_producer} {record.produce_id}, issued {record.created_at}")

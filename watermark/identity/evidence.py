@@ -57,6 +57,8 @@ class WatermarkEvidence:
         name_uncertain: why no ID is named although there is a mark.
         found: the registry's record; None if there is none.
         comparison: with the released picture; None if there is no record or it was purged.
+        parts: shares of the picture that carry the mark (``marked``), that were changed (``edited``), and of which
+            neither can be said (``unknown``); None without a mark, or where its scheme cannot tell.
     """
 
     state: State
@@ -70,6 +72,7 @@ class WatermarkEvidence:
     name_uncertain: str | None = None
     found: History | None = None
     comparison: Likeness | None = None
+    parts: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,7 @@ def to_json(evidence: Evidence, verdict: Verdict) -> str:
             "registry": found,
             "is_released_file": evidence.is_released_file,
             "perceptual_hash": comparison,
+            "parts": mark.parts and {name: round(share, 4) for name, share in mark.parts.items()},
         },
         "classifier": evidence.classifier,
         "verdict": asdict(verdict),

@@ -1,0 +1,136 @@
+"""`watermark locate FILE...`: where is the mark, and where was the picture edited. Status 0 marked, 1 not, 2 error."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from watermark.cli.keyrings import add_keyring_options, load_reader
+from watermark.cli.marking import (
+    add_file_options,
+    add_misattribution_option,
+    add_scheme_options,
+    expand,
+    with_progress,
+)
+from watermark.errors import UserError
+from watermark.shown import reason, shown
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from watermark.localization import Localization
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser("locate", help="say which part carries the mark", description=__doc__)
+    parser.add_argument("inputs", type=Path, nargs="+", metavar="FILE", help="pictures or folders of pictures")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="PNG",
+        help="the picture and its map: green marked, orange edited, grey unknown; of several pictures a folder",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace maps that are there")
+    parser.add_argument("--json", action="store_true", help="one JSON object per picture and line")
+    parser.add_argument(
+        "--false-alarm-rate",
+        type=float,
+        default=1e-2,
+        help="how often a region without the mark may be called marked (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--false-positive-rate",
+        type=float,
+        default=1e-6,
+        help="how often an unmarked picture may be called marked (default: %(default)s)",
+    )
+    add_keyring_options(parser)
+    add_file_options(parser)
+    add_misattribution_option(parser)
+    add_scheme_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status 0 if every readable picture is marked, 1 if one is not, 2 if one could not be read."""
+    paths = expand(args.inputs)
+    targets = _targets(paths, args.output, args.overwrite)
+    marker = load_reader(args)
+    from watermark.files import look
+
+    unmarked = failed = 0
+    for path in with_progress(paths, "Locating"):
+        try:
+            image = look(path)
+            where = marker.locate(image, false_alarm_rate=args.false_alarm_rate)
+            if path in targets:
+                _draw(image, where, targets[path])
+        except Exception as error:  # whatever is wrong with one picture, the others are looked at
+            failed += 1
+            text = shown(error, 2000) if isinstance(error, UserError) else f"{shown(path)}: {reason(error)}"
+            print(f"watermark: {text}", file=sys.stderr)
+            if args.json:
+                print(json.dumps({"file": str(path), "error": text}))
+            continue
+        unmarked += not where.detection.is_marked
+        facts = _facts(path, where, targets.get(path))
+        print(json.dumps(facts) if args.json else _line(path, facts))
+    return 2 if failed else int(unmarked > 0)
+
+
+def _targets(paths: list[Path], output: Path | None, overwrite: bool) -> dict[Path, Path]:
+    """Where the map of each picture goes; all is refused before anything is looked at."""
+    if output is None:
+        return {}
+    if len(paths) == 1 and not output.is_dir():
+        targets = {paths[0]: output}
+    else:
+        if output.exists() and not output.is_dir():
+            raise UserError(f"{shown(output)}: expected a folder for the maps of {len(paths)} pictures, got a file")
+        targets = {path: output / f"{path.stem}.png" for path in paths}
+    if len(set(targets.values())) < len(targets):
+        raise UserError(f"{shown(output)}: two of the pictures have one name, and so would their maps")
+    for target in targets.values():
+        if target.suffix.lower() != ".png":
+            raise UserError(f"{shown(target)}: expected the name of a PNG file")
+        if target.exists() and not overwrite:
+            raise UserError(f"{shown(target)}: exists already (--overwrite replaces it)")
+    return targets
+
+
+def _draw(image: "Image.Image", where: "Localization", target: Path) -> None:
+    import io
+
+    from watermark.files.whole import Staged
+    from watermark.localization.drawing import drawn
+
+    file = io.BytesIO()
+    drawn(image, where).save(file, "PNG")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with Staged(target) as staged:
+        staged.write(file.getvalue())
+        staged.release()
+
+
+def _facts(path: Path, where: "Localization", target: Path | None) -> dict[str, Any]:
+    found = where.detection
+    return {
+        "file": str(path),
+        "is_marked": found.is_marked,
+        "log10_p": round(found.log10_p, 3),
+        "provider_id": found.provider_id,
+        "content_id": found.content_id,
+        **{name: round(share, 4) for name, share in where.shares.items()},
+        "false_alarm_rate": where.false_alarm_rate,
+        "map": str(target) if target else None,
+    }
+
+
+def _line(path: Path, facts: dict[str, Any]) -> str:
+    if not facts["is_marked"]:
+        return f"{shown(path)}: not marked (log10 p {facts['log10_p']:.1f}), so nothing can be said of its parts"
+    parts = ", ".join(f"{name} {100 * facts[name]:.1f} %" for name in ("marked", "edited", "unknown"))
+    whose = "" if facts["provider_id"] is None else f"provider {facts['provider_id']}, "
+    return f"{shown(path)}: {whose}{parts} of the picture (log10 p {facts['log10_p']:.1f})"
