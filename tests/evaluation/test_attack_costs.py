@@ -64,17 +64,18 @@ def test_the_command_puts_costs_beside_the_answers(tmp_path, capsys, monkeypatch
     for i in range(3):
         Image.fromarray(data.coffee()[i * 60 : i * 60 + 130, :130].copy()).save(folder / f"{i}.png")
     some = lambda self: iter([self._cost("JPEG", costs.PLAIN, costs.Jpeg, (90, 5))])  # noqa: E731
-    monkeypatch.setattr(AttackCostTests, "run", some)
+    monkeypatch.setattr(AttackCostTests, "yardsticks", some)
     words = ["forgery", str(folder), "--schemes", "dwt_dct", "--side", "128", "--targets", "1", "--output", str(out)]
     assert main([*words, "--surrogate-steps", "0"]) == 0
     answers = json.loads((out / "forgery.json").read_text())["answers"]
     capsys.readouterr()
-    assert main([*words, "--costs", "--queries", "0"]) == 0
+    assert main([*words, "--costs", "--attackers", "plain", "--queries", "0"]) == 0
     assert "JPEG (plain): marks lost at" in capsys.readouterr().out
     written = json.loads((out / "forgery.json").read_text())
     assert written["answers"] == answers
+    assert [row["attack"] for row in written["costs"]["rows"]] == ["JPEG"]  # nothing of the other attackers
     assert written["costs"]["rows"][0]["half"]["strength"] == 5
-    assert "--costs --queries 0" in written["costs"]["facts"]["command"]
+    assert "--costs --attackers plain --queries 0" in written["costs"]["facts"]["command"]
     assert "| dwt_dct | JPEG | plain | marks lost at" in (out / "forgery.md").read_text()
     assert main([*words[:-4], "--targets", "9"]) == 2
     assert "--targets: expected 1 to 2" in capsys.readouterr().err

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_SCHEMES = ["dwt_dct", "dwt_dct_svd", "tile_spread"]
 TARGETS = 24
 FORMAT = 3
+ATTACKERS = ("plain", "one", "many", "box", "asks")
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -60,6 +61,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--costs",
         action="store_true",
         help="what every attack without the key costs in damage, instead of F1 to F6; takes hours on many pictures",
+    )
+    parser.add_argument(
+        "--attackers",
+        nargs="+",
+        choices=ATTACKERS,
+        default=ATTACKERS,
+        help="with --costs: only who has nothing in particular (the yardstick), one picture, many pictures, "
+        "the scheme, or a detector that answers (default: all)",
     )
     parser.add_argument(
         "--queries",
@@ -120,7 +129,7 @@ def _measure_costs(
         tests = AttackCostTests(
             name, owner, rival, images[:-targets], images[-targets:], args.queries, args.surrogate_steps
         )
-        for cost in tests.run():
+        for cost in tests.run(args.attackers):
             costs.append(asdict(cost) | {"half": None if cost.half is None else asdict(cost.half)})
             say(f"{cost.scheme}  {cost.attack} ({cost.knows}): {_price(costs[-1])}")
             yield {"costs": {"facts": _facts(args, images, targets), "rows": costs}}
@@ -219,7 +228,9 @@ def _facts(args: argparse.Namespace, images: "Tensor", targets: int) -> dict[str
             words += [f"--{name.replace('_', '-')}", *([str(value)] if name != "schemes" else value)]
     words += ["--images", str(args.images), "--side", str(args.side)]
     words += (
-        ["--costs", "--queries", str(args.queries)] if args.costs else ["--surrogate-steps", str(args.surrogate_steps)]
+        ["--costs", "--attackers", *args.attackers, "--queries", str(args.queries)]
+        if args.costs
+        else ["--surrogate-steps", str(args.surrogate_steps)]
     )
     return {
         "format": FORMAT,

@@ -46,6 +46,8 @@ QUERY_DAMAGE = (44.0, 41.0, 38.0, 35.0)
 """dB of which a black-box attacker may avail himself."""
 LOST, FORGED = "marks lost", "clean pictures detected"
 PLAIN, ONE, MANY, BOX, ASKS = "plain", "one picture", "many pictures", "scheme and weights", "the detector's answers"
+ATTACKERS = ("plain", "one", "many", "box", "asks")
+"""Who they are, by what they have; see ``AttackCost.knows``."""
 Build = Callable[..., Attack]
 
 
@@ -116,14 +118,12 @@ class AttackCostTests:
         self.pool, self.clean = pool, targets
         self.marked_pool, self.marked = self._mark(pool, 10_000), self._mark(targets, 0)
 
-    def run(self) -> Iterator[AttackCost]:
-        """Every cost, as it is found: the yardsticks first."""
-        yield from self.yardsticks()
-        yield from self.one_picture()
-        yield from self.many_pictures()
-        yield from self.white_box()
-        if self.queries:
-            yield from self.black_box()
+    def run(self, attackers: Sequence[str] = ATTACKERS) -> Iterator[AttackCost]:
+        """Every cost of some ``ATTACKERS``, as it is found: the yardsticks first."""
+        groups = (self.yardsticks, self.one_picture, self.many_pictures, self.white_box, self.black_box)
+        for name, group in zip(ATTACKERS, groups, strict=True):
+            if name in attackers and (self.queries or name != "asks"):
+                yield from group()
 
     @torch.no_grad()
     def yardsticks(self) -> Iterator[AttackCost]:

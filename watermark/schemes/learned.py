@@ -22,6 +22,7 @@ class Learned(LatticeScheme):
         weights: name of a file under ``watermark/schemes/weights`` or a path to a ``.safetensors`` file.
         rounds: see ``LatticeScheme``.
         flat_share: see ``LatticeScheme``.
+        target_evidence: see ``LatticeScheme``.
     """
 
     name = "learned"
@@ -35,8 +36,9 @@ class Learned(LatticeScheme):
         weights: str = "learned",
         rounds: int = 1,
         flat_share: float = 0.75,
+        target_evidence: float | None = None,
     ) -> None:
         file = read_weights(weights, ["lattice_mark"])
         core = file.load(trainable_mark, message_bits=message_bits)
-        super().__init__(message_bits, key, target_psnr, core, rounds, flat_share)
+        super().__init__(message_bits, key, target_psnr, core, rounds, flat_share, target_evidence)
         self.weights_sha256 = file.sha256

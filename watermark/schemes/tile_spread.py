@@ -32,6 +32,7 @@ class TileSpread(LatticeScheme):
         chroma_share: share of the energy in a colour difference, where pictures are quiet: it carries crops, blur and
             median filters, and dies first in strong JPEG.
         flat_share: see ``LatticeScheme``.
+        target_evidence: see ``LatticeScheme``.
     """
 
     name = "tile_spread"
@@ -52,7 +53,8 @@ class TileSpread(LatticeScheme):
         inform: float = 0.4,
         chroma_share: float = 0.06,
         flat_share: float = 0.7,
+        target_evidence: float | None = None,
     ) -> None:
         lines = Band(*band, pilot_lines, *pilot_band)
         core = classical_mark(message_bits, lines, pilot_share, mask_exponent, exponent, chroma_share, inform)
-        super().__init__(message_bits, key, target_psnr, core, effort, flat_share)
+        super().__init__(message_bits, key, target_psnr, core, effort, flat_share, target_evidence)

@@ -11,6 +11,7 @@ from watermark.keys import Key
 from watermark.schemes.base import Readout, Scheme
 from watermark.schemes.lattice.carriers import Carriers
 from watermark.schemes.lattice.draw import keyed_poses, reduced
+from watermark.schemes.lattice.evidence import just_enough
 from watermark.schemes.lattice.limit import bearable, limited
 from watermark.schemes.lattice.mark import LatticeMark
 from watermark.schemes.lattice.settings import (
@@ -18,6 +19,7 @@ from watermark.schemes.lattice.settings import (
     BENT,
     CANONICAL,
     ENOUGH,
+    MOST_EVIDENCE,
     UPSIDE_DOWN,
     USUAL_PSNR,
 )
@@ -62,6 +64,10 @@ class LatticeScheme(Scheme):
         flat_share: the greatest RMS of the mark in flat areas, as a share of the RMS that ``target_psnr`` stands for.
             A picture that is flat all over, such as a slide or a logo, ends up to ``-20 log10(flat_share)`` dB above
             the target rather than showing grain.
+        target_evidence: decades by which the message of a marked picture is to stand above chance after a reference
+            chain (half the size, JPEG 50), 1 to 250; see ``decades``. Every picture is then marked as faintly as
+            reaches that, by at most 12 dB above ``target_psnr``, which is the strongest that it is marked. None: all
+            at ``target_psnr``.
     """
 
     min_size = 64
@@ -71,13 +77,27 @@ class LatticeScheme(Scheme):
     """Under which keyed choices are drawn."""
 
     def __init__(
-        self, message_bits: int, key: Key, target_psnr: float | None, core: LatticeMark, rounds: int, flat_share: float
+        self,
+        message_bits: int,
+        key: Key,
+        target_psnr: float | None,
+        core: LatticeMark,
+        rounds: int,
+        flat_share: float,
+        target_evidence: float | None = None,
     ) -> None:
         super().__init__(message_bits, key, target_psnr)
         if rounds < 0:
             raise ValueError(f"rounds must be at least 0, got {rounds}")
         if not 0 < flat_share <= 1:
             raise ValueError(f"flat_share must be above 0 and at most 1, got {flat_share}")
+        if target_evidence is not None and not (
+            isinstance(target_evidence, int | float) and 1 <= target_evidence <= MOST_EVIDENCE
+        ):
+            raise ValueError(
+                f"target_evidence must be between 1 and {MOST_EVIDENCE:g} decades, got {target_evidence!r}"
+            )
+        self.target_evidence = target_evidence
         self.core, self.rounds, self.flat_share = core.requires_grad_(False).eval(), rounds, flat_share
         self._carriers = core.carriers(key, self.name)
         self.poses = Poses.from_key(key, f"{self.name} poses")
@@ -98,7 +118,10 @@ class LatticeScheme(Scheme):
         psnr = torch.full((len(images),), self.target_psnr or USUAL_PSNR, device=images.device)
         pose = keyed_poses(self.poses, self.key, self.name, images, message)
         change = self.core.residual(images, message, self.carriers, pose, psnr, self.rounds)
-        return limited(images, change, psnr, most=bearable(images, change, psnr, self.flat_share))
+        change = limited(images, change, psnr, most=bearable(images, change, psnr, self.flat_share))
+        if self.target_evidence is None:
+            return change
+        return just_enough(images, change, message, self.read, self.target_evidence)
 
     def read(self, images: Tensor) -> Readout:
         """See ``Scheme``; what takes longer is done only where the pilot in luma is not clear on its own."""

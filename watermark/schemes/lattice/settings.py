@@ -89,3 +89,12 @@ BESIDE_SHARE = 2.9
 """or by more than this many times the RMS of the whole mark, which is more below 42 dB."""
 BESIDE_ROUNDS = 3
 """In which what that limit and clipping take is found and given back elsewhere."""
+
+CHAIN_SCALE, CHAIN_QUALITY = 0.5, 50
+"""Of the reference chain of ``target_evidence``: the share of each side that is left, then the quality of a JPEG."""
+FAINTER = 12.0
+"""dB by which ``target_evidence`` weakens a mark at most."""
+EVIDENCE_HALVINGS = 4
+"""Halvings of that range: the strength is found to .75 dB, to the safe side."""
+MOST_EVIDENCE = 250.0
+"""Decades: 1,024 signs that are all right stand at 308."""
