@@ -46,7 +46,7 @@ def just_enough(
 def chain(images: Tensor) -> Tensor:
     """What the mark is to live through: ``(N, 3, H, W)`` at half the size, as JPEG files of quality 50."""
     height, width = (max(1, round(n * CHAIN_SCALE)) for n in images.shape[-2:])
-    small = resize(images.clamp(0, 1), height, width).clamp(0, 1).mul(255).round().byte()
+    small = resize(images.clamp(0, 1), (height, width)).clamp(0, 1).mul(255).round().byte()
     saved = [_as_jpeg(picture) for picture in small.permute(0, 2, 3, 1).cpu().numpy()]
     return torch.from_numpy(np.stack(saved)).permute(0, 3, 1, 2).to(images) / 255
 
