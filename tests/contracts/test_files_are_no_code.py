@@ -2,6 +2,8 @@
 
 import json
 import os
+import resource
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,8 +13,10 @@ from attacks.autoencoder import load_autoencoder
 from attacks.surrogate import load_surrogate
 from watermark.errors import UserError
 from watermark.schemes.learned import Learned
+from watermark.schemes.pair import PairScheme
 from watermark.training import export
-from watermark.training.checkpoint import load
+from watermark.training.checkpoint import load, save_atomically
+from watermark.training.journal import Journal
 
 
 class Touch:
@@ -66,6 +70,36 @@ def test_a_network_of_an_attack_does_not_take_the_memory_that_a_file_claims(tmp_
         read(file)
 
 
+@pytest.mark.parametrize(
+    ("kind", "sizes", "read"),
+    [("HiddenPair", {"width": 4096, "depth": 200}, PairScheme), ("lattice_mark", {"width": 4096}, Learned)],
+)
+def test_a_header_of_some_bytes_cannot_ask_for_gigabytes(tmp_path, kind, sizes, read):
+    """Of the weights that it describes the file holds one."""
+    file = tmp_path / "mine.safetensors"
+    save_file({"a": torch.zeros(1)}, str(file), metadata={kind: json.dumps(sizes)})
+    _, before = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, before))
+    try:
+        with pytest.raises(ValueError, match="the header describes more than the 1 parameters"):
+            read(weights=str(file), key="k")
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (before, before))
+
+
+def test_a_link_in_a_training_folder_is_not_written_through(tmp_path):
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    for name in ("last.pt", "log.jsonl"):
+        (tmp_path / name).symlink_to(mine)
+    for write in (lambda: save_atomically({"step": 1}, tmp_path / "last.pt"), lambda: Journal(tmp_path, 1, 0)):
+        with pytest.raises(UserError, match="is a symbolic link"):
+            write()
+    assert mine.read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.pt", "log.jsonl", "mine"]
+
+
 def test_a_checkpoint_runs_nothing(tmp_path):
     torch.save({"values": Touch(tmp_path / "made")}, tmp_path / "last.pt")
     with pytest.raises(UserError, match="expected a checkpoint of tensors and plain values"):
@@ -102,8 +136,6 @@ def test_what_is_exported_holds_no_variable_of_the_environment(tmp_path, monkeyp
 
 
 def test_nothing_of_ours_unpickles():
-    from pathlib import Path
-
     root = Path(__file__).resolve().parents[2]
     for path in [*root.glob("watermark/**/*.py"), *root.glob("attacks/**/*.py")]:
         text = path.read_text()

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 import torch
@@ -143,3 +144,27 @@ def test_the_same_training_runs_on_a_gpu(tmp_path):
     trainer.run()
     assert trainer.step == 2
     assert trainer.skipped == 0
+
+
+@pytest.mark.parametrize("part", ["model", "optimiser", "average", "curriculum", "noise", "random", "step"])
+def test_a_checkpoint_of_something_else_is_one_line(tmp_path, part):
+    trainer = tiny_trainer(tmp_path)
+    for value in ({"a": 1}, None):
+        save_atomically({**trainer.state(), part: value}, tmp_path / "last.pt")
+        if part == "noise" and value == {"a": 1}:
+            continue  # layers of another name: their running losses begin anew
+        with pytest.raises(UserError, match=r"last\.pt: does not fit this training"):
+            tiny_trainer(tmp_path).resume()
+
+
+def test_a_disk_that_is_full_leaves_the_checkpoint_before_and_nothing_else(tmp_path, monkeypatch):
+    save_atomically({"step": 1}, tmp_path / "last.pt")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(UserError, match=r"last\.pt: cannot be written \(No space left on device\)"):
+        save_atomically({"step": 2}, tmp_path / "last.pt")
+    assert [path.name for path in tmp_path.iterdir()] == ["last.pt"]
+    assert load(tmp_path / "last.pt") == {"step": 1}

@@ -14,6 +14,7 @@ from watermark.cli import tell
 from watermark.cli.hydra_verb import run_hydra
 from watermark.config import build
 from watermark.errors import UserError
+from watermark.files import write_whole
 from watermark.shown import reason
 from watermark.training.checkpoint import load
 from watermark.training.config import TrainConfig
@@ -51,9 +52,8 @@ def _train_denoiser(config: DictConfig) -> None:
     """Hand over to ``attacks``: a denoiser is part of an attack and knows nothing of marks."""
     logging.getLogger("attacks").setLevel(logging.INFO)
     target = Path(config.output) / config.name
-    target.mkdir(parents=True, exist_ok=True)
-    (target / "config.yaml").write_text(OmegaConf.to_yaml(config))
     try:
+        write_whole(target / "config.yaml", OmegaConf.to_yaml(config), overwrite=True)
         if None in (config.photos.train, config.photos.val):
             raise UserError("a denoiser needs photographs: give photos.train=FOLDER photos.val=FOLDER")
         device = Processes.start(config.device).device
@@ -79,8 +79,7 @@ def make_trainer(config: DictConfig, processes: Processes | None = None) -> Trai
         take_over(model, Path(config.start), list(config.start_parts))
     target = Path(config.output) / config.name
     if processes.rank == 0:
-        target.mkdir(parents=True, exist_ok=True)
-        (target / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True))
+        write_whole(target / "config.yaml", OmegaConf.to_yaml(config, resolve=True), overwrite=True)
     return Trainer(
         model=model,
         optimiser=build(config.optimizer),

@@ -83,7 +83,7 @@ class Staged:
                     if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):  # file systems that cannot
                         raise
 
-    def write(self, content: bytes) -> None:
+    def write(self, content: bytes | memoryview) -> None:
         """Put the content on the disk, still under the hidden name."""
         assert self._handle is not None
         with told(self.path):

@@ -2,13 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 Network = TypeVar("Network", bound=nn.Module)
 WEIGHTS = Path(__file__).with_name("weights")
@@ -46,7 +49,8 @@ class WeightsFile:
             ValueError: if settings or weights do not fit the network.
         """
         try:
-            network = build(**{**self.settings, **changed})
+            with _no_larger_than(sum(value.numel() for value in self.values.values())):
+                network = build(**{**self.settings, **changed})
             network.load_state_dict(self.values)
         except (TypeError, RuntimeError, RecursionError) as error:
             said = str(error).splitlines()[0]
@@ -78,6 +82,28 @@ def read_weights(weights: str, kinds: Sequence[str]) -> WeightsFile:
     if kind is None:
         raise ValueError(f"{path.name} holds no weights of {' or '.join(kinds)}")
     return WeightsFile(path.name, kind, _sizes(header[kind]), values, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@contextmanager
+def _no_larger_than(parameters: int) -> Iterator[None]:
+    """Ends the building of a network with more parameters than that, before they take memory.
+
+    A header of some bytes could ask for any number.
+    """
+    room, thread = parameters, threading.get_ident()
+
+    def count(_module: nn.Module, _name: str, parameter: nn.Parameter | None) -> None:
+        nonlocal room
+        if parameter is not None and threading.get_ident() == thread:
+            room -= parameter.numel()
+            if room < 0:
+                raise RuntimeError(f"the header describes more than the {parameters} parameters that there are")
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _sizes(header: str) -> dict[str, Any]:

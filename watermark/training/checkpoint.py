@@ -1,6 +1,6 @@
 """Checkpoints that survive a kill at any moment, and a moving average of the weights."""
 
-import os
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,20 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from watermark.errors import UserError
+from watermark.files.whole import Staged
 
 
 def save_atomically(state: dict[str, Any], path: Path) -> None:
-    """Write beside the target and rename, so that ``path`` always holds a whole checkpoint: the old or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".writing")
-    with beside.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    """Put a checkpoint in its place, so that ``path`` always holds a whole one: the old or the new.
+
+    Raises:
+        UserError: it cannot be written, or a link lies there; nothing else is left.
+    """
+    content = io.BytesIO()
+    torch.save(state, content)
+    with Staged(path, overwrite=True) as staged:
+        staged.write(content.getbuffer())
+        staged.release()
 
 
 def load(path: Path, *needed: str) -> dict[str, Any]:

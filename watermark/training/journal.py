@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from watermark.files.whole import write_whole
+from watermark.files.whole import check_free, told, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +26,11 @@ class Journal:
     def __init__(self, folder: Path, steps: int, start: int) -> None:
         self.steps, self.start, self.began = steps, start, time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
-        _forget_after(folder / "log.jsonl", start)
-        self._file = (folder / "log.jsonl").open("a", encoding="utf-8")
+        path = folder / "log.jsonl"
+        check_free(path, overwrite=True)  # never through a link
+        _forget_after(path, start)
+        with told(path):
+            self._file = path.open("a", encoding="utf-8")
         self._board: Any = None
         try:
             from torch.utils.tensorboard import SummaryWriter

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from watermark.errors import UserError
 from watermark.images import to_8bit
+from watermark.shown import reason
 from watermark.training.checkpoint import load, moving_average, save_atomically
 from watermark.training.curriculum import Curriculum
 from watermark.training.journal import Journal
@@ -244,6 +245,13 @@ class Trainer:
         state = load(path, "seed", "model", "optimiser", "average", "curriculum", "noise", "random", "step", "best")
         if state["seed"] != self.seed:
             raise UserError(f"{path} was begun with seed {state['seed']}, got seed {self.seed}; give another folder")
+        try:
+            self._take(state)
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise UserError(f"{path}: does not fit this training ({reason(error)}); give another folder") from None
+        log.info("resumed %s at step %d", path, self.step)
+
+    def _take(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.rates.load_state_dict(state["rates"])
@@ -251,9 +259,8 @@ class Trainer:
         self.curriculum.skill, self.curriculum.progress = state["curriculum"]["skill"], state["curriculum"]["progress"]
         self.noise.running = dict(state["noise"])
         torch.set_rng_state(state["random"])
-        self.step, self.best, self.skipped = state["step"], state["best"], state["skipped"]
+        self.step, self.best, self.skipped = int(state["step"]), state["best"], state["skipped"]
         self.seconds = state["seconds"]
-        log.info("resumed %s at step %d", path, self.step)
 
     def _catch_signals(self) -> dict[int, Any]:
         """On SIGTERM or SIGINT finish the step, save and leave; only the main thread may install handlers."""

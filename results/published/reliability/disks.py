@@ -5,7 +5,7 @@
 
 Each command of ``kills.py`` runs on a disk of its own: mounted read-only; belonging to another user; with none, 30, 60 and
 90 % of the room that its files take. Expected is status 2 and one line, no hidden file, nothing half; commands that
-write nothing answer as ever. Then the disk is made writable and large enough, the same command runs again, and what it
+write nothing answer as ever. (That other user must be able to read this Python.) Then the disk is made writable and large enough, the same command runs again, and what it
 leaves is compared with an undisturbed run. Rows are appended to FOLDER/disks.jsonl.
 """
 
@@ -23,7 +23,7 @@ from kills import CASES, PICTURES, contents, finished, hidden, inputs, start
 
 ROOM = (0.0, 0.3, 0.6, 0.9)
 DISKS = ("read-only", "not permitted", *ROOM)
-WRITE_NOTHING = ("detect", "verify", "compare", "registry verify")
+WRITE_NOTHING = ("detect", "remeasure", "compare", "registry verify")
 NOBODY, PAGE = 65534, 4096
 
 
@@ -82,7 +82,13 @@ def measure(folder: Path, verb: str, kind: str | float) -> dict:
         status = finished(start(work, case.words, told, user))
         lines = [line for line in told.read_text().splitlines() if line.startswith("watermark: ")]
         shut = kind in ("read-only", "not permitted")
-        expected = case.statuses if verb in WRITE_NOTHING else (2,) if shut or kind == 0 else (0, 2)
+        expected = (
+            (*case.statuses, *(2,) * (kind == "not permitted"))
+            if verb in WRITE_NOTHING
+            else (2,)
+            if shut or kind == 0
+            else (0, 2)
+        )
         wrong = [] if status in expected else [f"status {status}"]
         one_line = 1 if not (verb.startswith("embed") and kind == "not permitted") else PICTURES  # a line for each
         if status == 2 and (len(lines) != one_line or "Traceback" in told.read_text() or "unexpected" in lines[0]):

@@ -118,7 +118,10 @@ def bodies(folder: Path) -> list[str]:
 
 def registry_whole(folder: Path, _reference: Path) -> list[str]:
     key = KeyFile.load(folder / "key.json")
-    return Registry(folder / "registry.db", key.registry_key).verify(full=True).problems
+    registry = Registry(folder / "registry.db", key.registry_key)
+    problems = registry.verify(full=True).problems
+    registry.close()
+    return problems
 
 
 def json_files(folder: Path, _reference: Path) -> list[str]:
