@@ -5,6 +5,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -64,6 +65,29 @@ def test_a_generated_client_asks_and_understands(served, client, world):
         assert (refused.status_code, refused.parsed.title) == (415, "unsupported-media-type")
         about = importlib.import_module(f"{api.__name__}.about").sync(client=opened)
         assert about.public is True
+
+
+def test_a_picture_whose_client_hung_up_in_the_queue_is_not_looked_at(served, world):
+    address, _, folder = served
+    began = sum(json.loads(line)["event"] == "request" for line in (folder / "log").read_text().splitlines())
+    host, port = address.removeprefix("http://").split(":")
+    head = (
+        f"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {len(world.plain)}\r\n\r\n"
+    )
+    opened = [socket.create_connection((host, int(port))) for _ in range(8)]
+    for one in opened:
+        one.sendall(head.encode() + world.plain)
+    for one in opened:
+        one.close()
+    deadline, statuses = time.monotonic() + 60, []
+    while len(statuses) < 8 and time.monotonic() < deadline:
+        time.sleep(0.1)
+        lines = [json.loads(line) for line in (folder / "log").read_text().splitlines()]
+        statuses = [line["status"] for line in lines if line["event"] == "request"][began:]
+    assert len(statuses) == 8
+    assert statuses.count(499) >= 5
+    answered = [json.loads(line) for path in (folder / "journal").iterdir() for line in path.read_text().splitlines()]
+    assert sum(line["kind"] == "detect" for line in answered) == statuses.count(200)
 
 
 def test_a_graceful_stop_answers_what_is_under_way_and_keeps_nothing_of_it(served, world):

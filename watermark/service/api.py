@@ -79,7 +79,7 @@ class House:
         self.inside += 1
         try:
             content = await self._taken(request, take)
-            found, seconds = await self.pool.run(kind, content)
+            found, seconds = await self._looked_at(request, kind, content)
         finally:
             self.inside -= 1
         self.metrics.work.observe(seconds)
@@ -88,6 +88,18 @@ class House:
             self.clients.saw(host, found.looks)
         self._note(request, kind, found.said, content)
         return found.answer
+
+    async def _looked_at(self, request: Request, kind: str, content: bytes) -> tuple[Any, float]:
+        """The finding and its seconds; work that still waits when its client hangs up is dropped."""
+        job, gone = asyncio.ensure_future(self.pool.run(kind, content)), asyncio.ensure_future(_hung_up(request))
+        try:
+            await asyncio.wait({job, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not job.done():
+                raise ProblemError(499, "hung-up", "the client hung up before its picture was looked at")
+            return await job
+        finally:
+            job.cancel()
+            gone.cancel()
 
     async def _taken(self, request: Request, take: Take | None) -> bytes:
         seconds = self.settings.upload_seconds
@@ -112,6 +124,12 @@ class House:
         if self.journal is not None:
             fields = {"request": request.state.request_id, "kind": kind, "answer": said}
             self.journal.write("answers", {**fields, "picture": self.journal.picture(content)})
+
+
+async def _hung_up(request: Request) -> None:
+    """Returns when the client is gone; its upload has been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def house_of(request: Request) -> House:

@@ -87,7 +87,7 @@ class Pool:
         return max(1, math.ceil(self._mean * (self.waiting + 1) / len(self._workers)))
 
     async def run(self, kind: str, content: bytes) -> tuple[Any, float]:
-        """One job's answer and the seconds that it took.
+        """One job's answer and the seconds that it took. Cancelled while it waits, it is never begun.
 
         Raises:
             ProblemError: 429 too many wait already, 503 no worker came free or its process was lost, 504 it took too
