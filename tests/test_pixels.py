@@ -37,22 +37,91 @@ def test_a_tensor_of_any_float_type_and_layout_comes_back_as_the_same_kind(marke
 @pytest.mark.parametrize(
     "tensor",
     [
-        torch.zeros(1, 3, 200, 300, dtype=torch.uint8),
-        torch.zeros(3, 200, 300),
-        torch.zeros(1, 200, 300, 3),
+        torch.zeros(1, 3, 200, 300, dtype=torch.int32),
+        torch.zeros(1, 2, 200, 300),
+        torch.zeros(1, 3, 200, 300, device="meta"),
         torch.full((1, 3, 200, 300), 255.0),
         torch.full((1, 3, 200, 300), float("nan")),
         torch.zeros(1, 3, 200, 300, dtype=torch.complex64),
         torch.zeros(0, 3, 200, 300),
         torch.tensor(0.5),
     ],
-    ids=["bytes", "no batch", "channels at the end", "to 255", "nan", "complex", "empty", "scalar"],
+    ids=["whole numbers", "two planes", "no values", "to 255", "nan", "complex", "empty", "scalar"],
 )
 def test_any_other_tensor_is_refused_in_one_line(marker, tensor):
     for verb in (lambda: marker.embed(tensor, 1, 1), lambda: marker.detect(tensor)):
         with pytest.raises((ValueError, TypeError), match="expected") as refusal:
             verb()
         assert "\n" not in str(refusal.value)
+
+
+RED = torch.from_numpy(np.array(PICTURE)).permute(2, 0, 1)  # (3, H, W) bytes
+KINDS = {
+    "bytes (C, H, W)": RED,
+    "bytes (N, C, H, W)": RED[None],
+    "bytes (H, W, C)": RED.permute(1, 2, 0),
+    "bytes (N, H, W, C)": RED.permute(1, 2, 0)[None],
+    "one plane": RED[:1] / 255,
+    "no plane": RED[0] / 255,
+    "transparency": torch.cat([RED, RED[:1]]) / 255,
+    "with a gradient": (RED / 255).requires_grad_(),
+    "array of halves": (np.asarray(PICTURE) / 255).astype(np.float16),
+    "array of doubles": np.asarray(PICTURE) / 255,
+    "array of the other byte order": (np.asarray(PICTURE) / 255).astype(">f4"),
+    "array of one plane": np.asarray(PICTURE.convert("L")),
+    "array with transparency": np.dstack([np.asarray(PICTURE), np.asarray(PICTURE.convert("L"))]),
+    "array that runs backwards": np.asarray(PICTURE)[::-1],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_usual_order_of_axes_comes_back_as_it_was(marker, kind):
+    given = KINDS[kind]
+    before = np.array(given.detach() if isinstance(given, torch.Tensor) else given)
+    marked = marker.embed(given, 7, 5)
+    assert type(marked) is type(given)
+    assert (marked.dtype, marked.shape) == (given.dtype, given.shape)
+    assert np.array_equal(given.detach() if isinstance(given, torch.Tensor) else given, before)
+    found = marker.detect(marked)
+    assert (found[0] if isinstance(given, torch.Tensor) else found).content_id == 5
+    if "transparency" in kind:
+        last = (3, ...) if isinstance(given, torch.Tensor) else (..., 3)
+        assert np.array_equal(marked[last], given[last])
+
+
+def test_channels_last_stay_last_in_memory(marker):
+    images = to_tensor(PICTURE).contiguous(memory_format=torch.channels_last)
+    assert marker.embed(images, 7, 5).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_list_comes_back_as_a_list_of_the_same_kinds(marker):
+    given = [PICTURE, np.asarray(PICTURE), to_tensor(PICTURE)]
+    marked = marker.embed(given, 7, [1, 2, 3])
+    assert [type(one) for one in marked] == [type(one) for one in given]
+    assert [marker.detect(one).content_id for one in marked[:2]] == [1, 2]
+    assert marker.detect(marked[2])[0].content_id == 3
+    with pytest.raises(ValueError, match=r"one per image \(3\), got 2"):
+        marker.embed(given, 7, [1, 2])
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((200, 300, 3), int), np.zeros((200, 300, 2)), np.zeros((2, 200, 300, 3)), "a"]
+)
+def test_any_other_array_is_refused_in_one_line(marker, array):
+    for verb in (lambda: marker.embed(array, 1, 1), lambda: marker.detect(array)):
+        with pytest.raises(TypeError, match="expected a PIL image") as refusal:
+            verb()
+        assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("kind", ["bytes (C, H, W)", "bytes (N, H, W, C)", "one plane", "transparency"])
+def test_a_tensor_stays_on_its_device(marker, kind):
+    marked = marker.embed(KINDS[kind].cuda(), 7, 5)
+    assert marked.is_cuda
+    assert marker.detect(marked)[0].content_id == 5
+    assert marker.detect(marked.cpu())[0].content_id == 5
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "I;16", "I", "F", "LAB", "YCbCr", "HSV"])

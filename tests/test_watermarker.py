@@ -93,9 +93,9 @@ def test_an_id_that_does_not_fit_is_refused(marker, ids, reason):
     ("picture", "error"),
     [
         ("a path", TypeError),
-        (np.zeros((8, 8), np.uint8), TypeError),
-        (np.zeros((8, 8, 3), np.float32), TypeError),
-        (torch.zeros(3, 8, 8), TypeError),
+        (np.zeros((8, 8, 2), np.uint8), TypeError),
+        (np.zeros((8, 8, 3), np.int32), TypeError),
+        (torch.zeros(2, 8, 8), TypeError),
         (torch.full((1, 3, 120, 120), 2.0), ValueError),
         (torch.full((1, 3, 120, 120), float("nan")), ValueError),
         (Image.new("RGB", (1, 1)), ValueError),

@@ -45,7 +45,7 @@ def embed_deep(marker: "Watermarker", picture: Deep, provider_id: int, content_i
 
 
 def _change(marker: "Watermarker", image: Image.Image, payload: Payload) -> Tensor:
-    """What a mark adds to an 8-bit picture, ``(1, 1 or 3, h, w)``, reduced where the picture is large."""
+    """What a mark adds to an 8-bit picture, ``(1, 1 or 3, h, W)``, of reduced height where the picture is large."""
     if strips.is_large(marker.scheme, *image.size):
         pixels = np.asarray(image).reshape(image.height, image.width, -1)
         return strips.reduced_change(marker.scheme, image, pixels, marker.codec.encode([payload]), marker.device)

@@ -90,6 +90,7 @@ class Marked:
 @dataclass(frozen=True)
 class _Attempt:
     encoded: files.Encoded
+    written: files.Picture
     found: Detection
     is_right: bool
     weak: tuple[tuple[str, float], ...]
@@ -143,7 +144,7 @@ def mark_file(
             )
         staged.write(last.encoded.content)
         staged.release()
-    frames = _psnr(files.decode_any(last.encoded.content, target, every_frame=every_frame), image)
+    frames = _psnr(last.written, image)
     return Marked(
         psnr=min(frames),
         psnr_of_frames=tuple(frames),
@@ -173,13 +174,14 @@ def _attempts(
         except (ValueError, TypeError) as error:
             raise UserError(f"{shown(paths[0])}: {reason(error)}") from None
         encoded = files.encode(marked, paths[1], quality)
-        written = files.decode(encoded.content, paths[1], strict=False)
-        found = marker.detect(written)
+        written = files.decode_any(encoded.content, paths[1], every_frame=isinstance(image, Animation))
+        seen = written if isinstance(written, Image.Image) else files.decode(encoded.content, paths[1], strict=False)
+        found = marker.detect(seen)
         right = _says(found, ids)
-        answers = [(str(one), marker.detect(one(written))) for one in resavings] if right else []
+        answers = [(str(one), marker.detect(one(seen))) for one in resavings] if right else []
         weak = tuple((name, answer.log10_p) for name, answer in answers if not _says(answer, ids))
         target = writer.scheme.target_psnr
-        yield _Attempt(encoded, found, right, weak, target)
+        yield _Attempt(encoded, written, found, right, weak, target)
         if stronger is None or target is None or target - STEP < FLOOR:
             return
         writer = stronger(target - STEP)

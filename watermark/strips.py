@@ -8,7 +8,6 @@ import math
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -54,9 +53,11 @@ def embed(scheme: Scheme, image: Image.Image, message: Tensor, device: torch.dev
         message: ``(1, K)`` bool.
         device: where the reduced copy is worked on.
     """
-    pixels = np.asarray(image.convert("L" if is_grey(image) else "RGB"))  # (H, W) or (H, W, 3)
-    grey = pixels.ndim == 2 or bool((pixels == pixels[..., :1]).all())
-    pixels = pixels.reshape(*pixels.shape[:2], -1)[..., : 1 if grey else 3]
+    mode = "L" if is_grey(image) else "RGB"
+    pixels = np.asarray(image if image.mode == mode else image.convert(mode))  # (H, W) or (H, W, 3)
+    pixels = pixels.reshape(*pixels.shape[:2], -1)
+    if all((rows == rows[..., :1]).all() for rows in (pixels[::ROWS], pixels)):  # some rows tell it of most pictures
+        pixels = pixels[..., :1]
     marked = added(pixels, reduced_change(scheme, image, pixels, message, device))
     return like(image, Image.fromarray(marked if marked.shape[2] == 3 else marked[..., 0]))
 
@@ -64,18 +65,22 @@ def embed(scheme: Scheme, image: Image.Image, message: Tensor, device: torch.dev
 def reduced_change(
     scheme: Scheme, image: Image.Image, pixels: np.ndarray, message: Tensor, device: torch.device
 ) -> Tensor:
-    """What to add to ``image``, reduced, ``(1, 3, h, w)`` or for grey ``pixels`` ``(1, 1, h, w)``, at full strength."""
+    """What to add to ``image`` of width W, ``(1, 3, h, W)`` or for grey ``pixels`` ``(1, 1, h, W)``, at full strength.
+
+    Its height ``h`` is the reduced one; ``added`` enlarges it strip by strip.
+    """
     small = reduced(scheme, image).to(device)
-    return _scaled(scheme, pixels, scheme.residual(small, message.to(device)).cpu())
+    change = scheme.residual(small, message.to(device)).cpu()
+    return _scaled(scheme, pixels, _widened(change, image.width))
 
 
 def _scaled(scheme: Scheme, pixels: np.ndarray, change: Tensor) -> Tensor:
-    """The reduced change ``(1, 3 or 1, h, w)`` at the strength that the scheme asks for, found at some rows."""
+    """The change ``(1, 3 or 1, h, W)`` at the strength that the scheme asks for, found at some rows."""
     height, width, planes = pixels.shape
     rows = torch.arange(0, height, max(1, width * height // SAMPLE))
     seen = torch.from_numpy(pixels[rows.numpy()]).permute(2, 0, 1)[None].float() / 255
     seen = seen.expand(1, 3, -1, -1)
-    there = _enlarged(F.interpolate(change, (change.shape[2], width), mode="bicubic"), rows, height)
+    there = _enlarged(change, rows, height)
     if scheme.target_psnr is not None:
         scale = scale_for_psnr(seen, there, scheme.target_psnr, scheme.gain_limits)[:, None, None, None]
         change, there = change * scale, there * scale
@@ -87,16 +92,23 @@ def _scaled(scheme: Scheme, pixels: np.ndarray, change: Tensor) -> Tensor:
 
 
 def added(pixels: np.ndarray, change: Tensor, levels: int = 255) -> np.ndarray:
-    """Whole numbers ``(H, W, C)`` up to ``levels``, with a change ``(1, C or 1, h, w)`` enlarged to their size."""
-    height, width, _ = pixels.shape
-    wide = F.interpolate(change * levels, (change.shape[2], width), mode="bicubic")
+    """Whole numbers ``(H, W, C)`` up to ``levels``, with a change ``(1, C or 1, h, W)`` enlarged to their height."""
+    height = len(pixels)
     marked = np.empty_like(pixels)
     for top in range(0, height, ROWS):
         rows = torch.arange(top, min(top + ROWS, height))
         strip = torch.from_numpy(pixels[top : top + ROWS].astype(np.float32)).permute(2, 0, 1)
-        strip = strip.add(_enlarged(wide, rows, height)[0]).clamp_(0, levels).round_()
+        strip = strip.add(_enlarged(change, rows, height)[0], alpha=levels).clamp_(0, levels).round_()
         marked[top : top + ROWS] = strip.permute(1, 2, 0).numpy()
     return marked
+
+
+def _widened(change: Tensor, width: int) -> Tensor:
+    """A change ``(1, C, h, w)`` enlarged to ``width`` columns, by cubic convolution; OpenCV is the fastest at it."""
+    import cv2
+
+    planes = [cv2.resize(one, (width, one.shape[0]), interpolation=cv2.INTER_CUBIC) for one in change[0].numpy()]
+    return torch.from_numpy(np.stack(planes))[None]
 
 
 def _enlarged(wide: Tensor, rows: Tensor, height: int) -> Tensor:

@@ -159,27 +159,30 @@ class Watermarker(Reader):
     def embed(self, image: np.ndarray, provider_id: int, content_id: int) -> np.ndarray: ...
     @overload
     def embed(self, image: Tensor, provider_id: Ids, content_id: Ids) -> Tensor: ...
+    @overload
+    def embed(self, image: list[Picture] | tuple[Picture, ...], provider_id: Ids, content_id: Ids) -> list[Picture]: ...
     @torch.no_grad()
-    def embed(self, image: Picture, provider_id: Ids, content_id: Ids) -> Picture:
+    def embed(self, image: Picture | Sequence[Picture], provider_id: Ids, content_id: Ids) -> Picture | list[Picture]:
         """Mark a picture.
 
         Args:
-            image: a PIL image, a uint8 or uint16 array ``(H, W, 3)``, or a float tensor ``(N, 3, H, W)`` in ``[0, 1]``.
-            provider_id: who made it; for a batch one for all or one per image.
+            image: a PIL image; a uint8 or uint16 array ``(H, W, 3)``; an array or a tensor of bytes, or of floats in
+                ``[0, 1]``, in any usual order of its axes (``watermark.pixels.unpack``); or a list of pictures.
+            provider_id: who made it; for a batch or a list one for all or one per image.
             content_id: which image it is; likewise.
 
         Returns:
-            The same kind of picture. Tensors are not rounded to 8 bits; saving them does that.
+            The same kind of picture. Tensors of floats are not rounded to 8 bits; saving them does that.
 
         Raises:
             ValueError: if an ID does not fit the layout, or the picture is too small or out of range.
             TypeError: if it is no picture.
         """
-        count = len(image) if isinstance(image, Tensor) and image.ndim else 1
-        payloads = [
-            Payload(provider, content)
-            for provider, content in zip(_each(provider_id, count), _each(content_id, count), strict=True)
-        ]
+        if isinstance(image, list | tuple):
+            ids = _payloads(provider_id, content_id, len(image))
+            return [self.embed(one, of.provider_id, of.content_id) for one, of in zip(image, ids, strict=True)]
+        count = len(image) if isinstance(image, Tensor) and image.ndim == 4 else 1
+        payloads = _payloads(provider_id, content_id, count)
         if isinstance(image, np.ndarray) and image.dtype == np.uint16:
             return embed_deep(self, Deep.of_array(image), payloads[0].provider_id, payloads[0].content_id).colour
         if isinstance(image, Image.Image) and strips.is_large(self.scheme, *image.size):
@@ -264,6 +267,11 @@ def in_grey(images: Tensor, marked: Tensor) -> Tensor:
         scale = scale_for_psnr(image, change, float(reached[i]))
         marked[i : i + 1] = (image + scale[:, None, None, None] * change).clamp(0, 1)
     return marked
+
+
+def _payloads(provider_id: Ids, content_id: Ids, count: int) -> list[Payload]:
+    pairs = zip(_each(provider_id, count), _each(content_id, count), strict=True)
+    return [Payload(provider, content) for provider, content in pairs]
 
 
 def _each(ids: Ids, count: int) -> list[int]:

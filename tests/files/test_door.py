@@ -48,7 +48,7 @@ def test_a_file_of_another_kind_never_reaches_a_decoder(tmp_path, monkeypatch, c
     path.write_bytes(content)
     monkeypatch.setattr(Image, "OPEN", {})  # any decoder would be a KeyError
     for read in (files.load, files.look, lambda p: files.size_of(files.read_bytes(p), p)):
-        with pytest.raises(UserError, match="not a picture of a format that is read here"):
+        with pytest.raises(UserError, match=r"expected one of PNG, JPEG, WebP, .*, got "):
             read(path)
 
 
@@ -110,7 +110,7 @@ def test_what_is_no_regular_file_is_not_waited_for(tmp_path):
 def test_the_first_frame_of_anything_can_be_looked_at(tmp_path, picture, suffix):
     path = tmp_path / f"a{suffix}"
     picture.save(path, save_all=True, append_images=[picture.transpose(Image.Transpose.ROTATE_180)])
-    with pytest.raises(UserError, match="expected one still picture, got 2 frames"):
+    with pytest.raises(UserError, match=r"expected one still picture, got 2 (frames|pages)"):
         files.load(path)
     assert files.look(path).size == picture.size
 

@@ -200,7 +200,7 @@ def test_a_phone_picture_of_several_is_its_first_and_the_gap_is_said(tmp_path, p
     picture.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[picture.resize((60, 40))])
     loaded = files.load(tmp_path / "a.jpg")
     assert loaded.size == picture.size
-    assert metadata.of(loaded).dropped == ("further pictures or a gain map after the first picture",)
+    assert metadata.of(loaded).dropped == (metadata.FURTHER,)
 
 
 def test_a_jpeg_keeps_its_quality_and_subsampling_unless_asked(tmp_path, picture):
@@ -212,6 +212,7 @@ def test_a_jpeg_keeps_its_quality_and_subsampling_unless_asked(tmp_path, picture
     assert [one[1:3] for one in kept.layer] == [one[1:3] for one in first.layer]
     assert "progression" in kept.info
     assert asked.quantization != first.quantization
+    assert [one[1:3] for one in asked.layer] == [one[1:3] for one in first.layer]
 
 
 @pytest.mark.parametrize(("mode", "key"), [("L", 7), ("1", 0), ("1", 1), ("RGB", (1, 2, 3)), ("P", 3)])

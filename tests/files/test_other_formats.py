@@ -90,3 +90,12 @@ def test_the_files_of_a_folder_are_found(tmp_path, suffix):
     CAT.save(tmp_path / f"a{suffix}")
     assert [path.name for path in files.find_pictures(tmp_path)] == [f"a{suffix}"]
     assert files.passed_over_line(tmp_path) is None
+
+
+def test_a_heic_of_several_pictures_is_its_first_and_the_gap_is_said(tmp_path):
+    pytest.importorskip("pillow_heif")
+    formats.installed(formats.of_suffix(".heic"))
+    CAT.save(tmp_path / "a.heic", save_all=True, append_images=[CAT.rotate(90)])
+    loaded = files.load(tmp_path / "a.heic")
+    assert loaded.size == CAT.size
+    assert metadata.of(loaded).dropped == (metadata.FURTHER,)

@@ -34,7 +34,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--quality",
         type=int,
-        help="of JPEG, WebP or AVIF output, 1 to 100 (default: a JPEG keeps its own; else 95, AVIF 90)",
+        help="of JPEG, WebP or AVIF output, 1 to 100 (default: a JPEG keeps its own, a WebP without loss stays so, "
+        "else 95, AVIF 90)",
     )
     parser.add_argument(
         "--preflight",

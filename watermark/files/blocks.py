@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from watermark.errors import UserError
 from watermark.files import exif, xmp
-from watermark.files.containers import jpeg, png, riff
-from watermark.files.metadata import Density, Metadata
+from watermark.files.containers import jpeg, png, riff, tiff_layout
+from watermark.files.metadata import FURTHER, Density, Metadata
 
 _JFIF, _ICC, _PHOTOSHOP = b"JFIF\0", b"ICC_PROFILE\0", b"Photoshop 3.0\0"
 _PREVIEWS = {1033, 1036}  # Photoshop's thumbnails
@@ -41,13 +41,16 @@ def _other(data: bytes) -> tuple[Metadata, bytes]:
     c2pa = b"C2PA" in inside or (data[4:8] == b"ftyp" and riff.holds_c2pa_box(data))
     space = riff.colour_space(data) if data[4:8] == b"ftyp" else None
     chunks = (png.Chunk(png.COLOUR_SPACE, bytes([*space, 0, 1])),) if space else ()
-    return Metadata(dropped=("C2PA manifest",) if c2pa else (), chunks=chunks), data
+    return Metadata(dropped=("C2PA manifest",) if c2pa else (), chunks=chunks, lossless=b"VP8L" in inside), data
 
 
 def _tiff(data: bytes) -> tuple[Metadata, bytes]:
+    layout = tiff_layout.layout_of(data)
+    tiff_layout.refuse_unread(data, layout)
     found, blocks, pages = exif.of_tiff(data)
     return Metadata(
         frames=pages,
+        dropped=("samples that are neither colours nor transparency",) if 0 in layout.extra[1:] else (),
         exif=found,
         xmp=blocks.get(exif.XMP, b""),
         icc=blocks.get(exif.ICC, b""),
@@ -58,6 +61,7 @@ def _tiff(data: bytes) -> tuple[Metadata, bytes]:
 
 def _jpeg(data: bytes) -> tuple[Metadata, bytes]:
     segments, rest = jpeg.split(data)
+    jpeg.check_frame(segments)
     jpeg.check_scans(rest)
     found = Metadata()
     extension, profile, other, dropped = list[bytes](), dict[int, bytes](), list[jpeg.Segment](), list[str]()
@@ -83,7 +87,7 @@ def _jpeg(data: bytes) -> tuple[Metadata, bytes]:
         elif one.marker == jpeg.APP13 and body.startswith(_PHOTOSHOP):
             resources.append(body[len(_PHOTOSHOP) :])
         elif one.marker == jpeg.APP2 and (body.startswith(b"MPF\0") or b"21496" in body[:40]):
-            dropped.append("further pictures or a gain map after the first picture")
+            dropped.append(FURTHER)
         elif one.marker == jpeg.APP11 and b"c2pa" in body:
             dropped.append("C2PA manifest")
         else:

@@ -5,17 +5,18 @@ their own way as bytes, as everywhere. A kind of file that OpenCV would read or 
 """
 
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from watermark.files.containers import png, tiff
+from watermark.files import opencv
+from watermark.files.containers import png
+from watermark.files.containers.tiff_layout import layout_of
 from watermark.files.metadata import KEY, Metadata
 
 FORMATS = ("PNG", "TIFF", "AVIF", "PPM")
-"""Where deep pictures are read from; they are written to the first three."""
+"""Where deep pictures are read from, and what they are written to."""
 _TURNS: dict[int, Any] = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -88,15 +89,6 @@ class Deep:
         return Image.fromarray((values if values.shape[2] == 3 else values[..., 0]).astype(np.uint8))
 
 
-@cache
-def _opencv() -> Any:
-    """OpenCV, imported where it is needed; what a file has wrong is told in our own words and not in its."""
-    import cv2
-
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-    return cv2
-
-
 def read(pixels: bytes, metadata: Metadata, bits: int, orientation: int) -> Deep:
     """A deep picture from a file without its metadata.
 
@@ -113,10 +105,10 @@ def read(pixels: bytes, metadata: Metadata, bits: int, orientation: int) -> Deep
     if metadata.source == "PNG":
         pixels, key = png.without_key(pixels)
     elif metadata.source == "TIFF":
-        inverted = _check_tiff(pixels)
+        inverted = _is_inverted(pixels)
     elif metadata.source == "PPM" and bits != 16:
         raise ValueError(f"expected a PPM of 255 or 65,535 levels, got {bits} bits")
-    cv2 = _opencv()
+    cv2 = opencv.loaded()
     values = cv2.imdecode(np.frombuffer(pixels, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype != np.uint16:
         raise ValueError(f"a picture of {bits} bits a channel that cannot be read at its depth")
@@ -138,35 +130,19 @@ def read(pixels: bytes, metadata: Metadata, bits: int, orientation: int) -> Deep
     return replace(made, info={KEY: true, **({"icc_profile": true.icc} if true.icc else {})})
 
 
-def _check_tiff(data: bytes) -> bool:
-    """Whether white is 0; layouts that OpenCV would read with other values are refused.
+def _is_inverted(data: bytes) -> bool:
+    """Whether white is 0 in a TIFF; layouts that OpenCV would read with other values are refused.
 
     Raises:
         ValueError: in half a line.
     """
-    order = tiff.order_of(data)
-    if order is None:
-        raise ValueError("a large or damaged TIFF of 16 bits a channel; save it as a plain one first")
-    entries = {entry.tag: entry for entry in tiff.read(data)[0]}
-
-    def numbers(tag: int, missing: int) -> set[int]:
-        entry = entries.get(tag)
-        return {missing} if entry is None else set(entry.numbers(order))
-
-    samples, photometric = numbers(277, 1), numbers(262, -1)
-    fits = (
-        numbers(258, 1) == {16}
-        and numbers(339, 1) == {1}
-        and (numbers(284, 1) == {1} or samples == {1})
-        and (samples, photometric) in [({1}, {0}), ({1}, {1}), ({3}, {2}), ({4}, {2})]
-        and numbers(338, 2) <= {0, 2}
-    )
-    if not fits:
+    layout = layout_of(data)
+    if not layout.is_deep_and_plain:
         raise ValueError(
             "expected whole numbers of 16 bits a channel, grey, RGB or RGBA (unassociated), interleaved, got another "
             "kind of deep TIFF"
         )
-    return photometric == {0}
+    return layout.photometric == 0
 
 
 def coded(image: Deep, name: str, options: dict[str, Any]) -> bytes:
@@ -175,27 +151,31 @@ def coded(image: Deep, name: str, options: dict[str, Any]) -> bytes:
     Raises:
         ValueError: the format cannot hold it.
     """
-    cv2 = _opencv()
-    if name not in FORMATS[:3]:
+    cv2 = opencv.loaded()
+    if name not in FORMATS:
         raise ValueError(f"{image.bits} bits a channel fit into .png, .tiff or .avif; convert it to 8 bits first")
     if name == "AVIF":
         return _avif(image, options)
     image = image.at(16)
+    if name == "PPM":
+        if image.alpha is not None:
+            raise ValueError("transparency in 16 bits fits into .png or .tiff")
+        return opencv.encoded(".pgm" if image.mode == "L" else ".ppm", _stacked(image), [])
     if name == "TIFF":
         if image.mode == "LA":
             raise ValueError("grey with transparency in 16 bits fits into .png only")
         packed = [cv2.IMWRITE_TIFF_COMPRESSION, 8, cv2.IMWRITE_TIFF_PREDICTOR, 2]
         x, y = options.get("dpi", (0, 0))
         dense = [cv2.IMWRITE_TIFF_XDPI, round(x), cv2.IMWRITE_TIFF_YDPI, round(y)] if x >= 1 and y >= 1 else []
-        return _encoded(".tiff", _stacked(image), [*packed, *dense])
-    effort = [cv2.IMWRITE_PNG_COMPRESSION, options.get("compress_level", 6)]
+        return opencv.encoded(".tiff", _stacked(image), [*packed, *dense])
+    effort = opencv.png_settings(image.colour.shape[0] * image.colour.shape[1])
     if image.mode != "LA":
-        return _encoded(".png", _stacked(image), effort)
+        return opencv.encoded(".png", _stacked(image), effort)
     # OpenCV writes no grey with transparency: it is written as grey of twice the width, which has the same bytes as
     # long as every row is filtered by the one above, and then called what it is.
     assert image.alpha is not None
     wide = np.concatenate([image.colour, image.alpha[..., None]], 2).reshape(image.size[1], -1)
-    made = _encoded(".png", wide, [*effort, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP])
+    made = opencv.encoded(".png", wide, [*effort, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP])
     return png.with_header(made, image.size[0], colour_type=4)
 
 
@@ -210,19 +190,8 @@ def _stacked(image: Deep) -> np.ndarray:
 def _avif(image: Deep, options: dict[str, Any]) -> bytes:
     if image.bits not in (10, 12):
         raise ValueError(f"{image.bits} bits a channel fit into .png or .tiff; AVIF holds 10 or 12")
-    cv2 = _opencv()
+    cv2 = opencv.loaded()
     kinds = {"exif": cv2.IMAGE_METADATA_EXIF, "xmp": cv2.IMAGE_METADATA_XMP, "icc_profile": cv2.IMAGE_METADATA_ICCP}
     held = {kind: np.frombuffer(options[key], np.uint8) for key, kind in kinds.items() if options.get(key)}
     settings = [cv2.IMWRITE_AVIF_DEPTH, image.bits, cv2.IMWRITE_AVIF_QUALITY, options["quality"]]
-    return _encoded(".avif", _stacked(image), [*settings, cv2.IMWRITE_AVIF_SPEED, 6], held)
-
-
-def _encoded(suffix: str, values: np.ndarray, settings: list[int], held: dict[int, np.ndarray] | None = None) -> bytes:
-    cv2, held = _opencv(), held or {}
-    try:
-        fine, content = cv2.imencodeWithMetadata(suffix, values, list(held), list(held.values()), settings)
-    except cv2.error as error:
-        raise ValueError(str(error)) from None
-    if not fine:
-        raise ValueError("the encoder failed")
-    return bytes(content.tobytes())
+    return opencv.encoded(".avif", _stacked(image), [*settings, cv2.IMWRITE_AVIF_SPEED, 6], held)

@@ -19,9 +19,10 @@ from watermark.files.animation import Animation
 from watermark.files.blocks import gather
 from watermark.files.containers import jxl
 from watermark.files.containers.riff import avif_depth
+from watermark.files.containers.tiff_layout import layout_of
 from watermark.files.deep import Deep
 from watermark.files.limits import check_size, max_file_bytes
-from watermark.files.metadata import JpegCoding, Metadata, with_metadata
+from watermark.files.metadata import FURTHER, JpegCoding, Metadata, with_metadata
 from watermark.files.modes import CONVERTIBLE, plain, upright
 from watermark.shown import reason, shown
 
@@ -91,7 +92,7 @@ def decode(data: bytes, name: object, *, strict: bool = True) -> Image.Image:
             _refuse_unfit(image, metadata, data, name)
         image.load()
         orientation = _orientation(image, metadata)
-        flat: Image.Image = plain(image) if image.mode in CONVERTIBLE else _to_8bit(image)
+        flat: Image.Image = plain(image) if image.mode in CONVERTIBLE else _to_8bit(image, _depth(image, data))
         if flat is image:
             flat = image.copy()
         turned = upright(flat, orientation)
@@ -164,7 +165,7 @@ def _opened(data: bytes, name: object) -> Iterator[tuple[ImageFile.ImageFile, Me
     """Pillow's picture, its header read and its size allowed, the metadata, and the file of the pixels alone."""
     found = formats.of_content(data)
     if found is None:
-        raise UserError(f"{name}: not a picture of a format that is read here")
+        raise UserError(f"{name}: expected one of {formats.names()}, got {formats.name_of(data)}")
     if not formats.installed(found):
         package = found.package[0].replace("_", "-") if found.package else ""
         raise UserError(f"{name}: {found.name} needs the package {package}; install robust-watermark[formats]")
@@ -201,6 +202,9 @@ def _completed(image: ImageFile.ImageFile, metadata: Metadata) -> Metadata:
             icc=blocks["icc_profile"],
             comments=(blocks["comment"],) if blocks["comment"] else (),
         )
+    beside = [image.info.get("depth_images"), image.info.get("aux"), getattr(image, "n_frames", 1) > 1]
+    if metadata.source == "HEIF" and any(beside):
+        metadata = replace(metadata, dropped=(*metadata.dropped, FURTHER))
     if isinstance(image, JpegImagePlugin.JpegImageFile) and metadata.source == "JPEG":
         tables = {number: list(table) for number, table in image.quantization.items()}
         coding = JpegCoding(tables, JpegImagePlugin.get_sampling(image), "progression" in image.info)
@@ -212,10 +216,13 @@ def _refuse_frames(image: ImageFile.ImageFile, metadata: Metadata, name: object)
     if (frames := _frames(image, metadata)) > 1:
         hint = "; --every-frame marks them all" if image.format in animation.FORMATS else ""
         more = " or more" if image.format == "GIF" else ""
-        raise UserError(f"{name}: expected one still picture, got {frames} frames{more}{hint}")
+        kind = "pages" if image.format == "TIFF" else "frames"
+        raise UserError(f"{name}: expected one still picture, got {frames} {kind}{more}{hint}")
 
 
 def _frames(image: ImageFile.ImageFile, metadata: Metadata) -> int:
+    if metadata.source == "HEIF":  # a phone's picture is its first one
+        return 1
     if metadata.source == "GIF":  # counting them takes as long as reading them all
         return 1 + bool(getattr(image, "is_animated", False))
     return metadata.frames if metadata.source in {"PNG", "TIFF"} else getattr(image, "n_frames", 1)
@@ -239,7 +246,7 @@ def _depth(image: ImageFile.ImageFile, data: bytes) -> int:
     if image.format == "PNG":
         return data[24]
     if image.format == "TIFF":
-        return exif.depth_of_tiff(data)
+        return layout_of(data).depth
     if image.format == "AVIF":
         return avif_depth(data)
     if image.format == "PPM" and data[:1] == b"P":
@@ -271,10 +278,12 @@ def _header_of_ppm(data: bytes) -> list[bytes]:
     return words
 
 
-def _to_8bit(image: Image.Image) -> Image.Image:
-    """For looking only: deep grey is scaled to its greatest value of 16 bits, anything else converted by Pillow."""
+def _to_8bit(image: Image.Image, depth: int) -> Image.Image:
+    """For looking only: deep grey is scaled from its 16 or 32 bits, anything else converted by Pillow."""
     if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65_535) >> 8).astype(np.uint8))
+        values = np.asarray(image)
+        values = values.view(np.uint32) >> 16 if depth > 16 else values.astype(np.int64).clip(0, 65_535)
+        return Image.fromarray((values >> 8).astype(np.uint8))
     if image.mode == "F":
         values = np.nan_to_num(np.asarray(image))
         return Image.fromarray((values * (255 if values.max(initial=0) <= 1 else 1)).clip(0, 255).astype(np.uint8))

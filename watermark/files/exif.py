@@ -91,7 +91,7 @@ def _cut_entry(exif: bytes, order: tiff.Order, directory: int, at: int) -> bytes
 
 def of_tiff(data: bytes) -> tuple[bytes, dict[int, bytes], int]:
     """Of a TIFF file: EXIF of what describes the picture, its XMP, IPTC, Photoshop and ICC blocks, and its pages."""
-    order = tiff.order_of(data)
+    order = tiff.order_of_file(data)
     if order is None:
         return b"", {}, 1
     try:
@@ -116,32 +116,21 @@ def into_tiff(data: bytes, exif: bytes, blocks: dict[int, bytes], *, unnamed_alp
     if order is None:
         raise ValueError("not a TIFF file")
     own, following = tiff.read(data)
-    merged = {entry.tag: entry for entry in own}
+    described: list[tiff.Entry] = []
     if unnamed_alpha:
-        merged[EXTRA_SAMPLES] = tiff.Entry(EXTRA_SAMPLES, 3, 1, struct.pack(order + "H", 2))
+        described.append(tiff.Entry(EXTRA_SAMPLES, 3, 1, struct.pack(order + "H", 2)))
     with contextlib.suppress(ValueError):
         from_order = tiff.order_of(exif)
-        entries = tiff.read(exif)[0] if from_order else ()
-        for entry in entries:
-            if entry.tag not in OF_THE_FILE and entry.tag not in blocks:
-                merged[entry.tag] = entry if from_order == order else tiff.swapped(entry)
+        entries = [one for one in tiff.read(exif)[0] if one.tag not in OF_THE_FILE and one.tag not in blocks]
+        described += entries if from_order == order else [tiff.swapped(one) for one in entries]
     for tag, block in blocks.items():
         kind = 4 if tag == IPTC and len(block) % 4 == 0 else 7 if tag in (ICC, IPTC) else 1
-        merged[tag] = tiff.Entry(tag, kind, len(block) // tiff.SIZES[kind], block)
+        described.append(tiff.Entry(tag, kind, len(block) // tiff.SIZES[kind], block))
+    replaced = {one.tag for one in described}
+    merged = [one for one in own if one.tag not in replaced] + described  # a tag may stand there twice
     padded = data + bytes(len(data) % 2)
-    directory = tiff.write(tuple(merged.values()), order, len(padded), following)
+    directory = tiff.write(tuple(merged), order, len(padded), following)
     return padded[:4] + struct.pack(order + "L", len(padded)) + padded[8:] + directory
-
-
-def depth_of_tiff(data: bytes) -> int:
-    """Bits per sample."""
-    order = tiff.order_of(data)
-    try:
-        entries = tiff.read(data)[0] if order else ()
-    except ValueError:
-        entries = ()
-    found = [entry.number(order) for entry in entries if entry.tag == 0x0102] if order else []
-    return found[0] if found and found[0] else 8
 
 
 def _pages(data: bytes, order: tiff.Order, following: int) -> int:

@@ -40,8 +40,30 @@ NO_TARGET = {".apng": ".png", ".mpo": ".jpg", ".pnm": ".ppm"}
 """Suffixes that are read, and under which the picture is written: they would promise what the file is not."""
 OF_FRAMES = {".gif"}
 """Suffixes that are written only where every frame of an animation is marked."""
-UNREADABLE = {".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".jp2", ".j2k", ".psd", ".svg", ".ico"}
-"""Pictures by suffix that are not looked at, and counted."""
+FOREIGN = {
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+    b"8BPS": "a Photoshop document",
+    b"gimp xcf": "a GIMP document",
+    b"qoif": "QOI",
+    b"\0\0\1\0": "an icon",
+    b"icns": "an icon",
+    b"v/1\1": "OpenEXR",
+    b"#?": "Radiance HDR",
+    b"DDS ": "a DirectDraw surface",
+    b"II\xbc": "JPEG XR",
+    b"P7": "PAM",
+    b"PF": "PFM",
+    b"IIRO": "a camera's raw file",
+    b"IIRS": "a camera's raw file",
+    b"MMOR": "a camera's raw file",
+    b"IIU\0": "a camera's raw file",
+    b"FUJIFILMCCD-RAW": "a camera's raw file",
+    b"%PDF": "PDF",
+    b"\x1aE\xdf\xa3": "a film",
+    b"PK\3\4": "an archive",
+}
+"""What else files begin with that people take for pictures."""
 
 
 @cache
@@ -63,7 +85,6 @@ def _suffixes(wanted: list[Format]) -> frozenset[str]:
     return frozenset(suffix for one in wanted for suffix in one.suffixes)
 
 
-BUILT_IN = _suffixes([one for one in FORMATS if one.package is None])
 EXTRA = _suffixes([one for one in FORMATS if one.package is not None])
 
 
@@ -93,7 +114,7 @@ def of_suffix(suffix: str) -> Format | None:
 def of_content(data: bytes) -> Format | None:
     """The format by the first bytes of a file, whatever it is called; None for anything that is not named here."""
     names = {one.name: one for one in FORMATS}
-    if data[:2] in (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"Pf", b"PF"):
+    if data[:2] in (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"Pf"):
         return names["PPM"]
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return names["WEBP"]
@@ -116,3 +137,23 @@ def of_content(data: bytes) -> Format | None:
         b"\0\0\0\x0cJXL \r\n\x87\n": "JXL",
     }
     return next((names[name] for head, name in heads.items() if data.startswith(head)), None)
+
+
+def name_of(data: bytes) -> str:
+    """What a file is that is none of the formats, as far as its beginning tells."""
+    if not data:
+        return "an empty file"
+    if data[4:8] == b"ftyp":
+        return "a camera's raw file" if data[8:11] == b"crx" else "a film"
+    text = data[:1000].lstrip().lower()
+    if text.startswith((b"<!doctype html", b"<html")):
+        return "a web page"
+    if b"<svg" in text:
+        return "SVG"
+    return next((name for head, name in FOREIGN.items() if data.startswith(head)), "no picture that is known here")
+
+
+def names() -> str:
+    """The formats that can be read here."""
+    usual = {"WEBP": "WebP", "HEIF": "HEIC", "JXL": "JPEG XL"}
+    return ", ".join(usual.get(one.name, one.name) for one in FORMATS if installed(one))

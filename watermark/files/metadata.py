@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 KEY = "metadata"
 """Under which name a picture's ``info`` holds its ``Metadata``."""
+FURTHER = "further pictures or a gain map after the first picture"
+"""What phones put into one file beside the picture."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Metadata:
         chunks: other chunks of a PNG, in their order.
         segments: other segments of a JPEG, in their order.
         coding: of a JPEG.
+        lossless: whether a WebP holds every pixel as it was.
         frames: how many pictures the file shows; 1 for a still one.
         dropped: what was left out on reading because marking makes it untrue, or because it was damaged.
     """
@@ -80,6 +83,7 @@ class Metadata:
     chunks: tuple[Chunk, ...] = ()
     segments: tuple[Segment, ...] = ()
     coding: JpegCoding | None = field(default=None, compare=False)
+    lossless: bool = field(default=False, compare=False)
     frames: int = 1
     dropped: tuple[str, ...] = ()
 
@@ -91,7 +95,7 @@ class Metadata:
     def corrected(self, size: tuple[int, int]) -> "Metadata":
         """As it is true of an upright, marked picture of this size."""
         of_exif, untrue = exif.corrected(self.exif, size)
-        behind = any("after" in one or "gain map" in one for one in self.dropped)
+        behind = any(one == FURTHER or "after" in one for one in self.dropped)
         of_xmp, untrue_too = xmp.corrected(self.xmp, size, nothing_behind=behind)
         names = dict.fromkeys([*self.dropped, *(one for one in (*untrue, *untrue_too) if one != "pixel size")])
         return replace(self, exif=of_exif, xmp=of_xmp, dropped=tuple(names))

@@ -68,6 +68,13 @@ def is_grey(image: "Image.Image | Deep | Animation") -> bool:
     return image.mode in {"1", "L", "LA", "La"}
 
 
+def is_clear(image: "Image.Image | Deep | Animation") -> bool:
+    """Whether anything of a picture of 8 bits shines through."""
+    if not isinstance(image, Image.Image) or "A" not in image.getbands():
+        return False
+    return image.getchannel("A").getextrema() != (255, 255)
+
+
 def on_white(image: Image.Image) -> Image.Image:
     """A picture for formats without transparency; grey stays grey."""
     if image.mode not in {"RGBA", "LA"}:

@@ -3,20 +3,23 @@
     python results/published/files/preflight.py PHOTOS --output results/published/files/preflight.jsonl
     python results/published/files/preflight.py --table results/published/files/preflight.jsonl
 
-Every picture is marked at each strength as `embed` does it, and the written file goes through the cells. One line a
-picture and strength; a second call goes on where the first ended.
+Photographs (forty of the folder, evenly spread) and drawings (twenty, of `data=graphics`) in turn. Every picture is
+marked at each strength as `embed` does it, and the written file goes through the cells. One line a picture and
+strength; a second call goes on where the first ended.
 """
 
 import argparse
 import json
-import sys
 import tempfile
+from itertools import chain, zip_longest
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from watermark import Watermarker, files
 from watermark.config import compose
+from watermark.data.graphics import FlatGraphics
 from watermark.errors import UserError
 from watermark.evaluation.job import suite_cells
 from watermark.mark_file import QUICK, mark_file
@@ -25,13 +28,13 @@ from watermark.pixels import to_tensor
 
 STRENGTHS = (45.0, 51.0, 54.0)
 SIDE = 512
+PHOTOS, DRAWINGS = 40, 20
 ALIKE = {("jpeg", 70.0), ("reshare", 720.0)}
 """The cells that do about what the quick pre-flight does."""
 
 
-def measure(path: Path, target_psnr: float) -> dict[str, object]:
+def measure(picture: Image.Image, target_psnr: float) -> dict[str, object]:
     marker = Watermarker.load("tile_spread", key="preflight", device="cpu", target_psnr=target_psnr)
-    picture = files.load(path).convert("RGB")
     picture.thumbnail((SIDE, SIDE))
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.png", Path(folder) / "out.png"
@@ -44,7 +47,17 @@ def measure(path: Path, target_psnr: float) -> dict[str, object]:
             attacked = cell.attack(images, [torch.Generator().manual_seed(0)])
             found = marker.detect(attacked)[0]
             read[f"{cell.name} {cell.strength:g}"] = found.is_marked and found.content_id == 2
-    return {"picture": path.name, "target_psnr": target_psnr, "psnr": made.psnr, "weak": dict(made.weak), "read": read}
+    return {"psnr": made.psnr, "weak": dict(made.weak), "read": read}
+
+
+def pictures(folder: Path) -> list[tuple[str, Image.Image]]:
+    """Names and pictures: two photographs, a drawing, two photographs, ..."""
+    paths = sorted(folder.glob("*.webp"))
+    photos = [(path.name, files.load(path).convert("RGB")) for path in paths[:: max(1, len(paths) // PHOTOS)][:PHOTOS]]
+    drawn = FlatGraphics(DRAWINGS)
+    drawings = [(one.id, drawn.open(number)) for number, one in enumerate(drawn.describe())]
+    turns = zip_longest(photos[::2], photos[1::2], drawings)
+    return [one for one in chain.from_iterable(turns) if one is not None]
 
 
 def table(path: Path) -> None:
@@ -95,18 +108,17 @@ def main() -> None:
         if args.output.exists()
         else set()
     )
-    pictures = sorted(args.photos.glob("*.webp"))
-    for path in pictures[:: max(1, len(pictures) // 40)]:
+    for name, picture in pictures(args.photos):
         for target in STRENGTHS:
-            if (path.name, target) in done:
+            if (name, target) in done:
                 continue
+            row: dict[str, object] = {"picture": name, "target_psnr": target}
             try:
-                row = measure(path, target)
+                row |= measure(picture.copy(), target)
             except UserError as error:
-                row = {"picture": path.name, "target_psnr": target, "refused": str(error)}
+                row["refused"] = str(error)
             with args.output.open("a") as out:
                 out.write(json.dumps(row) + "\n")
-            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ APP0, APP1, APP2, APP11, APP13, APP14, APP15, COM = 0xE0, 0xE1, 0xE2, 0xEB, 0xED
 MAX_PAYLOAD = 65_533
 _SOI, _SOS, _EOI = b"\xff\xd8", 0xDA, b"\xff\xd9"
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.S)  # with a length; before it decoders pass over anything
+_JPEG_LS = 0xF7
+_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 KEPT = 10_000
 """Segments that describe the picture, and segments for the decoder, that are looked at."""
 MAX_SCANS = 200
@@ -61,6 +63,19 @@ def split(data: bytes) -> tuple[list[Segment], bytes]:
 def join(segments: list[Segment], rest: bytes) -> bytes:
     """The file again."""
     return b"".join([_SOI, *(one.tobytes() for one in segments), rest])
+
+
+def check_frame(segments: list[Segment]) -> None:
+    """Refuse kinds of JPEG that no decoder here reads.
+
+    Raises:
+        UserError: saying which kind it is.
+    """
+    for one in segments:
+        if one.marker == _JPEG_LS:
+            raise UserError("expected a JPEG of one of the usual kinds, got JPEG-LS; convert it first")
+        if one.marker in _FRAMES and one.payload[:1] > b"\x08":
+            raise UserError(f"expected a JPEG of 8 bits, got {one.payload[0]}; convert it first")
 
 
 def check_scans(rest: bytes) -> None:
