@@ -7,7 +7,7 @@ from skimage import data
 
 from watermark import Watermarker, files
 from watermark.errors import UserError
-from watermark.mark_file import QUICK, THOROUGH, mark_file, psnr_of_pictures
+from watermark.mark_file import QUICK, THOROUGH, Resaving, mark_file, psnr_of_pictures
 from watermark.metrics.psnr import psnr
 from watermark.pixels import to_tensor
 
@@ -77,3 +77,19 @@ def test_the_preflight_says_after_what_the_mark_is_lost_with_a_number(tmp_path, 
     assert made.weak
     assert all(log10_p > -6 for _, log10_p in made.weak)
     assert mark_file(marker, tmp_path / "in.png", tmp_path / "o.png", 1, 2, preflight="none").weak == ()
+
+
+@pytest.mark.parametrize("weak", [False, True])
+def test_where_a_stronger_mark_does_not_help_the_fainter_one_is_kept(tmp_path, monkeypatch, weak):
+    """Black-and-white noise lost the mark it had, for stronger ones were clipped away."""
+    marker = Watermarker.load("dwt_dct", key="k", device="cpu")
+    monkeypatch.setattr("watermark.mark_file.QUICK", (Resaving(1),) if weak else ())
+    PICTURE.save(tmp_path / "in.png")
+
+    def worse(target):
+        return Watermarker.load("dwt_dct", key="another", device="cpu", target_psnr=target)
+
+    made = mark_file(marker, tmp_path / "in.png", tmp_path / "out.png", 1, 2, stronger=worse)
+    assert made.psnr > 41
+    assert [name for name, _ in made.weak] == ["JPEG 1"] * weak
+    assert marker.detect(files.load(tmp_path / "out.png")).content_id == 2

@@ -96,6 +96,11 @@ class _Attempt:
     weak: tuple[tuple[str, float], ...]
     target_psnr: float | None
 
+    @property
+    def lack(self) -> float:
+        """After how many re-savings the mark is not found; infinite where the file itself does not hold it."""
+        return len(self.weak) if self.is_right else float("inf")
+
 
 def mark_file(
     marker: Watermarker,
@@ -131,29 +136,34 @@ def mark_file(
     files.check_target(target, overwrite, every_frame=every_frame)
     image = files.load_any(source, every_frame=every_frame)
     with files.Staged(target, overwrite=overwrite) as staged:
-        for attempt in _attempts(
-            marker, image, (source, target), (provider_id, content_id), quality, preflight, stronger
-        ):
-            last = attempt
-            if attempt.is_right and not attempt.weak:
-                break
-        if not last.is_right:
+        best = _best(
+            _attempts(marker, image, (source, target), (provider_id, content_id), quality, preflight, stronger)
+        )
+        if not best.is_right:
             raise UserError(
                 f"{shown(target)}: not written, for the mark cannot be read back from it (log10 p "
-                f"{last.found.log10_p:.1f}); {_advice(image, quality, stronger is not None)}"
+                f"{best.found.log10_p:.1f}); {_advice(image, quality, stronger is not None)}"
             )
-        staged.write(last.encoded.content)
+        staged.write(best.encoded.content)
         staged.release()
-    frames = _psnr(last.written, image)
+    frames = _psnr(best.written, image)
     return Marked(
         psnr=min(frames),
         psnr_of_frames=tuple(frames),
-        log10_p=last.found.log10_p,
-        target_psnr=last.target_psnr,
-        lost=last.encoded.lost,
+        log10_p=best.found.log10_p,
+        target_psnr=best.target_psnr,
+        lost=best.encoded.lost,
         dropped=metadata.of(image).dropped,
-        weak=last.weak,
+        weak=best.weak,
     )
+
+
+def _best(attempts: Iterator[_Attempt]) -> _Attempt:
+    """The first that lacks nothing, else the faintest of those that lack least: stronger is not always better."""
+    best = next(attempts)
+    while best.lack and (attempt := next(attempts, None)) is not None:
+        best = attempt if attempt.lack < best.lack else best
+    return best
 
 
 def _attempts(

@@ -162,7 +162,9 @@ class Watermarker(Reader):
     @overload
     def embed(self, image: list[Picture] | tuple[Picture, ...], provider_id: Ids, content_id: Ids) -> list[Picture]: ...
     @torch.no_grad()
-    def embed(self, image: Picture | Sequence[Picture], provider_id: Ids, content_id: Ids) -> Picture | list[Picture]:
+    def embed(
+        self, image: Picture | list[Picture] | tuple[Picture, ...], provider_id: Ids, content_id: Ids
+    ) -> Picture | list[Picture]:
         """Mark a picture.
 
         Args:

@@ -67,7 +67,8 @@ def run(args: argparse.Namespace) -> int:
     for content, source in zip(contents, with_progress(list(pairs), "Marking"), strict=True):
         try:
             if alone or not _is_marked_in_place(marker, source, pairs[source]):
-                _report(pairs[source], args.provider, content, _mark(marker, source, pairs[source], args, content))
+                made = _mark(marker, source, pairs[source], args, content)
+            _report(pairs[source], args.provider, content, made, ensured=args.ensure)
             done += 1
         except UserError as error:
             if alone:
@@ -151,7 +152,7 @@ def _mark(marker: "Watermarker", source: Path, target: Path, args: argparse.Name
     )
 
 
-def _report(target: Path, provider: int, content: int, made: "Marked") -> None:
+def _report(target: Path, provider: int, content: int, made: "Marked", *, ensured: bool) -> None:
     """One line of the picture, and one each of what was not kept and of what it may not survive."""
     name = shown(target)
     frames = made.psnr_of_frames
@@ -167,7 +168,5 @@ def _report(target: Path, provider: int, content: int, made: "Marked") -> None:
             print(f"note: {name}: {title}: {shown(', '.join(words))}", file=sys.stderr)
     if made.weak:
         after = ", ".join(f"{what} (log10 p {log10_p:.1f})" for what, log10_p in made.weak)
-        print(
-            f"warning: {name}: the mark will not be found after {after}; --ensure marks it more strongly",
-            file=sys.stderr,
-        )
+        hint = "a stronger mark does not help" if ensured else "--ensure marks it more strongly"
+        print(f"warning: {name}: the mark will not be found after {after}; {hint}", file=sys.stderr)

@@ -14,8 +14,8 @@ from watermark.files.metadata import Density, Metadata
 from watermark.files.modes import is_grey
 
 Picture = Image.Image | Deep | Animation
-QUALITY = {"AVIF": 90, "HEIF": 90}
-"""Of lossy formats that nobody asked a quality for; 95 of the others."""
+QUALITY = {"JPEG": 95, "WEBP": 95, "JXL": 95, "AVIF": 90, "HEIF": 90}
+"""Of the lossy formats, where nobody asked for one."""
 
 
 def assemble(image: Picture, metadata: Metadata, name: str, quality: int | None) -> tuple[bytes, list[str]]:
@@ -45,7 +45,7 @@ def _jpeg(image: Picture, metadata: Metadata, quality: int | None) -> tuple[byte
     if quality is None and coding and len(coding.tables) >= (1 if is_grey(image) else 2):
         options["qtables"] = coding.tables
     else:
-        options["quality"] = quality or 95  # beside tables it would scale them
+        options["quality"] = quality or QUALITY["JPEG"]  # beside tables it would scale them
     if coding:  # colours in full where Pillow has no name for how coarse they were
         options |= {"progressive": coding.progressive, "subsampling": max(0, coding.subsampling)}
     segments, rest = jpeg.split(_pixels(image, "JPEG", options))
@@ -163,7 +163,7 @@ def _by_pillow(image: Picture, metadata: Metadata, quality: int | None, name: st
         if block and name != "WEBP" and not exif.readable(block):
             block, lost = b"", ["EXIF that cannot be read"]
         held = {"exif": block, "xmp": metadata.xmp, "icc_profile": metadata.icc}
-        options = {"quality": quality or QUALITY.get(name, 95), **{key: value for key, value in held.items() if value}}
+        options = {"quality": quality or QUALITY[name], **{key: value for key, value in held.items() if value}}
         if name == "WEBP":
             exact = {"lossless": True, "exact": True} if metadata.lossless and quality is None else {}
             options |= {"method": 4, **exact}
