@@ -14,8 +14,8 @@ from watermark.codec.ranking import Ranking
 from watermark.detection.answer import Detection
 from watermark.detection.detector import MISATTRIBUTION_RATE, Answer, Detector, SoftRead
 
-DECODED = 16
-"""Pairs of reading and key that are decoded at a time: the likeliest."""
+FIRST, MORE = 4, 12
+"""Pairs of reading and key that are decoded, the likeliest: of the first reading, and of all if that is not enough."""
 
 
 class RingDetector:
@@ -62,28 +62,33 @@ class RingDetector:
     def _strongest(self, soft: Tensor, tries: Tensor) -> Detection:
         """The answer to the readings ``(R, K)`` of one picture: the first of them alone, if that is certain."""
         answers: dict[int, list[Answer]] = defaultdict(list)
-        self._judge(soft[:1], 0, tries, answers)
-        if len(soft) > 1 and not self._any_certain(answers):
-            self._judge(soft[1:], 1, tries, answers)
+        first = self._likeliest(soft[:1], FIRST)
+        self._judge(soft, first, tries, answers)
+        if not self._any_certain(answers):
+            more = [pair for pair in self._likeliest(soft, FIRST + MORE) if pair not in first]
+            self._judge(soft, more, tries, answers)
         found = [self._named(key, self.detectors[key].conclude(said, int(tries))) for key, said in answers.items()]
         nothing = Detection(False, 0.0, readings=int(tries))
         return min(found, key=lambda one: (not one.is_marked, one.provider_id is None, one.log10_p), default=nothing)
 
-    def _judge(self, soft: Tensor, first: int, tries: Tensor, answers: dict[int, list[Answer]]) -> None:
-        """Add what the likeliest keys say of readings ``(R, K)``, of which the first has the number ``first``."""
+    def _judge(
+        self, soft: Tensor, pairs: list[tuple[int, int]], tries: Tensor, answers: dict[int, list[Answer]]
+    ) -> None:
+        """Add what keys say of readings ``(R, K)``, for ``pairs`` of the two."""
         wanted: dict[int, list[int]] = defaultdict(list)
-        for reading, key in self._likeliest(soft):
+        for reading, key in pairs:
             wanted[key].append(reading)
         for key, rows in wanted.items():
             said = self.detectors[key].judge(soft[rows], tries.expand(len(rows)))
-            answers[key] += [replace(one, reading=first + row) for one, row in zip(said, rows, strict=True)]
+            answers[key] += [replace(one, reading=row) for one, row in zip(said, rows, strict=True)]
 
-    def _likeliest(self, soft: Tensor) -> list[tuple[int, int]]:
+    def _likeliest(self, soft: Tensor, count: int) -> list[tuple[int, int]]:
+        """Up to ``count`` pairs of a reading and a key; all, where the code does not say which are likely."""
         readings = soft.ne(0).any(1).nonzero().flatten().tolist()
         every = [(reading, key) for reading in readings for key in range(len(self.detectors))]
-        if len(every) <= DECODED or not self.ranking.usable:
+        if len(every) <= count or not self.ranking.usable:
             return every
-        return self.ranking.best(limited(soft).numpy(), DECODED)
+        return self.ranking.best(limited(soft).numpy(), count)
 
     def _any_certain(self, answers: dict[int, list[Answer]]) -> bool:
         return any(self.detectors[key].is_certain(one) for key, said in answers.items() for one in said)
