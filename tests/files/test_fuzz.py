@@ -4,7 +4,7 @@ Each case is a valid file with a few mutations, or one with generated metadata: 
 marked, read, saved in another format and loaded again. WATERMARK_FUZZ_SECONDS=3600 goes on for an hour with ever new
 cases:
 
-    WATERMARK_FUZZ_SECONDS=3600 pytest -n 0 -s tests/files/test_fuzz.py
+    WATERMARK_FUZZ_SECONDS=3600 pytest -n 0 -s --timeout 0 tests/files/test_fuzz.py
 """
 
 import io
