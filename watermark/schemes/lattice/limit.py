@@ -3,7 +3,15 @@
 import torch
 from torch import Tensor
 
-from watermark.schemes.lattice.settings import BESIDE_LINES, BESIDE_ROUNDS, BESIDE_SHARE, CANONICAL, FLAT, STRONGEST
+from watermark.schemes.lattice.settings import (
+    BESIDE_LINES,
+    BESIDE_ROUNDS,
+    BESIDE_SHARE,
+    CANONICAL,
+    FLAT,
+    SAMPLE,
+    STRONGEST,
+)
 from watermark.transforms.jnd import headroom, texture_mask
 
 
@@ -32,8 +40,10 @@ def limited(images: Tensor, change: Tensor, psnr: Tensor, most: Tensor) -> Tenso
     least = (rms * BESIDE_SHARE).clamp_min(BESIDE_LINES / 255)
     limit = headroom(images, CANONICAL) * least[:, None, None, None]
     gain = torch.ones_like(most)
+    step = max(1, images[0, 0].numel() // SAMPLE)
+    some_images, some_change, some_limit = (one[..., ::step, :] for one in (images, change, limit))
     for _ in range(BESIDE_ROUNDS):
-        seen = (images + _clipped(change, gain, limit)).clamp_(0, 1).sub_(images)
+        seen = (some_images + _clipped(some_change, gain, some_limit)).clamp_(0, 1).sub_(some_images)
         gain = torch.minimum(gain * rms / seen.square().mean((1, 2, 3)).sqrt().clamp_min(1e-9), most)
     return _clipped(change, gain, limit)
 

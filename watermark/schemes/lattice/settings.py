@@ -89,6 +89,8 @@ BESIDE_SHARE = 2.9
 """or by more than this many times the RMS of the whole mark, which is more below 42 dB."""
 BESIDE_ROUNDS = 3
 """In which what that limit and clipping take is found and given back elsewhere."""
+SAMPLE = 500_000
+"""Px, in rows spread over a picture, at which that is found; a smaller picture is looked at whole."""
 
 CHAIN_SCALE, CHAIN_QUALITY = 0.5, 50
 """Of the reference chain of ``target_evidence``: the share of each side that is left, then the quality of a JPEG."""
