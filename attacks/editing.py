@@ -41,13 +41,14 @@ class Clone(Erase):
         super().__init__(area)
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        covered = rectangles(images, self.strength, generators)
         moves = (0.25 + 0.5 * draw.uniform(generators, images, 2)).cpu().tolist()  # of the sides
         height, width = images.shape[-2:]
         others = [
             shifted(image[None], round(down * height), round(across * width))
             for image, (down, across) in zip(images, moves, strict=True)
         ]
-        return torch.where(rectangles(images, self.strength, generators), torch.cat(others), images)
+        return torch.where(covered, torch.cat(others), images)
 
 
 class InpaintTelea(Erase):

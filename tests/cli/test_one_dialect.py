@@ -24,7 +24,7 @@ FLAGS = {
 }
 PATHS = {"--output", "--run", "--key-file", "--config-dir", "--pictures", "--font", "--classifier", "--rotate"}
 PATHS |= {"--keyring", "--sync-key-file"}
-PLURAL = {"--schemes", "--sizes", "--batches", "--only"}
+PLURAL = {"--schemes", "--sizes", "--batches", "--attackers", "--only"}
 KINDS = {"--provider": int, "--content": int, "--quality": int, "--target-psnr": float, "--false-positive-rate": float}
 KINDS |= {"--false-alarm-rate": float}
 METAVARS = {"--run": "RUN_DIR"}
