@@ -27,7 +27,7 @@ class _Method(Peer):
         encoder = self._engine().WatermarkEncoder()
         encoder.set_watermark("bits", bits.astype(int).tolist())
         marked = encoder.encode(np.ascontiguousarray(picture[..., ::-1]), self.method, **settings)
-        return np.asarray(marked[..., ::-1], dtype=np.uint8)
+        return np.ascontiguousarray(marked[..., ::-1], dtype=np.uint8)
 
 
 class DwtDctMax(_Method):
