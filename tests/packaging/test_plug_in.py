@@ -131,7 +131,7 @@ def test_a_folder_in_the_environment_does_the_same(tmp_path, monkeypatch):
     (tmp_path / "scheme").mkdir()
     (tmp_path / "scheme" / "faint.yaml").write_text("_target_: watermark.schemes.dwt_dct.DwtDct\ntarget_psnr: 44\n")
     (tmp_path / "scheme" / "fainter.yaml").write_text("defaults:\n  - faint\n  - _self_\ntarget_psnr: 46\n")
-    with pytest.raises(ValueError, match=r"no scheme named 'faint'; expected one of dwt_dct, "):
+    with pytest.raises(ValueError, match=r"no scheme named 'faint'; expected one of .*dwt_dct, "):
         Watermarker.load("faint", key=1)
     monkeypatch.setenv("WATERMARK_CONFIGS", str(tmp_path))
     assert Watermarker.load("faint", key=1).scheme.target_psnr == 44

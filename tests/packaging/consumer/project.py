@@ -15,7 +15,7 @@ from PIL import Image
 import watermark
 from attacks import Jpeg
 from attacks.base import Attack, Generators
-from watermark import Detection, Layout, Payload, Readout, Scheme, UserError, Watermarker
+from watermark import Detection, Keyring, Layout, Payload, Readout, Scheme, UserError, Watermarker
 from watermark.metrics.psnr import psnr
 
 
@@ -67,6 +67,8 @@ def main(folder: Path) -> list[bool]:
     kept = survives(marker, Image.fromarray(pixels), [Jpeg(quality=90), Darker(0.1)])
     own = Watermarker(partial(Brighter, 128), b"secret", layout=Layout(), false_positive_rate=1e-6)
     scheme: Scheme = own.scheme
+    ring = Keyring.load("dwt_dct", {1: "a secret", 2: "another"}, target_psnr=42)
+    whose: Detection = ring.detect(marked)
     try:
         payload: Payload = Payload(provider_id=1, content_id=2)
         Watermarker.load("none", key="a secret")
@@ -77,6 +79,7 @@ def main(folder: Path) -> list[bool]:
     return [
         bool(watermark.__version__),
         own_ids,
+        whose.provider_id == 1,
         found,
         decibels > 99,
         *kept,
