@@ -136,7 +136,7 @@ def test_a_folder_in_the_environment_does_the_same(tmp_path, monkeypatch):
     monkeypatch.setenv("WATERMARK_CONFIGS", str(tmp_path))
     assert Watermarker.load("faint", key=1).scheme.target_psnr == 44
     assert Watermarker.load("fainter", key=1).scheme.target_psnr == 46
-    with pytest.raises(ValueError, match="no setting 'gain'; expected one of message_bits, strength, target_psnr"):
+    with pytest.raises(ValueError, match="no setting 'gain'; expected one of message_bits, step, target_psnr"):
         Watermarker.load("faint", key=1, gain=2)
 
 
