@@ -170,7 +170,7 @@ def test_files_that_are_not_looked_at_are_counted_and_an_odd_name_is_printed_har
     printed = capsys.readouterr()
     assert "1 files not looked at (1 .cr2" in printed.err
     assert "\x1b[31m" not in printed.err + printed.out
-    assert "bad\\x1b[31m\\x0a.png: not a picture" in printed.err
+    assert "bad\\x1b[31m\\x0a.png: expected one of PNG" in printed.err
 
 
 def test_a_crash_is_never_an_answer(tmp_path, monkeypatch, capsys):

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             if alone or not _is_marked_in_place(marker, source, pairs[source]):
                 made = _mark(marker, source, pairs[source], args, content)
-            _report(pairs[source], args.provider, content, made, ensured=args.ensure)
+                _report(pairs[source], args.provider, content, made, ensured=args.ensure)
             done += 1
         except UserError as error:
             if alone:

@@ -1,12 +1,10 @@
 """Constant robustness: as little of a change as leaves the message proven after a reference chain."""
 
-import io
 import math
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from watermark.schemes.base import Readout
@@ -69,9 +67,10 @@ def decades(readout: Readout, message: Tensor) -> Tensor:
 
 
 def _as_jpeg(picture: np.ndarray) -> np.ndarray:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=CHAIN_QUALITY)
-    return np.asarray(Image.open(buffer))
+    import cv2
+
+    file = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, CHAIN_QUALITY])[1]
+    return np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR_RGB))
 
 
 def _factor(decibels: Tensor, change: Tensor) -> Tensor:
