@@ -1,7 +1,9 @@
 """Other people's marks: with their packages where they are installed, with stand-ins of their interface otherwise."""
 
+import multiprocessing
 import sys
 import types
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -17,6 +19,12 @@ from watermark.pixels import to_tensor
 from watermark.watermarker import Watermarker
 
 COFFEE = data.coffee()[:300, :400]
+
+
+def needs(*packages):
+    """Skip where one is missing; none is imported."""
+    if missing := [name for name in packages if find_spec(name) is None]:
+        pytest.skip(f"no {missing[0]}")
 
 
 def quality(marked):
@@ -37,7 +45,7 @@ def test_what_needs_something_of_the_users_is_measured_only_by_name():
 
 
 def test_rivagan_reads_a_crop_and_proves_it_under_our_key():
-    pytest.importorskip("imwatermark"), pytest.importorskip("onnxruntime")
+    needs("imwatermark", "onnxruntime")
     marker = Watermarker.load("rivagan", key="k", layout="l8", target_psnr=38)
     marked = marker.embed(COFFEE, 7, 5)
     assert quality(marked) == pytest.approx(38, abs=0.5)  # whole levels, scaled, make steps
@@ -48,7 +56,7 @@ def test_rivagan_reads_a_crop_and_proves_it_under_our_key():
 
 @pytest.mark.parametrize("name", ["imwatermark_dwt_dct_svd", "blind_watermark"])
 def test_a_quantiser_carries_our_code_word_and_may_not_be_scaled(name):
-    pytest.importorskip("imwatermark"), pytest.importorskip("blind_watermark")
+    needs("imwatermark", "blind_watermark")
     marker = Watermarker.load(name, key="k")
     assert found_after(marker, Jpeg(95))
     assert not found_after(marker, Crop(0.5))
@@ -57,15 +65,24 @@ def test_a_quantiser_carries_our_code_word_and_may_not_be_scaled(name):
 
 
 def test_a_picture_that_a_package_refuses_has_nothing_in_it():
-    pytest.importorskip("imwatermark")
+    needs("imwatermark")
     assert Watermarker.load("imwatermark_dwt_dct_svd", key="k").detect(COFFEE[:100, :100]).log10_p == 0
 
 
 def test_the_steps_of_a_quantiser_are_its_dial():
-    pytest.importorskip("blind_watermark")
+    needs("blind_watermark")
     loud, soft = (Watermarker.load("blind_watermark", key="k", steps=steps) for steps in ([36, 20], [18, 10]))
     decibels = [quality(marker.embed(COFFEE, 7, 5)) for marker in (loud, soft)]
     assert decibels[1] > decibels[0] + 3
+
+
+def test_a_package_that_wants_to_start_processes_another_way_does_not(monkeypatch):
+    needs("blind_watermark")
+    for loaded in [one for one in sys.modules if one.split(".")[0] == "blind_watermark"]:
+        monkeypatch.delitem(sys.modules, loaded)
+    before = multiprocessing.get_start_method()  # sets it, if nobody has
+    Watermarker.load("blind_watermark", key="k")
+    assert multiprocessing.get_start_method() == before
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import contextlib
 import importlib
 import io
+import multiprocessing
 from abc import abstractmethod
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -72,16 +74,27 @@ class Peer(Scheme):
 
 
 def package(name: str, scheme: str, install: str) -> ModuleType:
-    """Import what a peer needs; what it prints meanwhile is not shown.
+    """Import what a peer needs; what it prints meanwhile is not shown, and how processes start stays as it is.
 
     Raises:
         UserError: saying what to install.
     """
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), _start_method_kept():
             return importlib.import_module(name)
     except ImportError as error:
         raise UserError(f"{scheme} needs a package that is not here ({error}): pip install {install}") from None
+
+
+@contextlib.contextmanager
+def _start_method_kept() -> Iterator[None]:
+    """blind-watermark sets it for the whole program when it is imported, which fails where it is set already."""
+    really = multiprocessing.set_start_method
+    multiprocessing.set_start_method = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        multiprocessing.set_start_method = really
 
 
 def hard(bits: object) -> NDArray[np.float64]:
