@@ -29,6 +29,7 @@ def test_two_shards_through_a_launcher_meet_in_the_rows_of_one_process(tmp_path,
     split = [sys.executable, "-c", CODE, *WORDS[:1], *launcher, *WORDS[1:], f"output={tmp_path / 'split'}"]
     whole = [sys.executable, "-c", CODE, *WORDS, f"output={tmp_path / 'whole'}"]
     for words in (split, whole):
-        subprocess.run(words, check=True, capture_output=True, text=True, cwd=tmp_path)
+        done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr[-3000:]
     assert rows(tmp_path / "split") == rows(tmp_path / "whole")
     assert rows(tmp_path / "whole")[1] == 4 * 5 * 2
