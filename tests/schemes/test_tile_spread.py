@@ -17,6 +17,7 @@ from watermark.schemes.base import Readout
 from watermark.schemes.tile_spread import TileSpread
 from watermark.transforms.jnd import texture_mask
 from watermark.transforms.resample import resize
+from watermark.watermarker import Watermarker
 
 PAYLOAD = Payload(version=1, provider_id=77, content_id=123_456_789)
 LAYOUT = Layout(version_bits=4, provider_bits=12, content_bits=40, check_bits=16, check="crc")
@@ -220,3 +221,13 @@ def test_where_the_pilot_is_faint_all_candidates_hold_more_evidence_than_its_fav
 
 def evidence(detector, readout):
     return detector.detect(readout, expected=[PAYLOAD])[0].log10_p_expected
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("key", [40, 42])
+def test_the_pilot_upside_down_is_not_taken_for_the_pilot_of_a_crop(key):
+    """Under these keys a slope of the half-turned pilot stands above what is believed, at another shift."""
+    marker = Watermarker.load("tile_spread", key=key, device="cpu")
+    marked = marker.embed(data.coffee()[:362], provider_id=7, content_id=5)
+    found = marker.detect(np.ascontiguousarray(marked[10:-70, 70:]))
+    assert (found.provider_id, found.content_id) == (7, 5)

@@ -136,8 +136,9 @@ class Synchronizer(nn.Module):
         found = found.joined(alone).top(2 * start.score.shape[1])
         if (found.score[:, 0] < self.accept).all():
             return found
-        # a climb may end on a slope beside the truth: it is believed only where no other shift is better
-        elsewhere, _, _ = self.shifts(self.score.products(spectrum, found.matrix[:, :1]), 1)
+        # a climb may end on a slope beside the truth: it is believed only where no other shift is better, nor one of
+        # the half turn, whose pilot has slopes of its own here
+        elsewhere, _, _ = self.shifts(self._both_ways(spectrum, found.matrix[:, :1]), 1)
         beaten = (elsewhere > found.score + settings.margin) & (found.score >= self.accept)
         return replace(found, score=torch.where(beaten, self.accept - settings.margin, found.score))
 
@@ -210,14 +211,18 @@ class Synchronizer(nn.Module):
 
     def _settle(self, spectrum: Spectrum, matrices: Tensor) -> Alignment:
         """Try all shifts of matrices ``(N, C, 2, 2)``, and of their half turns, and polish the best."""
-        products = self.score.products(spectrum, matrices)
-        both = torch.cat([products, half_turned(products, self.score.symbols)], 1)
+        both = self._both_ways(spectrum, matrices)
         reach = self._reach(spectrum, matrices).repeat(1, 2, 1)
         scores, shifts, which = self.shifts(both, self.settings.sifted, reach)
         chosen = torch.cat([matrices, -matrices], 1).gather(1, which[..., None, None].expand(-1, -1, 2, 2))
         likely = self._climbed(spectrum, Alignment(chosen, shifts, scores), self.settings.sift_climb)
         likely = likely.distinct(spectrum.size, self.settings.apart).top(self.settings.polished)
         return self._climbed(spectrum, likely, self.settings.fine_climb).top(scores.shape[1])
+
+    def _both_ways(self, spectrum: Spectrum, matrices: Tensor) -> Tensor:
+        """Products ``(N, 2 C, M)`` at matrices ``(N, C, 2, 2)``, then at their half turns."""
+        products = self.score.products(spectrum, matrices)
+        return torch.cat([products, half_turned(products, self.score.symbols)], 1)
 
     def _reach(self, spectrum: Spectrum, matrices: Tensor) -> Tensor:
         """How far ``(N, C, 2)`` the middle of a map may lie from the middle of the plane, in plane px.
