@@ -2,21 +2,20 @@
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watermark.cli.keyrings import add_keyring_options, load_reader
 from watermark.cli.marking import (
+    add_false_positive_option,
     add_file_options,
     add_misattribution_option,
     add_scheme_options,
+    answers,
     expand,
-    with_progress,
 )
-from watermark.errors import UserError
-from watermark.shown import reason, shown
+from watermark.shown import shown
 
 if TYPE_CHECKING:
     from watermark.detection import Detection, PublicAnswer
@@ -26,12 +25,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("detect", help="look for a mark in pictures or folders", description=__doc__)
     parser.add_argument("inputs", type=Path, nargs="+", metavar="FILE", help="pictures or folders of pictures")
     parser.add_argument("--json", action="store_true", help="one JSON object per picture and line")
-    parser.add_argument(
-        "--false-positive-rate",
-        type=float,
-        default=1e-6,
-        help="how often an unmarked picture may be called marked (default: %(default)s)",
-    )
+    add_false_positive_option(parser)
     parser.add_argument(
         "--public",
         action="store_true",
@@ -51,15 +45,9 @@ def run(args: argparse.Namespace) -> int:
     from watermark.files import look
 
     unmarked = failed = 0
-    for path in with_progress(files, "Detecting"):
-        try:
-            found = marker.detect(look(path))
-        except Exception as error:  # whatever is wrong with one picture, the others are looked at
+    for path, found in answers(files, "Detecting", lambda path: marker.detect(look(path)), as_json=args.json):
+        if found is None:
             failed += 1
-            text = shown(error, 2000) if isinstance(error, UserError) else f"{shown(path)}: {reason(error)}"
-            print(f"watermark: {text}", file=sys.stderr)
-            if args.json:
-                print(json.dumps({"file": str(path), "error": text}))
             continue
         unmarked += not found.is_marked
         print((_json if args.json else _line)(path, found.public() if args.public else found))

@@ -2,20 +2,20 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watermark.cli.keyrings import add_keyring_options, load_reader
 from watermark.cli.marking import (
+    add_false_positive_option,
     add_file_options,
     add_misattribution_option,
     add_scheme_options,
+    answers,
     expand,
-    with_progress,
 )
 from watermark.errors import UserError
-from watermark.shown import reason, shown
+from watermark.shown import shown
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -40,12 +40,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=1e-2,
         help="how often a region without the mark may be called marked (default: %(default)s)",
     )
-    parser.add_argument(
-        "--false-positive-rate",
-        type=float,
-        default=1e-6,
-        help="how often an unmarked picture may be called marked (default: %(default)s)",
-    )
+    add_false_positive_option(parser)
     add_keyring_options(parser)
     add_file_options(parser)
     add_misattribution_option(parser)
@@ -60,19 +55,17 @@ def run(args: argparse.Namespace) -> int:
     marker = load_reader(args)
     from watermark.files import look
 
+    def ask(path: Path) -> "Localization":
+        image = look(path)
+        where = marker.locate(image, false_alarm_rate=args.false_alarm_rate)
+        if path in targets:
+            _draw(image, where, targets[path])
+        return where
+
     unmarked = failed = 0
-    for path in with_progress(paths, "Locating"):
-        try:
-            image = look(path)
-            where = marker.locate(image, false_alarm_rate=args.false_alarm_rate)
-            if path in targets:
-                _draw(image, where, targets[path])
-        except Exception as error:  # whatever is wrong with one picture, the others are looked at
+    for path, where in answers(paths, "Locating", ask, as_json=args.json):
+        if where is None:
             failed += 1
-            text = shown(error, 2000) if isinstance(error, UserError) else f"{shown(path)}: {reason(error)}"
-            print(f"watermark: {text}", file=sys.stderr)
-            if args.json:
-                print(json.dumps({"file": str(path), "error": text}))
             continue
         unmarked += not where.detection.is_marked
         facts = _facts(path, where, targets.get(path))

@@ -1,19 +1,21 @@
 """What `embed` and `detect` share: which scheme, which key, which files, and a progress bar over them."""
 
 import argparse
+import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from watermark.errors import UserError
-from watermark.shown import shown
+from watermark.shown import reason, shown
 
 if TYPE_CHECKING:
     from watermark.watermarker import Watermarker
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 DEFAULT_SCHEME = "tile_spread"
 PUBLIC_KEY = "public demonstration key"
@@ -57,6 +59,33 @@ def _pixels(text: str) -> int:
     except (ValueError, UserError):
         raise argparse.ArgumentTypeError(f"expected a positive whole number of pixels, got {text[:40]!r}") from None
     return number
+
+
+def add_false_positive_option(parser: argparse.ArgumentParser) -> None:
+    """``--false-positive-rate``."""
+    parser.add_argument(
+        "--false-positive-rate",
+        type=float,
+        default=1e-6,
+        help="how often an unmarked picture may be called marked (default: %(default)s)",
+    )
+
+
+def answers(
+    paths: list[Path], title: str, ask: Callable[[Path], T], *, as_json: bool
+) -> Iterator[tuple[Path, T | None]]:
+    """Each picture and what is said of it; None, and one line on the standard error, where it could not be asked."""
+    for path in with_progress(paths, title):
+        try:
+            answer = ask(path)
+        except Exception as error:  # whatever is wrong with one picture, the others are looked at
+            text = shown(error, 2000) if isinstance(error, UserError) else f"{shown(path)}: {reason(error)}"
+            print(f"watermark: {text}", file=sys.stderr)
+            if as_json:
+                print(json.dumps({"file": str(path), "error": text}))
+            yield path, None
+        else:
+            yield path, answer
 
 
 def add_misattribution_option(parser: argparse.ArgumentParser) -> None:
