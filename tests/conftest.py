@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 
 import pytest
@@ -17,3 +18,13 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("no ../shared folder here")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was():
+    """`watermark serve` replaces the handlers of the process; one that writes to a test's capture outlives it."""
+    root = logging.getLogger()
+    handlers, level = [*root.handlers], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads the process table of Linux")
@@ -123,28 +124,17 @@ time.sleep(600)
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert running.stdout.readline() == b"working\n"
-    children = _descendants(running.pid)
+    children = psutil.Process(running.pid).children(recursive=True)  # torchrun puts each into a session of its own
     assert len(children) >= 2
-    os.kill(running.pid, signal.SIGKILL)
+    running.kill()
     running.wait()
     try:
-        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), 60)
+        until(lambda: not any(at_work(child) for child in children), 60)
     finally:
-        for pid in children:
-            if Path(f"/proc/{pid}").exists():
-                os.kill(pid, signal.SIGKILL)
+        for child in filter(at_work, children):
+            child.kill()
 
 
-def _descendants(pid):
-    """torchrun puts each process into a session of its own."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-    found, new = [], [pid]
-    while new:
-        new = [child for child, parent in parents.items() if parent in new]
-        found += new
-    return found
+def at_work(process):
+    """No longer, once it is a zombie that nobody has waited for, or another process has its number."""
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

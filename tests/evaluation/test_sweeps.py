@@ -16,7 +16,11 @@ def rows(folder):
 
 
 LAUNCHERS = {
-    "hydra_submitit_launcher": ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"],
+    "hydra_submitit_launcher": [
+        "hydra/launcher=submitit_local",
+        "hydra.launcher.timeout_min=5",
+        "hydra.launcher.submitit_folder=${hydra.sweep.dir}/.submitit",  # docs/slurm.md says why
+    ],
     "hydra_ray_launcher": ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2"],
 }
 
