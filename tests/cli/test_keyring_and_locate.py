@@ -79,12 +79,13 @@ def test_the_map_is_drawn_over_the_picture(keys, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["provider_id"] == 7
     assert told["marked"] + told["edited"] + told["unknown"] == pytest.approx(1, abs=1e-3)
-    assert 0.15 < told["edited"] < 0.25  # 20.5 % of the picture
+    assert 0.1 < told["edited"] < 0.25  # 20.5 % of the picture; the key, and with it the map, is another each time
     with Image.open(keys / "map.png") as shown:
         assert shown.size == PICTURE.size
         red, green, _ = np.asarray(shown, dtype=int)[140, 220] - np.asarray(edited, dtype=int)[140, 220]
     assert red > green  # orange over the edit
     assert main(asked) == 2
     assert "exists already" in capsys.readouterr().err
+    assert main([*asked, "--overwrite"]) == 0
     assert main(words("locate", keys / "in.png", "--key-file", key)) == 1
     assert "not marked" in capsys.readouterr().out

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 from scipy import stats
 
+from watermark.evaluation.parts import sample_folder
 from watermark.evaluation.records import arrow_schema
 
 BITS = 256
@@ -165,7 +166,7 @@ def _manifest(plan: Simulation, images: list[dict]) -> dict:
 def _samples(path: Path, plan: Simulation, images: list[dict]) -> None:
     rng = np.random.default_rng(1)
     for scheme in plan.schemes:
-        folder = path / "samples" / scheme / images[0]["id"]
+        folder = sample_folder(path, scheme, images[0]["id"])
         (folder / "attacked").mkdir(parents=True)
         names = ["original", "marked", "residual10"]
         names += [f"attacked/{a}-{f['sweep'][-1]}" for a, f in ATTACKS.items() if a != "identity"]

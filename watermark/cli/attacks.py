@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from attacks.bench import add_options, bench
 from watermark.errors import UserError
+from watermark.shown import shown
 
 if TYPE_CHECKING:
     from attacks.contact_sheet import Tile
@@ -18,6 +19,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show.add_argument("image", type=Path, metavar="FILE", help="a picture")
     show.add_argument("--suite", default="quick", help="a name under configs/suite (default: %(default)s)")
     show.add_argument("--output", type=Path, help="PNG or JPEG file (default: IMAGE-attacks-SUITE.png)")
+    show.add_argument("--overwrite", action="store_true", help="replace the sheet if it is there")
     show.add_argument("--max-side", type=int, default=512, help="px; a larger picture is reduced first (default: 512)")
     show.set_defaults(run=_show)
     timing = actions.add_parser("bench", help="time each attack against the per-image loop that others use")
@@ -27,15 +29,17 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _show(args: argparse.Namespace) -> int:
     from attacks.contact_sheet import contact_sheet
-    from watermark.files import load, save
+    from watermark.files import check_apart, check_target, load, save
     from watermark.pixels import to_tensor
 
+    output = args.output or Path(f"{args.image.stem}-attacks-{args.suite}.png")
+    check_apart({args.image: output})
+    check_target(output, args.overwrite)
     picture = load(args.image)
     picture.thumbnail((args.max_side, args.max_side))
     sheet = contact_sheet(to_tensor(picture)[0], _cells(args.suite))
-    output = args.output or Path(f"{args.image.stem}-attacks-{args.suite}.png")
-    save(sheet, output, overwrite=True)
-    print(output)
+    save(sheet, output, overwrite=args.overwrite)
+    print(shown(output))
     return 0
 
 

@@ -1,8 +1,8 @@
 """`watermark embed IN OUT --provider 7 --content 123`: mark one picture, or every picture of a folder.
 
-In place (OUT is IN, with --overwrite) pictures of a folder that have a mark of this key are left as they are, so that
-the same command goes on where it was stopped. Without --content every picture gets a random content ID, and its line
-says which. Never mark many pictures with one ID: who averages them has the mark.
+In place (OUT is IN, with --overwrite) pictures of a folder that have a mark of this key, and links to others of its
+pictures, are left as they are, so that the same command goes on where it was stopped. Without --content every picture
+gets a random content ID, and its line says which. Never mark many pictures with one ID: who averages them has the mark.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     alone, done = not args.input.is_dir(), 0
     for content, source in zip(contents, with_progress(list(pairs), "Marking"), strict=True):
         try:
-            if alone or not _is_marked_in_place(marker, source, pairs[source]):
+            if alone or not _is_done_in_place(marker, source, pairs):
                 made = _mark(marker, source, pairs[source], args, content)
                 _report(pairs[source], args.provider, content, made, ensured=args.ensure)
             done += 1
@@ -86,12 +86,18 @@ def run(args: argparse.Namespace) -> int:
     return 0 if done == len(pairs) else 2
 
 
-def _is_marked_in_place(marker: "Watermarker", source: Path, target: Path) -> bool:
-    """Whether a picture that would be replaced has a mark of this key, as those that an interrupted run has done."""
-    from watermark.files import look
+def _is_done_in_place(marker: "Watermarker", source: Path, pairs: dict[Path, Path]) -> bool:
+    """Whether a picture that would be replaced has a mark of this key, as those that an interrupted run has done.
 
-    if source.resolve() != target.resolve():
+    A link to another of the pictures is done where that one is.
+    """
+    from watermark.files import is_one_file, look
+
+    if not is_one_file(source, pairs[source]):
         return False
+    if source.is_symlink() and any(other.samefile(source) for other in pairs if not other.is_symlink()):
+        print(f"{shown(source)}: a link to another of the pictures; left as it is", flush=True)
+        return True
     found = marker.detect(look(source))
     if found.is_marked:
         whose = "" if found.name_uncertain else f" (provider {found.provider_id}, content {found.content_id})"
@@ -116,7 +122,7 @@ def _contents(marker: "Watermarker", provider: int, first: int | None, count: in
 
 def _pairs(source: Path, target: Path, every_frame: bool) -> dict[Path, Path]:
     """Every input and where it goes; what is not looked at is said."""
-    from watermark.files import targets
+    from watermark.files import is_below, targets
 
     if not source.exists():
         raise UserError(f"{shown(source)}: no such file or folder")
@@ -124,11 +130,9 @@ def _pairs(source: Path, target: Path, every_frame: bool) -> dict[Path, Path]:
         return {source: target / source.name if target.is_dir() else target}
     if target.is_file():
         raise UserError(f"{shown(target)}: expected a folder for the pictures of {shown(source)}, got a file")
-    files = [
-        path
-        for path in expand([source])
-        if target.resolve() not in path.resolve().parents or target.resolve() == source.resolve()
-    ]
+    files = [path for path in expand([source]) if not is_below(path, source, target)]
+    if not files:
+        raise UserError(f"{shown(source)}: no pictures in this folder but those in {shown(target)}")
     return targets(files, source, target, every_frame=every_frame)
 
 

@@ -50,7 +50,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 if every readable picture is marked, 1 if one is not, 2 if one could not be read."""
-    paths = expand(args.inputs)
+    paths = list(dict.fromkeys(expand(args.inputs)))
     targets = _targets(paths, args.output, args.overwrite)
     marker = load_reader(args)
     from watermark.files import look
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         image = look(path)
         where = marker.locate(image, false_alarm_rate=args.false_alarm_rate)
         if path in targets:
-            _draw(image, where, targets[path])
+            _draw(image, where, targets[path], args.overwrite)
         return where
 
     unmarked = failed = 0
@@ -75,6 +75,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _targets(paths: list[Path], output: Path | None, overwrite: bool) -> dict[Path, Path]:
     """Where the map of each picture goes; all is refused before anything is looked at."""
+    from watermark.files import check_apart
+    from watermark.files.whole import check_free
+
     if output is None:
         return {}
     if len(paths) == 1 and not output.is_dir():
@@ -83,28 +86,23 @@ def _targets(paths: list[Path], output: Path | None, overwrite: bool) -> dict[Pa
         if output.exists() and not output.is_dir():
             raise UserError(f"{shown(output)}: expected a folder for the maps of {len(paths)} pictures, got a file")
         targets = {path: output / f"{path.stem}.png" for path in paths}
-    if len(set(targets.values())) < len(targets):
-        raise UserError(f"{shown(output)}: two of the pictures have one name, and so would their maps")
+    check_apart(targets)
     for target in targets.values():
         if target.suffix.lower() != ".png":
             raise UserError(f"{shown(target)}: expected the name of a PNG file")
-        if target.exists() and not overwrite:
-            raise UserError(f"{shown(target)}: exists already (--overwrite replaces it)")
+        check_free(target, overwrite)
     return targets
 
 
-def _draw(image: "Image.Image", where: "Localization", target: Path) -> None:
+def _draw(image: "Image.Image", where: "Localization", target: Path, overwrite: bool) -> None:
     import io
 
-    from watermark.files.whole import Staged
+    from watermark.files import write_whole
     from watermark.localization.drawing import drawn
 
     file = io.BytesIO()
     drawn(image, where).save(file, "PNG")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with Staged(target) as staged:
-        staged.write(file.getvalue())
-        staged.release()
+    write_whole(target, file.getvalue(), overwrite=overwrite)
 
 
 def _facts(path: Path, where: "Localization", target: Path | None) -> dict[str, Any]:

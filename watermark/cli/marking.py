@@ -74,7 +74,12 @@ def add_false_positive_option(parser: argparse.ArgumentParser) -> None:
 def answers(
     paths: list[Path], title: str, ask: Callable[[Path], T], *, as_json: bool
 ) -> Iterator[tuple[Path, T | None]]:
-    """Each picture and what is said of it; None, and one line on the standard error, where it could not be asked."""
+    """Each picture and what is said of it; None, and one line on the standard error, where it could not be asked.
+
+    A full or read-only disk ends it: the next picture would fare no better.
+    """
+    from watermark.files.whole import DiskError
+
     for path in with_progress(paths, title):
         try:
             answer = ask(path)
@@ -84,6 +89,8 @@ def answers(
             if as_json:
                 print(json.dumps({"file": str(path), "error": text}))
             yield path, None
+            if isinstance(error, DiskError):
+                return
         else:
             yield path, answer
 

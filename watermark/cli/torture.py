@@ -34,12 +34,13 @@ def run(args: argparse.Namespace) -> int:
     """Exit status 0 if the file is marked, whatever it survives, and 1 if it is not."""
     from watermark.evaluation.job import suite_cells
     from watermark.evaluation.torture import torture
-    from watermark.files import look, write_whole
+    from watermark.files import check_apart, look, write_whole
     from watermark.files.whole import check_free
 
     if args.output is not None and args.output.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--output: expected a name that ends in .html, got {shown(args.output)}")
     if args.output is not None:
+        check_apart({args.file: args.output})
         check_free(args.output, args.overwrite)
     picture = look(args.file)
     cells = suite_cells(_suite(args.suite))

@@ -1,6 +1,8 @@
 """The files of a run folder: parts into tables, each written whole or not at all; imports no torch."""
 
+import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +46,13 @@ def merge_parts(folder: Path, units: Sequence[Unit]) -> int:
     _stream(folder / "rows.parquet", arrow_schema(), (parts / f"{unit.name}.rows.parquet" for unit in units))
     _stream(folder / "costs.parquet", COSTS, (parts / f"{unit.name}.costs.parquet" for unit in units))
     return pq.read_metadata(folder / "rows.parquet").num_rows
+
+
+def sample_folder(run_dir: Path, scheme: str, image: str) -> Path:
+    """Where the small pictures of one image lie; no two images share it, whatever their names and folders are."""
+    known_by = re.sub(r"[^A-Za-z0-9.-]", "_", image)[-60:].lstrip(".")
+    digest = hashlib.sha256(image.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return run_dir / "samples" / scheme / f"{digest}-{known_by}"
 
 
 def own_file(run_dir: Path, *parts: str) -> Path | None:

@@ -11,7 +11,7 @@ from watermark.errors import UserError
 from watermark.evaluation.cells import Measured
 from watermark.evaluation.job import Job, Unit
 from watermark.evaluation.manifest import read_manifest
-from watermark.evaluation.parts import COSTS, merge_parts, whole, write_json, write_table
+from watermark.evaluation.parts import COSTS, merge_parts, sample_folder, whole, write_json, write_table
 from watermark.evaluation.records import arrow_schema
 from watermark.pixels import to_image
 
@@ -60,7 +60,7 @@ class RunStore:
         """Small pictures for the report: original, marked, ten times the residual, attacked."""
         original, marked = pictures["original"], pictures["marked"]
         shown = {**pictures, "residual10": (0.5 + 10 * (marked - original)).clamp(0, 1)}
-        folder = self.folder / "samples" / scheme / image.replace("/", "_")
+        folder = sample_folder(self.folder, scheme, image)
         for name, picture in shown.items():
             path = folder / f"{name}.webp"
             path.parent.mkdir(parents=True, exist_ok=True)

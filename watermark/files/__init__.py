@@ -7,7 +7,7 @@ sets them into the new file, whatever its format. ``door`` is the only place tha
 from watermark.files.animation import Animation, together
 from watermark.files.deep import Deep
 from watermark.files.door import decode, decode_any, load, load_any, look, metadata_of, read_bytes, size_of
-from watermark.files.folders import find_pictures, passed_over_line, targets
+from watermark.files.folders import check_apart, find_pictures, is_below, is_one_file, passed_over_line, targets
 from watermark.files.limits import DEFAULT_MAX_PIXELS, max_pixels, set_max_pixels
 from watermark.files.whole import Staged, sweep, write_whole
 from watermark.files.writing import Encoded, Picture, check_target, encode, fit_mode, save
@@ -19,12 +19,15 @@ __all__ = [
     "Encoded",
     "Picture",
     "Staged",
+    "check_apart",
     "check_target",
     "decode",
     "decode_any",
     "encode",
     "find_pictures",
     "fit_mode",
+    "is_below",
+    "is_one_file",
     "load",
     "load_any",
     "look",

@@ -58,28 +58,57 @@ def targets(files: list[Path], source: Path, target: Path, *, every_frame: bool 
         every_frame: whether animations are marked, so that a GIF stays one.
 
     Raises:
-        UserError: two of them would be one file, also on a disk that does not tell capitals apart, or one picture's
-            output is another picture of the folder.
+        UserError: see ``check_apart``; an output may be its own input.
     """
     names = {path: path.relative_to(source) for path in files}
     chosen = {
         path: target / name.with_suffix(formats.target_suffix(name.suffix, every_frame=every_frame))
         for path, name in names.items()
     }
+    check_apart(chosen, in_place=True)
+    return chosen
+
+
+def check_apart(chosen: dict[Path, Path], *, in_place: bool = False) -> None:
+    """Refuse outputs that would be one file, also on a disk that tells neither capitals nor Unicode forms apart.
+
+    Args:
+        chosen: where the output of each picture goes; a linked picture is the file that the link leads to.
+        in_place: whether an output may be its own input.
+
+    Raises:
+        UserError: two outputs would be one file, or one is an input.
+    """
     taken: dict[str, Path] = {}
-    inputs = {_folded(path): path for path in files}
+    inputs = {_folded(path): path for path in chosen}
+    for path in chosen:
+        inputs.setdefault(_folded(path.resolve()), path)
     for path, output in chosen.items():
+        if in_place and output == path:
+            continue  # both names are there already, so this disk tells them apart
         key = _folded(output)
         if (other := taken.setdefault(key, path)) is not path:
             raise UserError(f"{shown(path)} and {shown(other)} would both be written to {shown(output)}; rename one")
         if (other := inputs.get(key, path)) is not path:
             raise UserError(f"{shown(path)} would be written over {shown(other)}, another picture; rename one")
-    return chosen
+        if not in_place and is_one_file(path, output):
+            raise UserError(f"{shown(output)}: would be written over the picture itself; choose another name")
+
+
+def is_one_file(path: Path, other: Path) -> bool:
+    """Whether both names lead to one file that is there, through links and whatever the disk takes for equal."""
+    return path.exists() and other.exists() and path.samefile(other)
+
+
+def is_below(path: Path, source: Path, target: Path) -> bool:
+    """Whether a file found below ``source`` lies in a ``target`` that is a folder further down."""
+    return any(is_one_file(folder, target) for folder in path.parents if source in folder.parents)
 
 
 def _folded(path: Path) -> str:
-    where = path.parent.resolve() / path.name
-    return unicodedata.normalize("NFC", str(where)).casefold()
+    """What two names have in common where a disk may take them for one."""
+    where = unicodedata.normalize("NFC", str(path.parent.resolve() / path.name))
+    return unicodedata.normalize("NFC", where.casefold())
 
 
 def _hidden(path: Path, folder: Path) -> bool:

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from watermark.errors import UserError
-from watermark.evaluation.parts import own_file
+from watermark.evaluation.parts import own_file, sample_folder
 from watermark.evaluation.rows import IDENTITY, Run
 from watermark.files import look
 from watermark.json_schema import Json
@@ -21,11 +21,10 @@ ATTACKED = 2
 
 def samples(run: Run) -> list[Json]:
     """Pictures as data URIs, a few images, natural ones first; empty where the run kept none."""
-    root = run.path / "samples"
     images = run.rows.drop_duplicates("image").sort_values("group", ascending=False, kind="stable")
     found: list[Json] = []
     for image, group in zip(images["image"], images["group"], strict=True):
-        folders = {scheme: root / scheme / str(image).replace("/", "_") for scheme in run.schemes}
+        folders = {scheme: sample_folder(run.path, scheme, str(image)) for scheme in run.schemes}
         folders = {scheme: folder for scheme, folder in folders.items() if _own(run, folder / "marked.webp")}
         if not folders or len(found) == PICTURES:
             continue
