@@ -40,7 +40,7 @@ class Attack(nn.Module, ABC):
     """Gradients flow from the output to the input and are those of the operation itself."""
     geometric: bool
     """Pixels move, so PSNR between input and output says nothing and is not reported."""
-    harder: ClassVar[Literal["higher", "lower", "away"]]
+    harder: Literal["higher", "lower", "away"]
     """Which way the strength gets worse: up, down, or away from ``neutral`` on both sides."""
     unit: ClassVar[str]
     """The unit of the strength in words, for example ``"quality 1..100"``."""

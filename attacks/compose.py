@@ -1,6 +1,7 @@
 """Several attacks in a row."""
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -25,7 +26,8 @@ class Chain(Attack):
         version: of the recipe, raised when its steps change; those of the steps are added to it.
     """
 
-    differentiable, geometric, harder = False, True, "higher"
+    differentiable, geometric = False, True
+    harder: Literal["higher", "lower", "away"] = "higher"
     unit, together = "as the step that takes it", True
     reproduces = "VideoSeal and OmniSealBench combinations; whatever the configuration says"
 
@@ -39,6 +41,8 @@ class Chain(Attack):
         self.differentiable = all(step.differentiable for step in attacks)
         self.version = version + sum(step.version - 1 for step in attacks)
         self.geometric = any(step.geometric for step in attacks)
+        waiting = [attack for attack, step in zip(attacks, steps, strict=True) if not isinstance(step, Attack)]
+        self.harder = waiting[0].harder if waiting else type(self).harder
 
     def moves(self, height: int, width: int) -> bool:
         """One step that moves is enough; up to it the size is that of the input."""

@@ -1,6 +1,6 @@
 """Light and colour, as the sliders of an editor move them: on gamma-encoded sRGB values, as those editors do."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -115,7 +115,7 @@ class Grayscale(Attack):
     """
 
     differentiable, geometric = True, False
-    harder: ClassVar[Literal["higher", "lower", "away"]] = "higher"
+    harder: Literal["higher", "lower", "away"] = "higher"
     unit, neutral = "share of grey", 0.0
     reproduces, version = "VideoSeal greyscale", 2
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from watermark.detection import Detection
 from watermark.errors import UserError
+from watermark.evaluation.axis import search
 from watermark.evaluation.job import QUALITY, Cell, Job, Unit
 from watermark.evaluation.memory import peak_bytes, reset_peak
 from watermark.evaluation.records import Record
@@ -76,7 +77,8 @@ class UnitRun:
         except Exception as error:  # a broken file or a too small picture must not end the run
             log.warning("%s: %s", ", ".join(info.id for info in self.infos), _reason(error))
             for cell in cells:
-                self._failed(cell, error, embedded=False)
+                self._failed(cell, error, self.unmarked, marked=False, embedded=False)
+                self._failed(cell, error, self.all, marked=True, embedded=False)
                 done()
             return self.out
         self.out.pictures |= {"original": original, "marked": marked}
@@ -84,31 +86,54 @@ class UnitRun:
         unmarked = Compared(original[self.unmarked])
         compared = Compared(marked)
         for cell in cells:
-            try:
-                if self.unmarked:
-                    self._cell(cell, unmarked, self.unmarked, None)
-                self._cell(cell, compared, self.all, quality)
-            except Exception as error:
-                log.warning("%s, %s: %s", self.unit.name, cell.name, _reason(error))
-                self._failed(cell, error)
+            if self.unmarked:
+                self._tried(cell, unmarked, self.unmarked, None)
+            if cell.search is None:
+                self._tried(cell, compared, self.all, quality)
+            else:
+                for i in self.all:
+                    own = {name: [values[i]] for name, values in quality.items()}
+                    self._search(cell, Compared(marked[i : i + 1]), i, own)
             done()
         return self.out
+
+    def _search(self, cell: Cell, before: "Compared", i: int, quality: dict[str, list[float]]) -> None:
+        """Look for the strength at which the mark of one picture is lost; a reading that fails is a mark lost."""
+        assert cell.search is not None
+
+        def survives(strength: float) -> bool:
+            self._tried(cell.at(strength), before, [i], quality)
+            return self.out.rows[-1].is_marked
+
+        search(cell.search.axis, cell.search.readings, survives)
+
+    def _tried(
+        self, cell: Cell, before: "Compared", members: Sequence[int], quality: dict[str, list[float]] | None
+    ) -> None:
+        """A cell, or rows that say why there is none."""
+        try:
+            self._cell(cell, before, members, quality)
+        except Exception as error:
+            log.warning("%s, %s: %s", self.unit.name, cell.name, _reason(error))
+            self._failed(cell, error, members, marked=quality is not None)
 
     def _cell(
         self, cell: Cell, before: "Compared", members: Sequence[int], quality: dict[str, list[float]] | None
     ) -> None:
         """One attack on some of the unit's pictures, marked where ``quality`` is given."""
         attacked = self._attack(cell, before.images, members)
-        if quality is not None and cell.attack is not None:
+        if quality is not None and cell.attack is not None and len(members) == len(self.infos):
             self.out.pictures[f"attacked/{cell.name}-{cell.strength}"] = attacked
         damages = self._damages(cell, before, attacked, None if quality is not None else members)
         with self._timed("decode", cell.name, attacked):
             readout = self.marker.read(attacked)
             found = self.marker.detector.detect(readout, expected=[self.payloads[i] for i in members])
+        rows = []
         for place, i in enumerate(members):
             own = None if quality is None else {name: values[place] for name, values in quality.items()}
             logits = readout.reading(place, found[place].reading).double().cpu()
-            self.out.rows.append(self._record(cell, i, logits, found[place], own, damages[place]))
+            rows.append(self._record(cell, i, logits, found[place], own, damages[place]))
+        self.out.rows += rows
 
     def _damages(
         self, cell: Cell, before: "Compared", attacked: Tensor, unmarked: Sequence[int] | None
@@ -181,15 +206,12 @@ class UnitRun:
             "message_bits": self.marker.scheme.message_bits,
         }
 
-    def _failed(self, cell: Cell, error: Exception, *, embedded: bool = True) -> None:
-        kept = [row for row in self.out.rows if (row.attack, row.strength) != (cell.name, cell.strength)]
+    def _failed(
+        self, cell: Cell, error: Exception, members: Sequence[int], *, marked: bool, embedded: bool = True
+    ) -> None:
         nothing = {**dict.fromkeys(Record.__dataclass_fields__), "is_marked": False, "embedded": embedded}
         nothing["error"] = _reason(error)
-        self.out.rows = kept + [
-            Record(**{**nothing, **self._identity(cell, i), "marked": marked})
-            for marked, members in ((False, self.unmarked), (True, self.all))
-            for i in members
-        ]
+        self.out.rows += [Record(**{**nothing, **self._identity(cell, i), "marked": marked}) for i in members]
 
     @contextmanager
     def _timed(self, stage: str, attack: str | None, images: Tensor) -> Iterator[None]:

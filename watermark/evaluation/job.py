@@ -3,7 +3,8 @@
 import hashlib
 import inspect
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from watermark.codec import Layout, Payload
 from watermark.config import build, locate
 from watermark.data.images import ImageInfo, ImageSet, spread
 from watermark.errors import UserError
+from watermark.evaluation.axis import Axis
 from watermark.evaluation.plan import MAX_KEYS, Unit, plan
 from watermark.keys import keyed_words
 from watermark.metrics.ciede2000 import ciede2000
@@ -31,7 +33,7 @@ NOT_IN_KEY = {"output", "name", "workers", "shard", "device"}
 CODE = (
     *("schemes", "transforms", "synchronization", "codec", "detection", "localization", "data", "files"),
     *(f"metrics/{name}.py" for name in ("bits", "psnr", "ssim", "worst_tile", "ms_ssim", "ciede2000", "perceptual")),
-    *(f"evaluation/{name}.py" for name in ("cells", "job", "plan", "records")),
+    *(f"evaluation/{name}.py" for name in ("axis", "cells", "job", "plan", "records")),
     *(f"{name}.py" for name in ("images", "pixels", "keys", "config", "reader", "strips", "depth", "watermarker")),
 )
 """What of the package decides rows; the statistics and the report only read them."""
@@ -47,13 +49,42 @@ QUALITY: dict[str, Measure] = {
 
 
 @dataclass(frozen=True)
+class Search:
+    """Where along an attack's axis is the mark lost?
+
+    Attributes:
+        axis: the strengths.
+        readings: how many of them are read, at most, for one picture.
+        build: the attack at a strength.
+    """
+
+    axis: Axis
+    readings: int
+    build: Callable[[float], Attack]
+
+
+@dataclass(frozen=True)
 class Cell:
-    """One attack at one strength; ``attack is None`` for the unattacked picture."""
+    """One attack at one strength; ``attack is None`` for the unattacked picture.
+
+    With a ``search`` the strength is the harsh end of its axis: unmarked pictures are read there, and a marked one
+    there and where the search leads it.
+    """
 
     name: str
     parameter: str | None
     strength: float | None
     attack: Attack | None
+    search: Search | None = None
+
+    def at(self, strength: float) -> "Cell":
+        """The same attack at another strength of its axis."""
+        assert self.search is not None
+        return replace(self, strength=float(strength), attack=self.search.build(strength))
+
+
+MOST_READINGS = 24
+"""Of a search: by then an axis is cut into parts that no strength of four digits falls between."""
 
 
 class Job:
@@ -127,8 +158,12 @@ class Job:
         return Payload(int(provider) % 2**bits.provider_bits, int(content) % 2**bits.content_bits)
 
     def attack_seed(self, info: ImageInfo, cell: Cell, key: int = 0) -> int:
-        """Hash of run seed, picture, key, attack and rung: the same draw for every scheme, marked or not."""
-        attack = f"attack {cell.name} {cell.parameter}={cell.strength} on"
+        """Hash of run seed, picture, key, attack and rung: the same draw for every scheme, marked or not.
+
+        Along an axis the draw stays, so that nothing but the strength differs between the readings of a search.
+        """
+        rung = f"{cell.parameter}={cell.strength}" if cell.search is None else f"{cell.parameter} on its axis"
+        attack = f"attack {cell.name} {rung} on"
         return int(keyed_words(self.seed, self._named(attack, info.id, key=key), 1)[0] >> 2)
 
     @staticmethod
@@ -149,8 +184,10 @@ class Job:
 def suite_cells(suite: dict[str, Any]) -> list[Cell]:
     """The cells of a composed suite: the unattacked picture, then attack by attack, rung by rung.
 
+    An attack that says ``search: 6`` is one cell: its axis is searched in about six readings in place of its rungs.
+
     Raises:
-        UserError: if an attack refuses its strength.
+        UserError: if an attack refuses its strength, or has no axis to search.
     """
     cells = [Cell("identity", None, None, None)]
     for name, entry in suite.items():
@@ -169,9 +206,38 @@ def _cells_of(name: str, entry: dict[str, Any]) -> list[Cell]:
             attack = partial()
             return [Cell(name, None, None, attack)]
         parameter, values = next(iter(sweep.items()))
+        if entry.get("search") is not None:
+            return [_search_of(name, parameter, entry, lambda strength: partial(**{parameter: strength}))]
         return [Cell(name, parameter, float(value), partial(**{parameter: value})) for value in values]
     except (TypeError, ValueError, OSError) as error:  # OSError: weights that are not there
         raise UserError(f"suite.{name}: {error}") from None
+
+
+def _search_of(name: str, parameter: str, entry: dict[str, Any], build: Callable[[float], Attack]) -> Cell:
+    """One cell for the whole axis of an attack, both ends of which are built, so that a wrong one is told at once.
+
+    Raises:
+        ValueError, TypeError: if the axis is none, or does not lead to where the attack is harder.
+    """
+    if not isinstance(entry.get("axis"), dict):
+        raise ValueError("has no axis to search; expected axis: {scale: log, mild: ..., harsh: ...}")
+    if not isinstance(entry["search"], int) or not 2 <= entry["search"] <= MOST_READINGS:
+        raise ValueError(f"search: expected 2 to {MOST_READINGS} readings, got {entry['search']}")
+    axis = Axis(**entry["axis"])
+    _, harsh = build(axis.mild), build(axis.harsh)
+    if wrong := _wrong_way(axis, harsh):
+        raise ValueError(f"axis: {wrong}, got mild {axis.mild:g} and harsh {axis.harsh:g}")
+    return Cell(name, parameter, float(axis.harsh), harsh, Search(axis, entry["search"], build))
+
+
+def _wrong_way(axis: Axis, attack: Attack) -> str | None:
+    """Why the ends of an axis do not fit the attack, or None."""
+    rises, neutral = axis.harsh > axis.mild, attack.neutral
+    if attack.harder != "away":
+        return None if rises == (attack.harder == "higher") else f"{attack.harder} strengths are the harsher ones"
+    if neutral is not None and (axis.mild < neutral if rises else axis.mild > neutral):
+        return f"expected both ends on one side of {neutral:g}, where the attack does nothing"
+    return None
 
 
 def code_hash(job: Job) -> str:

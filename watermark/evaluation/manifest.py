@@ -46,6 +46,8 @@ _ATTACK = {
     "version?": WHOLE,
     "reproduces?": TEXT,
     "identity?": NUMBER + MAYBE,
+    "axis?": {"scale": TEXT, "mild": NUMBER, "harsh": NUMBER, "step": NUMBER + MAYBE},
+    "readings?": WHOLE,
 }
 _SCHEME = {
     "class?": TEXT,

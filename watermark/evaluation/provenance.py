@@ -79,7 +79,7 @@ def _attack_facts(job: Job) -> dict[str, Any]:
                 "parameter": cell.parameter,
                 "sweep": [],
                 "unit": kind.unit,
-                "harder": kind.harder,
+                "harder": cell.attack.harder,
                 "geometric": cell.attack.geometric,
                 "differentiable": kind.differentiable,
                 "version": kind.version,
@@ -87,6 +87,8 @@ def _attack_facts(job: Job) -> dict[str, Any]:
                 "identity": kind.neutral,
             },
         )
+        if cell.search is not None:
+            entry |= {"axis": vars(cell.search.axis), "readings": cell.search.readings}
         if cell.strength is not None:
             entry["sweep"].append(cell.strength)
     return facts

@@ -106,17 +106,27 @@ def _compare(run_dir: Path, job: Job, unit: Unit, cell: Cell, result: Remeasured
     again = UnitRun(job, unit, job.marker(unit.scheme, unit.key)).measure(lambda: None, [cell]).rows
     torch.set_num_threads(threads)
     table = read_table(run_dir / "parts" / f"{unit.name}.rows.parquet", arrow_schema()).to_pylist()
-    kept = {_name(row): row for row in table if (row["attack"], row["strength"]) == (cell.name, cell.strength)}
+    kept = {_name(row): row for row in table if row["attack"] == cell.name}
+    if cell.search is None:
+        kept = {name: row for name, row in kept.items() if row["strength"] == cell.strength}
+    now = {_name(row): row for row in map(asdict, again)}
+    turned = {name[0] for name in kept.keys() & now.keys() if kept[name]["is_marked"] != now[name]["is_marked"]}
     result.cells += 1
-    for row in map(asdict, again):
+    for name in dict.fromkeys([*now, *kept]):
+        image, marked, strength = name
+        if not result.exact and image in turned and (name in now) != (name in kept):
+            continue  # a search that rounding turned at the threshold went on elsewhere
         result.rows += 1
-        was = kept.get(_name(row), {})
-        where = f"{unit.scheme}, {row['image']}, key {unit.key}, {cell.name} {cell.strength}, marked={row['marked']}"
-        found = differences(was, row, result.exact, job.config["false_positive_rate"], job.misattribution_rate)
+        if name in kept and name in now:
+            settings = result.exact, job.config["false_positive_rate"], job.misattribution_rate
+            found = differences(kept[name], now[name], *settings)
+        else:
+            found = ["was read, is not" if name in kept else "was not read, is"]
+        where = f"{unit.scheme}, {image}, key {unit.key}, {cell.name} {strength}, marked={marked}"
         lines = [f"{where}: {line}" for line in found]
         result.differing_rows += bool(lines)
         result.differences += lines
 
 
-def _name(row: dict[str, Any]) -> tuple[str, bool]:
-    return row["image"], row["marked"]
+def _name(row: dict[str, Any]) -> tuple[str, bool, float | None]:
+    return row["image"], row["marked"], row["strength"]

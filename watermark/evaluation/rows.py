@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from watermark.errors import UserError
+from watermark.evaluation.axis import Axis
 from watermark.evaluation.manifest import names_are_plain, read_manifest
 from watermark.evaluation.parts import COSTS, own_file, read_table
 from watermark.evaluation.records import arrow_schema
@@ -68,6 +69,19 @@ class Run:
         listed = [name for name in self.manifest.get("attacks", {}) if name in present]
         return listed + sorted(present - set(listed))
 
+    @cached_property
+    def axes(self) -> dict[str, Axis]:
+        """Attacks of which the breaking point was searched, with the axis that was searched.
+
+        Raises:
+            UserError: if the manifest tells of an axis that is none.
+        """
+        facts = self.manifest.get("attacks", {})
+        try:
+            return {name: Axis(**facts[name]["axis"]) for name in self.attacks if facts.get(name, {}).get("axis")}
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{self.path / 'manifest.json'}: axis: {error}") from None
+
     @property
     def misattribution_rate(self) -> float:
         """The promised rate that IDs were named at; 1 for earlier runs, which named the likeliest in any case."""
@@ -83,10 +97,37 @@ class Run:
         """``natural`` where the run has such pictures, else ``hard``."""
         return "natural" if (self.rows["group"] == "natural").any() else "hard"
 
-    def marked(self, group: str | None = None) -> pd.DataFrame:
-        """Rows of marked pictures under an attack; a failed cell stays in and counts as a miss."""
+    def marked(self, group: str | None = None, *, searched: bool = False) -> pd.DataFrame:
+        """Rows of marked pictures under an attack; a failed cell stays in and counts as a miss.
+
+        Args:
+            group: of pictures; None: all.
+            searched: those of searches too, which say nothing of a rate: half of them are losses by design.
+        """
         rows = self.rows[self.rows["marked"] & (self.rows["attack"] != IDENTITY)]
+        rows = rows if searched else rows[~rows["attack"].isin(list(self.axes))]
         return rows if group is None else rows[rows["group"] == group]
+
+    def breaks(self, group: str | None = None) -> pd.DataFrame:
+        """Where every search ended: one row per scheme, attack, picture and key.
+
+        Returns:
+            ``scheme``, ``attack``, ``group``, ``image``, ``image_code``, ``key``; ``never``: found at the harsh end;
+            ``level`` and ``strength`` of the mildest reading that lost the mark (the harsh end where it never broke),
+            ``survived``: the harshest strength that it was found at (NaN: at none), ``attack_psnr`` and ``attack_ssim``
+            of that reading.
+        """
+        rows = self.marked(group, searched=True)
+        rows = rows[rows["attack"].isin(list(self.axes))]
+        level = [self.axes[attack].level(value) for attack, value in zip(rows["attack"], rows["strength"], strict=True)]
+        rows = rows.assign(level=level)
+        keys = ["scheme", "attack", "group", "image", "image_code", "key"]
+        found = rows[rows["is_marked"]].sort_values("level").groupby(keys, sort=False).last()
+        lost = rows[~rows["is_marked"]].sort_values("level").groupby(keys, sort=False).head(1).set_index(keys)
+        never = found.loc[found.index.difference(lost.index, sort=False)]
+        ends = pd.concat([lost.assign(never=False), never.assign(never=True)])
+        ends["survived"] = found["strength"].reindex(ends.index)
+        return ends[["never", "level", "strength", "survived", "attack_psnr", "attack_ssim"]].reset_index()
 
     def negatives(self) -> pd.DataFrame:
         """Rows of pictures without a mark, attacked or not; a failed cell answers nothing and is left out."""
