@@ -25,7 +25,7 @@ EXTRAS = {
     "formats": "HEIC and JPEG XL; the wheels of these two are GPL",
     "learned-codec": "attacks through CompressAI's learned codecs, with weights of yours",
     "peers": "other people's marks, as schemes",
-    "perceptual": "LPIPS and DISTS of marked pictures, with torchvision's weights, which you provide",
+    "perceptual": "FLIP, SSIMULACRA2, ColorVideoVDP of marked pictures; LPIPS, DISTS with weights of yours",
     "postgresql": "the registry on a PostgreSQL server",
     "ray": "sweeps on a Ray cluster",
     "regeneration": "attacks through auto-encoders and diffusion models of yours",

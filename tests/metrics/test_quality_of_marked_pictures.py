@@ -5,11 +5,14 @@ import hashlib
 import numpy as np
 import pytest
 import torch
+from skimage import data
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import structural_similarity
 
 from watermark.errors import UserError
+from watermark.evaluation.rows import PERCEPTUAL
 from watermark.metrics import perceptual as module
+from watermark.metrics import seen
 from watermark.metrics.ciede2000 import ciede2000
 from watermark.metrics.ms_ssim import SMALLEST, ms_ssim
 from watermark.metrics.perceptual import backbone, fingerprints, perceptual
@@ -69,11 +72,32 @@ def test_a_measure_without_its_network_is_refused_in_one_line_that_names_the_fil
     for name, file in (("lpips", "alexnet-owt-7be5be79.pth"), ("dists", "vgg16-397923af.pth")):
         with pytest.raises(UserError, match=f"{name} needs torchvision's {file} in .*{tmp_path.name}.*nothing is down"):
             perceptual(name, torch.device("cpu"))
-    with pytest.raises(UserError, match="expected some of lpips, dists, got 'fid'"):
-        backbone("fid")
+    with pytest.raises(UserError, match="expected some of lpips, dists, flip, ssimulacra2, cvvdp, got 'fid'"):
+        perceptual("fid", torch.device("cpu"))
     monkeypatch.setattr(module, "find_spec", lambda _name: None)
+    assert PERCEPTUAL == module.MEASURES
     with pytest.raises(UserError, match="lpips needs torchmetrics"):
         backbone("lpips")
+    monkeypatch.setattr("watermark.metrics.seen.find_spec", lambda _name: None)
+    with pytest.raises(UserError, match="cvvdp needs cvvdp: pip install"):
+        perceptual("cvvdp", torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("name", "equal"), [("flip", 0.0), ("ssimulacra2", 100.0), ("cvvdp", 10.0)])
+def test_a_model_of_the_eye_sees_what_a_finer_display_hides(name, equal):
+    """Noise of one strength: the coarser its grain, the better it is seen, at the same PSNR."""
+    pytest.importorskip(seen.MODULES[name], reason="needs the extra perceptual")
+    generator = torch.Generator().manual_seed(3)
+    reference = torch.from_numpy(data.astronaut()[:96, 100:228].copy()).permute(2, 0, 1)[None] / 255
+    fine = 0.02 * torch.randn(1, 1, 96, 128, generator=generator).expand(-1, 3, -1, -1)
+    coarse = torch.nn.functional.interpolate(fine[..., ::8, ::8], scale_factor=8)
+    coarse = coarse * fine.std() / coarse.std()
+    images = torch.cat([reference, (reference + fine).clamp(0, 1), (reference + coarse).clamp(0, 1)])
+    measure = perceptual(name, torch.device("cpu"))
+    said = measure(images, reference.expand_as(images)).tolist()
+    assert said[0] == pytest.approx(equal)
+    assert abs(said[0] - said[1]) < abs(said[0] - said[2])
+    assert fingerprints([name])[name]["version"]
 
 
 @pytest.mark.parametrize("name", ["lpips", "dists"])

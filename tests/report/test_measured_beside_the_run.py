@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from watermark.cli import main
-from watermark.evaluation.rows import load_run
+from watermark.evaluation.rows import PERCEPTUAL, load_run
 from watermark.metrics.power_law import power_law
 from watermark.report import build_report, schema
 from watermark.report.data import report_data
@@ -54,7 +54,7 @@ def test_what_was_not_measured_is_said_with_the_words_to_type(small):
     assert data["cost"]["scaling"] is None
     assert "watermark forgery --run RUN_DIR" in page
     assert "watermark bench --run RUN_DIR" in page
-    assert "perceptual=[lpips,dists]" in page
+    assert "perceptual=[flip,ssimulacra2,cvvdp]" in page
     assert "the run kept no soft decisions" in page  # near IDs
 
 
@@ -198,11 +198,21 @@ def test_every_measure_has_its_mean_interval_and_worst_picture(sim, tmp_path):
     assert entry["ciede2000"]["low"] < 1.25 < entry["ciede2000"]["high"]
     assert (entry["ciede2000"]["worst"], entry["psnr"]["worst"]) == (1.5, entry["psnr"]["min"])  # which end is bad
     assert entry["dists"] is None
-    assert "LPIPS and DISTS are absent" not in build_report(path).read_text()
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["perceptual"] = {
+        "lpips": {"backbone": "alexnet.pth", "sha256": "0" * 64},
+        "flip": {"package": "flip-evaluator", "version": "1.7", "display": "67 px per degree"},
+        "ssimulacra2": {"package": "ssimulacra2", "version": "0.3"},
+    }
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    page = build_report(path).read_text()
+    assert "flip-evaluator 1.7, seen at 67 px per degree" in page
+    assert "through alexnet.pth" in page
+    assert "ColorVideoVDP are absent" not in page
 
 
 def test_rows_of_an_older_run_read_as_not_measured(small):
-    table = pq.read_table(small / "rows.parquet").drop_columns(["ms_ssim", "ciede2000", "lpips", "dists"])
+    table = pq.read_table(small / "rows.parquet").drop_columns(["ms_ssim", "ciede2000", *PERCEPTUAL])
     pq.write_table(table, small / "rows.parquet")
     data, _ = rebuilt(small)
     assert data["embedding_quality"][0]["ms_ssim"] is None

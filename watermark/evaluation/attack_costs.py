@@ -161,11 +161,12 @@ class AttackCostTests:
         )
         for words, period in (("folded at 128 px", 128), ("whole pictures", None)):
             if period is None or min(self.pool.shape[-2:]) >= period:
-                guesses = (residual(one[None])[0] for one in self.marked_pool)
-                pattern = aligned_mean(guesses, period)
-                said, build = f"aligned mean of {count}, {words}", partial(SubtractPattern, pattern=pattern)
+                said, build = f"aligned mean of {count}, {words}", self._averaged(self.marked_pool, period)
                 yield self._cost(f"{said}, subtracted", MANY, build, FACTORS)
                 yield self._cost(f"{said}, added", MANY, partial(_added, build), FACTORS, forges=True)
+        others = self._mark(self.pool, 10_000, self.attacker)
+        said = f"aligned mean of {count} of another key, whole pictures, subtracted"
+        yield self._cost(said, PLAIN, self._averaged(others, None), FACTORS)  # what such a pattern does by itself
         if not self.surrogate_steps:
             return
         learned = train_surrogate(self.marked_pool, self.pool, self.surrogate_steps, batch=8)
@@ -234,8 +235,12 @@ class AttackCostTests:
     def _detect(self, images: Tensor) -> list[Detection]:
         return self.marker.detect(images)
 
-    def _mark(self, images: Tensor, first: int) -> Tensor:
-        marked = [self.marker.embed(one[None], PROVIDER, first + number) for number, one in enumerate(images)]
+    def _averaged(self, marked: Tensor, period: int | None) -> Build:
+        return partial(SubtractPattern, pattern=aligned_mean((residual(one[None])[0] for one in marked), period))
+
+    def _mark(self, images: Tensor, first: int, marker: Watermarker | None = None) -> Tensor:
+        marker = marker or self.marker
+        marked = [marker.embed(one[None], PROVIDER, first + number) for number, one in enumerate(images)]
         return to_8bit(torch.cat(marked))
 
 

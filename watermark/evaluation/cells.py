@@ -20,7 +20,7 @@ from watermark.evaluation.memory import peak_bytes, reset_peak
 from watermark.evaluation.records import Record
 from watermark.images import to_8bit
 from watermark.metrics.bits import bit_errors
-from watermark.metrics.perceptual import BACKBONES
+from watermark.metrics.perceptual import MEASURES
 from watermark.metrics.psnr import psnr
 from watermark.metrics.ssim import Moments, ssim
 from watermark.watermarker import Watermarker
@@ -166,7 +166,7 @@ class UnitRun:
     ) -> Record:
         marked, payload = quality is not None, self.payloads[i]
         right = (found.provider_id, found.content_id) == (payload.provider_id, payload.content_id)
-        measured: dict[str, Any] = {name: _finite((quality or {}).get(name)) for name in (*QUALITY, *BACKBONES)}
+        measured: dict[str, Any] = {name: _finite((quality or {}).get(name)) for name in (*QUALITY, *MEASURES)}
         return Record(
             **self._identity(cell, i),
             marked=marked,

@@ -38,7 +38,7 @@ class EvaluateConfig:
     samples: int = 4
     """Images whose pictures are kept for the report."""
     perceptual: list[str] = field(default_factory=list)
-    """``lpips``, ``dists``, or both: needs the extra ``perceptual`` and torchvision's backbones on this machine."""
+    """``flip``, ``ssimulacra2``, ``cvvdp`` (extra ``perceptual``); ``lpips``, ``dists`` (and torchvision's weights)."""
     keep_logits: bool = True
     """Keep soft decisions in the rows (the null diagnostics need them)."""
     output: str = "results/runs"

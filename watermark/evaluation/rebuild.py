@@ -15,12 +15,12 @@ from omegaconf import OmegaConf
 from watermark.config import build, compose, config_folders
 from watermark.errors import UserError
 from watermark.evaluation.manifest import names_are_plain
+from watermark.metrics.perceptual import MEASURES
 from watermark.watermarker import Watermarker
 
 LARGEST = 2**20
 """Of a number in a setting (a seed may be larger): nothing that the configuration offers is counted in millions."""
 SCALARS = {"seed": int, "batch_size": int, "false_positive_rate": float, "keep_logits": bool}
-MEASURES = ("lpips", "dists")
 
 
 def trusted(config: dict[str, Any], own: Sequence[Path] = (), pictures: Path | None = None) -> dict[str, Any]:

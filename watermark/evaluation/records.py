@@ -66,7 +66,10 @@ class Record:
     """Mean colour difference; about 1 is just noticeable."""
     lpips: float | None
     dists: float | None
-    """None unless the run was told ``perceptual=[lpips,dists]``."""
+    flip: float | None
+    ssimulacra2: float | None
+    cvvdp: float | None
+    """None, as the four before, unless the run was told ``perceptual=[...]`` with their names."""
     attack_psnr: float | None
     """Attacked against what was attacked, dB; None where pixels moved (not defined) or nothing changed (infinite)."""
     attack_ssim: float | None

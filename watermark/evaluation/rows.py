@@ -32,7 +32,9 @@ PROMISES = (1e-1, 1e-2, 1e-3, 1e-4)
 UNUSED = frozenset({"logits", "seed", "attack_version", "provider_id", "content_id", "decoded_provider_id"})
 """Columns that no number of the report needs; left on disk."""
 
-ADDED = frozenset({"embedded", "key", "ms_ssim", "ciede2000", "lpips", "dists", "log10_doubt"})
+PERCEPTUAL = ("lpips", "dists", "flip", "ssimulacra2", "cvvdp")
+"""Measures that a run has where it was told to."""
+ADDED = frozenset({"embedded", "key", "ms_ssim", "ciede2000", "log10_doubt", *PERCEPTUAL})
 """Columns that older runs do not have; they read as not measured."""
 
 

@@ -11,6 +11,7 @@ from watermark.data.images import ImageInfo
 from watermark.evaluation.cells import Damages, UnitRun
 from watermark.evaluation.job import Job, Unit
 from watermark.evaluation.store import RunStore
+from watermark.metrics.seen import flip_map
 from watermark.watermarker import Watermarker
 
 
@@ -51,6 +52,9 @@ class Worker:
         for position, index in enumerate(unit.indices):
             if pictures and unit.key == 0 and index in sample_indices(self.job):
                 own = {name: picture[position] for name, picture in kept.items()}
+                if "flip" in self.job.quality:
+                    seen = flip_map(own["marked"][None], own["original"][None])
+                    own["visibility10"] = (10 * seen).clamp(0, 1).expand(3, -1, -1)
                 self.store.keep_pictures(unit.scheme, self.job.images.infos[index].id, own)
 
 

@@ -1,5 +1,6 @@
-"""LPIPS and DISTS, for whoever has the backbones: torchmetrics brings the heads, torchvision's weights are not ours.
+"""What people see of a mark, by name: measures that need a network, or a package (``watermark.metrics.seen``).
 
+LPIPS and DISTS are for whoever has the backbones: torchmetrics brings the heads, torchvision's weights are not ours.
 Nothing is downloaded. The backbone files are looked for where torch keeps them, ``$TORCH_HOME/hub/checkpoints`` (by
 default ``~/.cache/torch/hub/checkpoints``); a machine without network gets a copy of that folder.
 """
@@ -14,9 +15,12 @@ import torch
 from torch import Tensor
 
 from watermark.errors import UserError
+from watermark.metrics import seen
 
 BACKBONES = {"lpips": "AlexNet_Weights", "dists": "VGG16_Weights"}
 """Measure to the torchvision weights that it looks through."""
+MEASURES = (*BACKBONES, *seen.PACKAGES)
+"""What ``perceptual=[...]`` of an evaluation may name."""
 Measure = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -24,10 +28,8 @@ def backbone(name: str) -> Path:
     """The file with the weights of a measure's network.
 
     Raises:
-        UserError: for an unknown measure, without the extra ``perceptual``, or where the file is missing (named).
+        UserError: without the extra ``perceptual``, or where the file is missing (named).
     """
-    if name not in BACKBONES:
-        raise UserError(f"perceptual: expected some of {', '.join(BACKBONES)}, got {name!r}")
     for package in ("torchmetrics", "torchvision"):
         if find_spec(package) is None:
             raise UserError(f"perceptual: {name} needs {package}: pip install 'robust-watermark[perceptual]'")
@@ -44,24 +46,38 @@ def backbone(name: str) -> Path:
 
 
 def fingerprints(names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """File name and sha256 of the backbone of each measure, for the manifest."""
-    files = {name: backbone(name) for name in names}
-    return {
-        name: {"backbone": path.name, "sha256": hashlib.file_digest(path.open("rb"), "sha256").hexdigest()}
-        for name, path in files.items()
-    }
+    """What each measure rests on, for the manifest: a backbone's file name and sha256, or a package and its version.
+
+    Raises:
+        UserError: for an unknown measure, or one that does not run here.
+    """
+    return {name: _fingerprint(name) for name in names}
+
+
+def _fingerprint(name: str) -> dict[str, str]:
+    if name in seen.PACKAGES:
+        return seen.package(name)
+    if name not in BACKBONES:
+        raise UserError(f"perceptual: expected some of {', '.join(MEASURES)}, got {name!r}")
+    path = backbone(name)
+    with path.open("rb") as file:
+        return {"backbone": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def perceptual(name: str, device: torch.device) -> Measure:
-    """A measure ready to use: ``(N, 3, H, W)`` twice in ``[0, 1]`` to ``(N,)`` float64; 0 for equal images.
+    """A measure ready to use: ``(N, 3, H, W)`` twice in ``[0, 1]``, the picture and the original, to ``(N,)`` float64.
 
     ``lpips`` is version 0.1 with AlexNet (Zhang et al., CVPR 2018), ``dists`` with VGG-16 (Ding et al., IEEE TPAMI 44,
-    2022), both as torchmetrics computes them, at the size that the pictures have.
+    2022), both as torchmetrics computes them, at the size that the pictures have; 0 for equal pictures. ``flip``,
+    ``ssimulacra2`` and ``cvvdp``: see ``watermark.metrics.seen``.
 
     Raises:
-        UserError: as ``backbone``.
+        UserError: as ``fingerprints``.
     """
-    backbone(name)
+    _fingerprint(name)
+    if name in seen.PACKAGES:
+        measure: Measure = getattr(seen, name)
+        return measure
     from torchmetrics.functional.image.dists import DISTSNetwork
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 

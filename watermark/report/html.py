@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from watermark.evaluation.rows import GROUPS, IDENTITY
+from watermark.evaluation.rows import GROUPS, IDENTITY, PERCEPTUAL
 from watermark.json_schema import Json
 from watermark.report import wording
 from watermark.report.drawings import drawings
@@ -62,7 +62,7 @@ def render(data: Json, pictures: list[Json]) -> str:
         rungs=sum(max(1, len(attack["strengths"])) for attack in data["attacks"]),
         none_attack={"name": IDENTITY, "reproduces": "no attack", "strengths": [], "parameter": None},
         pictures=pictures,
-        perceptual_measured=any(row["lpips"] or row["dists"] for row in data["embedding_quality"]),
+        perceptual_measured=any(row[name] for row in data["embedding_quality"] for name in PERCEPTUAL),
         config=json.dumps(data["provenance"]["config"], indent=2),
         css=Markup(asset("plots.css") + asset("style.css")),
         js=Markup(asset("script.js")),

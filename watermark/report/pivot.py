@@ -13,6 +13,9 @@ QUALITY = {
     "ciede2000": "CIEDE2000",
     "lpips": "LPIPS",
     "dists": "DISTS",
+    "flip": "FLIP",
+    "ssimulacra2": "SSIMULACRA2",
+    "cvvdp": "ColorVideoVDP, JOD",
 }
 
 

@@ -42,12 +42,14 @@ def samples(run: Run) -> list[Json]:
 
 
 def _marked(run: Run, image: str, scheme: str, folder: Path) -> Json:
+    seen = folder / "visibility10.webp"
     rows = run.rows
     own = rows[(rows["image"] == image) & (rows["scheme"] == scheme) & rows["marked"] & rows["psnr"].notna()]
     return {
         "scheme": scheme,
         "marked": _uri(run, folder / "marked.webp"),
         "residual": _uri(run, folder / "residual10.webp"),
+        "visibility": _uri(run, seen) if _own(run, seen) else None,
         "psnr": None if own.empty else float(own["psnr"].iloc[0]),
     }
 

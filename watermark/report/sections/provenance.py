@@ -41,7 +41,9 @@ class Provenance:
     data: DataFacts
     schemes: dict[str, Any]
     layout: dict[str, Any] | None
-    perceptual: Annotated[dict[str, Any], "backbone file and sha256 of each network measure"]
+    perceptual: Annotated[
+        dict[str, Any], "of each perceptual measure: backbone file and sha256, or package and version"
+    ]
     rows: Count
 
 

@@ -7,14 +7,14 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from watermark.evaluation.rows import GROUPS, IDENTITY, Run, mean
+from watermark.evaluation.rows import GROUPS, IDENTITY, PERCEPTUAL, Run, mean
 from watermark.json_schema import Count, Group, Share
 from watermark.metrics.paired import bootstrap_mean
 from watermark.metrics.quality_plane import CONSTANT_SET, crossing, degradation
 from watermark.report.sections.cells import MeasuredCell
 
-MEASURES = ("psnr", "ssim", "ms_ssim", "worst_tile_psnr", "ciede2000", "lpips", "dists")
-DISTANCES = ("ciede2000", "lpips", "dists")
+MEASURES = ("psnr", "ssim", "ms_ssim", "worst_tile_psnr", "ciede2000", *PERCEPTUAL)
+DISTANCES = ("ciede2000", "lpips", "dists", "flip")
 """Those of them that grow with the damage."""
 
 
@@ -45,6 +45,9 @@ class EmbeddingQuality:
     ciede2000: Spread | None
     lpips: Spread | None
     dists: Spread | None
+    flip: Spread | None
+    ssimulacra2: Spread | None
+    cvvdp: Spread | None
 
 
 @dataclass(frozen=True)
