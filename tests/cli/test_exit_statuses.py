@@ -60,6 +60,8 @@ WORDS = {
     "detect, keyring": ["detect", "GOOD.png", "--keyring", "BAD"],
     "attacks show": ["attacks", "show", "BAD"],
     "attacks show, suite": ["attacks", "show", "GOOD.png", "--suite", "BAD"],
+    "attacks try": ["attacks", "try", "BAD", "--detector", "true {}"],
+    "attacks try, unmarked": ["attacks", "try", ".", "--detector", "true {}", "--unmarked", "BAD"],
     "attacks bench": ["attacks", "bench", "--size", "BAD"],
     "evaluate": ["evaluate", "scheme=dwt_dct", "suite=smoke", "data=folder", "data.path=BAD"],
     "evaluate, output": ["evaluate", "scheme=dwt_dct", "suite=smoke", "data.limit=1", "output=GOOD.png"],

@@ -32,7 +32,7 @@ VERBS = {
     "report": "build the report of a run again from its rows",
     "compare": "say what differs between two runs, and what cannot be told apart",
     "remeasure": "measure random cells of a run again and compare",
-    "attacks": "show or time the attacks",
+    "attacks": "show or time the attacks, or try them on somebody else's mark",
     "forgery": "try to forge, remove and transplant our own marks",
     "bench": "time and weigh marking and reading against picture size and batch",
 }
