@@ -22,6 +22,7 @@ GROUPS = {"schemes": "scheme", "attacks": "attack", "suites": "suite", "layouts"
 KINDS = (*GROUPS, "extras")
 EXTRAS = {
     "c2pa": "signed C2PA manifests: `issue --certificate`, and `serve` resolves them",
+    "demo": "`watermark demo`: mark, attack and read in the browser",
     "formats": "HEIC and JPEG XL; the wheels of these two are GPL",
     "learned-codec": "attacks through CompressAI's learned codecs, with weights of yours",
     "peers": "other people's marks, as schemes",

@@ -54,6 +54,8 @@ WORDS = {
     "torture, suite": ["torture", "GOOD.png", "--suite", "BAD"],
     "torture, output": ["torture", "GOOD.png", "--output", "BAD"],
     "locate": ["locate", "BAD"],
+    "demo, key": ["demo", "--key-file", "BAD", "--port", "0"],
+    "demo, port": ["demo", "--port", "99999"],
     "locate, key": ["locate", "GOOD.png", "--key-file", "BAD"],
     "locate, keyring": ["locate", "GOOD.png", "--keyring", "BAD"],
     "locate, output": ["locate", "GOOD.png", "--output", "GOOD.png/below.png"],

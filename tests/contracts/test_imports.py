@@ -23,8 +23,9 @@ FLOORS = (
     "depth,watermarker keyring",
     "evaluation mark_file",
     "identity report",
-    "doctor service",
+    "demo doctor service",
     "cli",
+    "__main__",
 )
 """The rooms of ``watermark`` and, for it is a world of its own, ``attacks``; nothing looks at its own floor or up.
 

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -24,7 +25,8 @@ def installed(tmp_path_factory):
     """The wheel, unpacked into a folder of its own (its dependencies are those of the test environment)."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, text=True)
+    released = {**os.environ, "GITHUB_REPOSITORY": "somebody/robust-watermark", "GITHUB_REF_NAME": "v1.2.3"}
+    subprocess.run(build, cwd=ROOT, env=released, check=True, capture_output=True, text=True)
     (wheel,) = folder.glob("robust_watermark-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site")
@@ -55,6 +57,17 @@ def test_the_wheel_holds_every_configuration_weight_and_template(installed):
                 name = path.relative_to(ROOT).as_posix()
                 assert (name in inside) != name.startswith(STUDIES)
     assert {"watermark/py.typed", "attacks/py.typed"} <= inside  # or a type checker takes every name for Any
+
+
+def test_the_package_s_page_has_no_link_that_works_in_the_clone_alone(installed):
+    (facts,) = installed.glob("*.dist-info/METADATA")
+    text = facts.read_text()
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    home = "https://github.com/somebody/robust-watermark"
+    assert f"{home}/blob/v1.2.3/docs/index.md" in targets
+    assert f"{home}/raw/v1.2.3/docs/assets/readme.webp" in targets
+    assert [target for target in targets if not target.startswith("https://")] == []
+    assert f"Project-URL: Repository, {home}" in text
 
 
 def test_nothing_that_is_installed_imports_what_stays_in_the_clone(installed):

@@ -22,6 +22,7 @@ VERBS = {
     "show": "describe one of them: its settings, its class, its model card",
     "embed": "mark a picture or a folder of pictures",
     "detect": "look for a mark in pictures or folders",
+    "demo": "mark, attack and read side by side in the browser",
     "locate": "say which part of a picture carries the mark, and which was edited",
     "issue": "allocate an ID, mark, label and record a picture, all or nothing",
     "torture": "put one marked picture through forty everyday attacks and say what survives",

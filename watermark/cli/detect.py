@@ -55,22 +55,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _line(path: Path, found: "Detection | PublicAnswer") -> str:
-    how_sure = _how_sure(found)
-    if not found.is_marked:
-        return f"{shown(path)}: not marked{how_sure}"
-    if found.name_uncertain:
-        excuse = found.name_uncertain if isinstance(found.name_uncertain, str) else "too faint to say whose ID"
-        whose = "with this key" if found.provider_id is None else f"by provider {found.provider_id}"
-        return f"{shown(path)}: marked {whose}, {excuse}{how_sure}"
-    return f"{shown(path)}: marked, provider {found.provider_id}, content {found.content_id}{how_sure}"
+    from watermark.detection.words import said
 
-
-def _how_sure(found: "Detection | PublicAnswer") -> str:
-    from watermark.detection import PublicAnswer
-
-    if not isinstance(found, PublicAnswer):
-        return f" (log10 p {found.log10_p:.1f})"
-    return f" (by chance at most 1 time in {found.at_most_one_in:,})" if found.at_most_one_in else ""
+    return f"{shown(path)}: {said(found)}"
 
 
 def _json(path: Path, found: "Detection | PublicAnswer") -> str:

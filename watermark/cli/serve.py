@@ -1,11 +1,11 @@
 """`watermark serve`: detection over HTTP, as a page and as an API; it runs until it is stopped."""
 
 import argparse
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watermark.cli.identity_options import add_registry_option
+from watermark.cli.listening import LOCAL, add_listening_options, address, check_port, listen, run_until_stopped
 from watermark.cli.marking import add_file_options, add_misattribution_option
 from watermark.errors import UserError
 from watermark.shown import reason, shown
@@ -30,8 +30,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         action="store_true",
         help="strangers ask: answers give no measure, and each client's questions are bounded",
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: %(default)s)")
+    add_listening_options(parser, port=8000)
     parser.add_argument(
         "--token-file", type=Path, metavar="FILE", help="ask for Authorization: Bearer and the text of this file"
     )
@@ -88,15 +87,13 @@ def run(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise UserError(f"serve needs the package {error.name}; install robust-watermark[serve]") from None
     settings = _settings(args)
-    listening = _listen(args.host, args.port)
+    listening = listen(args.host, args.port)
     pool = make_pool(settings)
     app = make_app(settings, pool)
     log_to_stderr()
     pool.start()
     kind = "public answers" if settings.public else "all answers, to who may ask"
-    host, port = listening.getsockname()[:2]
-    where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    print(f"serving {where} ({kind}, {settings.workers} workers); Ctrl-C stops it", flush=True)
+    print(f"serving {address(listening)} ({kind}, {settings.workers} workers); Ctrl-C stops it", flush=True)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -107,17 +104,8 @@ def run(args: argparse.Namespace) -> int:
         timeout_keep_alive=15,
         timeout_graceful_shutdown=int(settings.seconds + settings.upload_seconds) + 1,
     )
-    _run_until_stopped(uvicorn.Server(config), listening)
+    run_until_stopped(uvicorn.Server(config), listening)
     return 0
-
-
-def _run_until_stopped(server: "object", listening: socket.socket) -> None:
-    """Uvicorn finishes what it has on SIGTERM and SIGINT, and then raises them again, which here means nothing more."""
-    import signal
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    server.run(sockets=[listening])  # type: ignore[attr-defined]
 
 
 def _settings(args: argparse.Namespace) -> "Settings":
@@ -139,10 +127,9 @@ def _settings(args: argparse.Namespace) -> "Settings":
     ):
         if not value >= least:
             raise UserError(f"{option}: expected at least {least}, got {value}")
-    if not 0 <= args.port < 65536:
-        raise UserError(f"--port: expected 0 to 65535, got {args.port}")
+    check_port(args.port)
     token = None if args.token_file is None else _token(args.token_file)
-    if not args.public and token is None and args.host not in {"127.0.0.1", "::1", "localhost"}:
+    if not args.public and token is None and args.host not in LOCAL:
         raise UserError(f"--host {args.host}: others could ask for all evidence; say --public or --token-file FILE")
     return Settings(
         registry=args.registry,
@@ -189,12 +176,3 @@ def _token(path: Path) -> str:
     if len(token) < LEAST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         raise UserError(f"{shown(path)}: expected a token of at least {LEAST_TOKEN} letters and digits")
     return token
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Bound before anything is loaded: a port that is taken is told at once."""
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=512)
-    except OSError as error:
-        raise UserError(f"--host {host} --port {port}: cannot listen there ({reason(error)})") from None

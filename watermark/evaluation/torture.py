@@ -61,7 +61,7 @@ def torture(
         seed: of every attack's draw.
     """
     whole = ready(picture).convert("RGB")
-    where = _align(marker, whole)
+    where = align(marker, whole)
     for cell in cells:
         if cell.attack is None:
             continue
@@ -72,19 +72,28 @@ def torture(
             found.content_id,
         )
         survives = now.is_marked and (same or found.provider_id is None)
-        undone = _undone(marker, where, whole, attacked) if survives and now.reading == 0 else ""
-        yield Trial(cell.name, cell.parameter, cell.strength, cell.attack.reproduces, attacked, now, survives, undone)
+        moved = undone(marker, where, whole, attacked) if survives and now.reading == 0 else ""
+        yield Trial(cell.name, cell.parameter, cell.strength, cell.attack.reproduces, attacked, now, survives, moved)
 
 
-def _align(marker: Watermarker, picture: Image.Image) -> "Alignment | None":
+def align(marker: Watermarker, picture: Image.Image) -> "Alignment | None":
+    """Where the mark lies in an RGB picture; None if the scheme does not say."""
     if not isinstance(marker.scheme, LatticeScheme):
         return None
     return marker.scheme.align(to_tensor(picture).to(marker.device))
 
 
 @torch.no_grad()
-def _undone(marker: Watermarker, before: "Alignment | None", picture: Image.Image, attacked: Image.Image) -> str:
-    now = _align(marker, attacked)
+def undone(marker: Watermarker, before: "Alignment | None", picture: Image.Image, attacked: Image.Image) -> str:
+    """What the reader had to undo, in words.
+
+    Args:
+        marker: read both pictures.
+        before: where the mark lies in ``picture``.
+        picture: the marked picture, RGB.
+        attacked: what became of it, RGB.
+    """
+    now = align(marker, attacked)
     if before is None or now is None:
         return ""
     sizes = (picture.height, picture.width), (attacked.height, attacked.width)

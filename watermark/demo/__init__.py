@@ -1,0 +1,1 @@
+"""`watermark demo`: mark, attack and read side by side in a browser; the work apart from the page."""
