@@ -151,8 +151,8 @@ def _answering(markers: Markers) -> Any:
         try:
             mark = Mark(scheme, strength, _whole("provider", provider), _whole("content", content))
             original, with_mark = opened(path), marked(path, mark)
-            what = Harm(*harm, None if quality >= NO_JPEG else int(quality))
-            attacked = harmed(original if bare else with_mark, what)
+            harm.append(None if quality >= NO_JPEG else int(quality))
+            attacked = harmed(original if bare else with_mark, Harm(*harm))
             read = markers.read(mark, with_mark, attacked)
         except (ValueError, UserError) as error:
             return [_note(reason(error)), None, None, None, None]
