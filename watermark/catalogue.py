@@ -30,6 +30,7 @@ EXTRAS = {
     "postgresql": "the registry on a PostgreSQL server",
     "ray": "sweeps on a Ray cluster",
     "regeneration": "attacks through auto-encoders and diffusion models of yours",
+    "scale": "`watermark pipeline`: pictures by the million, on Ray",
     "serve": "`watermark serve`: detection over HTTP",
     "slurm": "sweeps on a SLURM cluster",
     "train": "curves of `watermark train` in TensorBoard",

@@ -21,6 +21,8 @@ FLAGS = {
     "--costs",
     "--every-frame",
     "--pdf",
+    "--mirror",
+    "--dry-run",
 }
 PATHS = {"--output", "--run", "--key-file", "--config-dir", "--pictures", "--font", "--classifier", "--rotate"}
 PATHS |= {"--keyring", "--sync-key-file"}

@@ -23,7 +23,7 @@ FLOORS = (
     "depth,watermarker keyring",
     "evaluation mark_file",
     "identity report",
-    "demo doctor service",
+    "demo doctor pipeline service",
     "cli",
     "__main__",
 )
@@ -37,7 +37,7 @@ ABSTAIN = {
     "attacks": {"watermark", "hydra", "omegaconf"},
     "report": {"attacks", "hydra", "torch"},
     **{room: {"attacks", "hydra"} for room in CORE},
-    **{room: {"hydra"} for room in ("files", "registry", "evaluation", "identity", "service")},
+    **{room: {"hydra"} for room in ("files", "registry", "evaluation", "identity", "pipeline", "service")},
 }
 """What the floors allow, or do not know, and a room has no business with all the same; ``report`` builds
 its page without torch."""

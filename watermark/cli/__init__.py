@@ -28,6 +28,7 @@ VERBS = {
     "torture": "put one marked picture through forty everyday attacks and say what survives",
     "trace": "say whose picture this is, with evidence",
     "serve": "answer over HTTP whose pictures these are: a page and an API",
+    "pipeline": "mark or read pictures by the million, on Ray or on this machine",
     "registry": "keep and check the record of issued IDs",
     "key": "make and check key files",
     "report": "build the report of a run again from its rows",

@@ -36,6 +36,11 @@ def add_scheme_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="a setting of the scheme, for example --set target_psnr=40",
     )
+    add_device_option(parser)
+
+
+def add_device_option(parser: argparse.ArgumentParser) -> None:
+    """``--device``."""
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto: a GPU where there is one")
 
 

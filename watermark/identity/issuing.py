@@ -64,6 +64,23 @@ class Request:
     credentials: Credentials | None = None
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A picture that is ready to be released, and is not yet.
+
+    Attributes:
+        content: of the marked and labelled file, whose mark was read back.
+        record: what is to be recorded of it first.
+        manifests: C2PA manifest stores by their ID.
+        log10_p: of the mark, read from ``content``.
+    """
+
+    content: bytes
+    record: IssueRecord
+    manifests: dict[str, bytes]
+    log10_p: float
+
+
 def issue(request: Request, registry: Registry, marker: Marker, key_id: str) -> IssueRecord:
     """Issue one picture.
 
@@ -87,15 +104,28 @@ def issue(request: Request, registry: Registry, marker: Marker, key_id: str) -> 
         image = add_visible_label(image, request.visible_text, font=request.font)
     with files.Staged(request.target, overwrite=request.overwrite) as staged:
         content_id = registry.allocate(request.slot)
-        content, made, manifests = _marked(request, slot, image, content_id, registry, marker)
-        staged.reserve(len(content))
-        return _released(registry, made, manifests, content, staged)
+        recipient = registry.recipient_reference(request.recipient) if request.recipient else None
+        made = prepare(request, slot, image, content_id, recipient, marker)
+        staged.reserve(len(made.content))
+        return _released(registry, made, staged)
 
 
-def _marked(
-    request: Request, slot: Slot, image: Image.Image, content_id: int, registry: Registry, marker: Marker
-) -> tuple[bytes, IssueRecord, dict[str, bytes]]:
-    """The content of the marked, labelled and checked file, and what will be recorded of it."""
+def prepare(
+    request: Request, slot: Slot, image: Image.Image, content_id: int, recipient: str | None, marker: Marker
+) -> Prepared:
+    """Mark, label and read back a picture that has its visible label, without recording or writing anything.
+
+    Args:
+        request: what is wanted; of ``target`` only the suffix counts, of ``source`` the name.
+        slot: of the provider.
+        image: the picture.
+        content_id: its ID, reserved in the registry.
+        recipient: the registry's reference of whom it is provided to.
+        marker: see ``issue``.
+
+    Raises:
+        UserError: the mark cannot be read back, or the picture cannot be marked, labelled or encoded.
+    """
     produce_id = request.produce_id or f"W{PAYLOAD_VERSION}-{request.slot:X}-{content_id:X}"
     label = AigcLabel.first(request.label, slot.content_producer, produce_id)
     try:
@@ -108,7 +138,8 @@ def _marked(
         signed = sign(content, request.target.suffix, _binding(request, slot, content_id), request.credentials)
         content, manifests = signed.content, {signed.manifest_id: signed.manifest}
     released = files.decode(content, request.target)
-    _check_read_back(request, marker.detect(released), content_id)
+    read = marker.detect(released)
+    _check_read_back(request, read, content_id)
     record = IssueRecord(
         version=PAYLOAD_VERSION,
         slot=request.slot,
@@ -123,10 +154,10 @@ def _marked(
         perceptual_hash=perceptual_hash(released),
         thumbnail=thumbnail(released),
         explicit_label=request.explicit_label,
-        recipient_reference=registry.recipient_reference(request.recipient) if request.recipient else None,
+        recipient_reference=recipient,
         c2pa_manifest_id=next(iter(manifests), None),
     )
-    return content, record, manifests
+    return Prepared(content, record, manifests, read.log10_p)
 
 
 def _binding(request: Request, slot: Slot, content_id: int) -> dict[str, Any]:
@@ -147,16 +178,14 @@ def _check_read_back(request: Request, read: Answer, content_id: int) -> None:
         )
 
 
-def _released(
-    registry: Registry, made: IssueRecord, manifests: dict[str, bytes], content: bytes, staged: files.Staged
-) -> IssueRecord:
+def _released(registry: Registry, made: Prepared, staged: files.Staged) -> IssueRecord:
     """Commit the record, then write the file and give it its name; withdraw the record where that fails."""
-    (record,) = registry.record([made], manifests=manifests)
+    (record,) = registry.record([made.record], manifests=made.manifests)
     try:
-        staged.write(content)
+        staged.write(made.content)
         staged.release()
     except UserError as error:
-        registry.withdraw(made.slot, made.content_id, "the file could not be put in its place")
+        registry.withdraw(record.slot, record.content_id, "the file could not be put in its place")
         raise UserError(f"{error}; the record is withdrawn") from error
     return record
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import cache, cached_property
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from watermark.errors import UserError
@@ -26,6 +26,8 @@ from watermark.registry.tables import manifests as kept_manifests
 from watermark.registry.verification import CounterOf, Verification, verify
 
 log = logging.getLogger(__name__)
+IDS_A_QUERY = 500
+"""Databases limit how many values a question may name."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,13 @@ class Registry(OpenDatabase):
         shuffle = self._shuffle(block.slot)
         return [shuffle.forward(index) for index in range(block.start, block.stop)]
 
+    def reserved(self, slot: int, content_ids: Iterable[int]) -> list[bool]:
+        """Of each ID, whether somebody took it by ``allocate`` or ``reserve``. Needs the key."""
+        shuffle = self._shuffle(slot)
+        query = select(counters.c.next_index).where(counters.c.slot == slot)
+        stop = self._read(lambda connection: int(connection.execute(query).scalar_one()))
+        return [0 <= one < shuffle.size and shuffle.inverse(one) < stop for one in content_ids]
+
     # ---- records
 
     def record(
@@ -175,6 +184,19 @@ class Registry(OpenDatabase):
         """
         wanted = (records.c.slot == slot) & (records.c.content_id == str(content_id))
         return self._read(lambda connection: found_in(whole_rows(connection, wanted)))
+
+    def find_many(self, slot: int, content_ids: Iterable[int]) -> dict[int, History]:
+        """As ``find``, of as many as you like: what is recorded, by content ID."""
+        found: dict[int, History] = {}
+        texts = [str(one) for one in content_ids]
+        for start in range(0, len(texts), IDS_A_QUERY):
+            wanted = (records.c.slot == slot) & records.c.content_id.in_(texts[start : start + IDS_A_QUERY])
+            rows: dict[str, list[Row[Any]]] = {}
+            for row in self._read(lambda connection, wanted=wanted: whole_rows(connection, wanted)):
+                rows.setdefault(row.content_id, []).append(row)
+            histories = {int(text): found_in(held) for text, held in rows.items()}
+            found |= {content_id: history for content_id, history in histories.items() if history is not None}
+        return found
 
     def manifest(self, manifest_id: str) -> bytes | None:
         """The C2PA manifest store that was kept under this ID, or None; it goes when its record is purged."""

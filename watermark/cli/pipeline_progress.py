@@ -1,0 +1,72 @@
+"""What a person sees while a pipeline runs: a bar with the time left, or a line now and then in a log."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from watermark.pipeline import Done, Plan
+
+LOG_SECONDS = 30.0
+
+
+@contextmanager
+def watch(plan: "Plan", done: set[int]) -> "Iterator[Callable[[Done], None]]":
+    """Show how far a run is; its value is told of every shard."""
+    console = Console(stderr=True)
+    before = sum(_pictures(plan, number) for number in done)
+    if before:
+        console.print(f"goes on: {len(done):,} of {plan.shards:,} shards are done", highlight=False)
+    with _bar(plan, before, console) if console.is_terminal else _lines(plan, before, console) as tell:
+        yield tell
+
+
+@contextmanager
+def _bar(plan: "Plan", before: int, console: Console) -> "Iterator[Callable[[Done], None]]":
+    columns = (
+        TextColumn("Pictures"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[failed]} failed, left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, speed_estimate_period=600) as progress:
+        task = progress.add_task("", total=plan.pictures, completed=before, failed=0)
+        failed = 0
+
+        def tell(one: "Done") -> None:
+            nonlocal failed
+            failed += one.failed
+            progress.update(task, advance=one.pictures, failed=failed)
+
+        yield tell
+
+
+@contextmanager
+def _lines(plan: "Plan", before: int, console: Console) -> "Iterator[Callable[[Done], None]]":
+    began = last = time.monotonic()
+    count = failed = 0
+
+    def tell(one: "Done") -> None:
+        nonlocal count, failed, last
+        count, failed, now = count + one.pictures, failed + one.failed, time.monotonic()
+        if now - last >= LOG_SECONDS:
+            last, left = now, (plan.pictures - before - count) * (now - began) / count
+            words = f"{before + count:,} of {plan.pictures:,} pictures, {failed:,} failed, {_span(left)} left"
+            console.print(words, highlight=False, soft_wrap=True)
+
+    yield tell
+
+
+def _pictures(plan: "Plan", number: int) -> int:
+    size = int(plan.settings["shard_size"])
+    return min(size, plan.pictures - number * size)
+
+
+def _span(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
