@@ -122,7 +122,7 @@ class Embedder:
             archive = None
             if not self.marking.mirror:
                 counted = Counted(stack.enter_context(store.staged(self.target / f"{plans.shard_name(number)}.tar")))
-                archive = stack.enter_context(tarfile.open(fileobj=counted, mode="w|"))
+                archive = stack.enter_context(shards.tar(counted))
             for made in self._recorded(keyed, ids):
                 rows.append(self._row(made, _written(made, archive, self.target)))
             if archive is not None:

@@ -97,15 +97,13 @@ def on_ray(
         raise UserError("Ray is not installed: pip install 'robust-watermark[scale]', or say --engine processes")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # it would pack the working directory for each worker
-    os.environ.setdefault(
-        "RAY_BACKEND_LOG_LEVEL", "fatal"
-    )  # what it has to say of its own actors is no user's business
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its account of its own actors is for nobody here
     import ray
     from ray.exceptions import RayError
 
     local: dict[str, Any] = {"num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES} if not address else {}
     try:
-        ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level="ERROR", **local)
+        ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, **local)
     except Exception as error:  # of no type of its own where a busy machine is too slow for it
         ray.shutdown()
         raise UserError(f"Ray did not start: {reason(error)}") from error

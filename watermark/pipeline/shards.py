@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from watermark.pipeline import store
 from watermark.pipeline.plan import FOLDER, shard_name
@@ -85,6 +85,11 @@ def finish(target: Place, done: Done, rows: Sequence[dict[str, Any]], schema: "p
 def figures(target: Place, number: int) -> Done:
     """What a finished shard came to."""
     return Done(**json.loads(store.read(_figures(target, number))))
+
+
+def tar(file: "Counted") -> tarfile.TarFile:
+    """A tar that is written into a file from front to back."""
+    return tarfile.open(fileobj=cast("BinaryIO", file), mode="w|")
 
 
 def add_member(archive: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -105,7 +105,8 @@ def _of_tar(file: Place) -> Iterator[Entry]:
     """Samples are members that follow each other and have one name up to the first dot after the last slash."""
     try:
         with told(file), opened(file) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
-            name, held = "", []
+            name = ""
+            held: list[tuple[str, int, int]] = []
             for member in archive:
                 if not member.isfile():
                     continue
@@ -153,7 +154,7 @@ def _of_manifest(file: Place) -> Iterator[Entry]:
 
 
 def _row(file: Place, row: dict[str, object]) -> Entry:
-    uri, numbers = row["uri"], {}
+    uri, numbers = row["uri"], dict[str, int | None]()
     if not isinstance(uri, str) or not uri:
         raise UserError(f"{shown(file)}: expected a text in every row of the column uri, got {shown(uri, 80)}")
     for name in ("provider", "content"):
@@ -163,4 +164,4 @@ def _row(file: Place, row: dict[str, object]) -> Entry:
         except ValueError:
             raise UserError(f"{shown(file)}: {name}: expected whole numbers, got {shown(value, 80)}") from None
     place = Place.of(uri, file.parent)
-    return Entry(str(place), place.path.rpartition("/")[2], **numbers)
+    return Entry(str(place), place.path.rpartition("/")[2], provider=numbers["provider"], content=numbers["content"])

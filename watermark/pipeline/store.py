@@ -144,7 +144,7 @@ def staged(place: Place) -> Iterator[BinaryIO]:
             hidden.release()
         return
     with tempfile.TemporaryFile() as file:
-        yield file  # type: ignore[misc]
+        yield file
         file.seek(0)
         with told(place), _file_system(place).open_output_stream(place.path) as stream:
             shutil.copyfileobj(file, stream, COPY_BYTES)

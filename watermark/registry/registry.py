@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -192,7 +192,7 @@ class Registry(OpenDatabase):
         for start in range(0, len(texts), IDS_A_QUERY):
             wanted = (records.c.slot == slot) & records.c.content_id.in_(texts[start : start + IDS_A_QUERY])
             rows: dict[str, list[Row[Any]]] = {}
-            for row in self._read(lambda connection, wanted=wanted: whole_rows(connection, wanted)):
+            for row in self._read(partial(whole_rows, wanted=wanted)):
                 rows.setdefault(row.content_id, []).append(row)
             histories = {int(text): found_in(held) for text, held in rows.items()}
             found |= {content_id: history for content_id, history in histories.items() if history is not None}
