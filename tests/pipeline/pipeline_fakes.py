@@ -21,15 +21,15 @@ class Copier:
 
     Args:
         target: the folder to fill.
-        deadly: shards at which the process is killed, each once; there must be a folder ``deaths`` beside the target.
+        deadly: shards at which the process is killed, each once.
         seconds: that a shard takes.
         refused: a shard that cannot be made at all.
+        deaths: a folder that remembers who died; None: ``deaths`` beside the target.
     """
 
-    def __init__(self, target, deadly=(), seconds=0.0, refused=None):
+    def __init__(self, target, deadly=(), seconds=0.0, refused=None, deaths=None):
         self.target, self.deadly, self.seconds, self.refused = target, deadly, seconds, refused
-        with (Path(target.path).parent / "deaths" / f"worker-{os.getpid()}").open("w") as file:
-            file.write("began")
+        self.deaths = deaths or Path(target.path).parent / "deaths"
 
     def __call__(self, number):
         clock, rows = Clock(), []
@@ -40,7 +40,7 @@ class Copier:
             for one in plan.part(self.target, number):
                 file.write(store.read(store.Place.of(one.entry.uri)))
                 rows.append({"uri": one.entry.uri, "content": str(one.index)})
-                died = Path(self.target.path).parent / "deaths" / str(number)
+                died = self.deaths / str(number)
                 if number in self.deadly and not died.exists():
                     died.touch()
                     os.kill(os.getpid(), signal.SIGKILL)

@@ -29,9 +29,19 @@ def _fakes_for_everybody(monkeypatch):
 
 
 def finished(folder, engine, **worker):
-    if engine is on_ray:
-        pytest.importorskip("ray", reason="Ray is not installed: uv sync --group ci")
     return run(job(folder, **worker), partial(engine, workers=1), lambda *_: nullcontext(lambda _: None))
+
+
+@pytest.fixture(scope="module", name="ray")
+def _one_ray():
+    """Started once; only the drivers that are killed start their own."""
+    ray = pytest.importorskip("ray", reason="Ray is not installed: uv sync --group ci")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        patch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 2**20)
+    yield ray
+    ray.shutdown()
 
 
 @pytest.fixture
@@ -49,7 +59,9 @@ def here(build, numbers):
 
 
 @engines
-def test_a_worker_that_is_killed_is_replaced_and_its_shard_repeated(tmp_path, undisturbed, engine):
+def test_a_worker_that_is_killed_is_replaced_and_its_shard_repeated(tmp_path, undisturbed, engine, request):
+    if engine is on_ray:
+        request.getfixturevalue("ray")
     outcome = finished(tmp_path, engine, deadly=(1, 3))
     assert {"1", "3"} <= {path.name for path in (tmp_path / "deaths").iterdir()}
     assert outcome.made == 5
@@ -70,7 +82,9 @@ class Always:
 
 
 @engines
-def test_what_fails_for_all_pictures_is_one_line_of_ours(photos, tmp_path, engine):
+def test_what_fails_for_all_pictures_is_one_line_of_ours(photos, tmp_path, engine, request):
+    if engine is on_ray:
+        request.getfixturevalue("ray")
     with pytest.raises(UserError, match=r"^the registry's database is gone$"):
         finished(tmp_path, engine, refused=2)
 

@@ -87,7 +87,8 @@ def on_ray(
         build: makes a worker; it is sent to the actors, so it should be small and hold no secret.
         numbers: of the shards.
         workers: actors.
-        address: of a running cluster, or ``auto``; None starts Ray on this machine, and stops it at the end.
+        address: of a running cluster, or ``auto``; None starts Ray on this machine, and stops it at the end. A Ray that
+            this process is connected to already is taken as it is.
         gpus: of each actor.
 
     Raises:
@@ -102,8 +103,12 @@ def on_ray(
     from ray.exceptions import RayError
 
     local: dict[str, Any] = {"num_cpus": workers, "object_store_memory": OBJECT_STORE_BYTES} if not address else {}
+    mine = not ray.is_initialized()
     try:
-        ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, **local)
+        if mine:
+            ray.init(
+                address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, **local
+            )
     except Exception as error:  # of no type of its own where a busy machine is too slow for it
         ray.shutdown()
         raise UserError(f"Ray did not start: {reason(error)}") from error
@@ -112,7 +117,8 @@ def on_ray(
     except (RayError, ConnectionError, RuntimeError) as error:
         raise UserError(_told(error)) from error
     finally:
-        ray.shutdown()
+        if mine:
+            ray.shutdown()
 
 
 def _through(build: Build, numbers: Sequence[int], workers: int, gpus: float) -> Iterator[Done]:
