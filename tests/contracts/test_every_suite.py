@@ -29,11 +29,20 @@ def test_weights_that_are_not_there_are_named_before_anything_is_measured():
         suite_cells({"mine": {"build": build, "sweep": {"step": [60]}}})
 
 
-def test_the_default_suite_covers_the_everyday_attacks_in_few_cells():
+def test_the_default_searches_few_attacks_in_about_six_readings_each():
+    defaults = OmegaConf.to_container(OmegaConf.load(CONFIG_DIR / "evaluate.yaml"))["defaults"]
+    assert {"suite": "breaking"} in defaults
+    searched = [cell for cell in cells_of("breaking") if cell.attack is not None]
+    assert {"jpeg", "gaussian_blur", "gaussian_noise", "crop"} <= {cell.name for cell in searched}
+    assert all(cell.search is not None for cell in searched)
+    assert sum(cell.search.readings for cell in searched) <= 42  # the main job has four minutes
+
+
+def test_the_quick_ladder_covers_the_everyday_attacks_in_few_cells():
     cells = cells_of("quick")
     everyday = {"jpeg", "crop", "resize", "rotation", "gaussian_noise", "gaussian_blur", "brightness", "screenshot"}
     assert everyday | {"denoise_resample"} <= {cell.name for cell in cells}
-    assert len(cells) <= 20  # the main job has four minutes
+    assert len(cells) <= 20
 
 
 def test_the_smoke_suite_runs_on_a_small_picture():

@@ -112,9 +112,11 @@ def test_fewer_pictures_can_be_measured_unmarked_and_the_marked_rows_stay_the_sa
         Job(config(tmp_path, unmarked=-1))
 
 
-@pytest.mark.parametrize(("told", "count"), [(None, 4), (9, 9), (0, 0)])
-def test_of_the_bundled_pictures_four_are_read_unmarked_unless_a_number_is_given(tmp_path, told, count):
-    job = Job(config(tmp_path, data=load("data", "bundled"), unmarked=told))
+@pytest.mark.parametrize(
+    ("data", "told", "count"), [("bundled", None, 4), ("bundled", 9, 9), ("bundled", 0, 0), ("photos", None, 2)]
+)
+def test_of_the_bundled_pictures_few_are_read_unmarked_unless_a_number_is_given(tmp_path, data, told, count):
+    job = Job(config(tmp_path, data=load("data", data), unmarked=told))
     assert len(job.unmarked) == job.config["unmarked"] == count
 
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 from scipy import stats
 
+from watermark.evaluation.axis import Axis, search
 from watermark.evaluation.parts import sample_folder
 from watermark.evaluation.records import arrow_schema
 
@@ -30,6 +31,12 @@ ATTACKS = {
 STRENGTH = {"steady": 1.6, "average": 1.05, "fragile": 0.8}
 """Signal per bit before the attack, in units of the noise per bit."""
 SOFTER = {"identity": 0, "jpeg": 0.22, "noise": 0.15, "rotate": 0.1, "crop": 0.35}
+
+
+AXES = {"jpeg": Axis("log", 95, 1, 1), "noise": Axis("log", 0.005, 0.8), "crop": Axis("log", 0.95, 0.01)}
+"""Attacks that ``simulate_search`` searches."""
+BREAKS = {"steady": {"jpeg": 0.7, "noise": 2.0, "crop": 0.8}, "fragile": {"jpeg": 0.4, "noise": 0.5, "crop": -1.0}}
+"""Level of a searched axis at which a scheme breaks; over 1 never, below 0 at once. Pictures differ by a little."""
 
 
 def log10_tail_bound(score):
@@ -73,6 +80,51 @@ def simulate(path: Path, plan: Simulation | None = None) -> Path:
     if plan.samples:
         _samples(path, plan, images)
     return path
+
+
+def breaks_at(scheme: str, attack: str, place: int) -> float:
+    """The level at which the picture of that number loses the mark of ``simulate_search``."""
+    return BREAKS[scheme][attack] + 0.02 * (place % 5)
+
+
+def simulate_search(path: Path, photos: int = 6, hard: int = 2, *, ladder: bool = False, shift: float = 0) -> Path:
+    """A run that searched, of two schemes with known breaking points; with ``ladder`` rotation has rungs beside."""
+    plan = Simulation(photos, hard, {name: STRENGTH[name] for name in BREAKS}, logits=False, samples=False)
+    path.mkdir(parents=True, exist_ok=True)
+    images, rng, rows = _images(plan), np.random.default_rng(1), []
+    for place, image in enumerate(images):
+        for scheme in BREAKS:
+            rows += [_row(rng, plan, image, scheme, "identity", 0, None, marked) for marked in (True, False)]
+            rows += [_row(rng, plan, image, scheme, "rotate", k, k + 1, True) for k in range(2 * ladder)]
+            for attack, axis in AXES.items():
+                rows.append(_row(rng, plan, image, scheme, attack, 2, axis.harsh, False))
+                row = _row(rng, plan, image, scheme, attack, 1, 0, True)
+                rows += _searched(row, axis, breaks_at(scheme, attack, place) + shift)
+    pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema()), path / "rows.parquet")
+    pq.write_table(pa.Table.from_pylist(_costs(plan)), path / "costs.parquet")
+    manifest = _manifest(plan, images)
+    facts = manifest["attacks"]
+    for attack, axis in AXES.items():
+        facts[attack] |= {"axis": vars(axis), "readings": 8, "sweep": [axis.harsh]}
+    manifest["attacks"] = {name: facts[name] for name in ("identity", *AXES, *["rotate"] * ladder)}
+    (path / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    return path
+
+
+def _searched(row: dict, axis: Axis, broken: float) -> list[dict]:
+    """The readings of one search, of a mark that is lost from a level on."""
+    rows = []
+
+    def survives(strength: float) -> bool:
+        level = axis.level(strength)
+        found = level < broken
+        damage = row["attack_psnr"] and 40 - 20 * level
+        answer = {"is_marked": found, "payload_ok": found, "log10_p": min(0.0, -6 - 50 * (broken - level))}
+        rows.append({**row, **answer, "attack_psnr": damage, "strength": float(strength)})
+        return found
+
+    search(axis, 8, survives)
+    return rows
 
 
 def _images(plan: Simulation) -> list[dict]:

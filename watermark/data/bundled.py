@@ -30,10 +30,10 @@ class BundledImages(ImageSet):
         limit: use only so many; photographs first.
     """
 
-    unmarked = 4  # of nine: to find that there is no mark takes several times what finding one does
-
     def __init__(self, max_side: int | None = 512, limit: int | None = None) -> None:
         super().__init__("bundled", max_side, limit)
+        # four of nine, two of six: to find that there is no mark takes several times what finding one does
+        self.unmarked = max(1, 4 * len(list(BUNDLED)[:limit]) // len(BUNDLED))
 
     def describe(self) -> list[ImageInfo]:
         """Sizes and hashes of the pixels."""

@@ -3,7 +3,6 @@
 import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 from PIL import Image
 from torch import Tensor
@@ -43,7 +42,7 @@ class ImageSet(ABC):
         unmarked: of so many an evaluation also reads the unmarked picture, unless it is told a number. None: of all.
     """
 
-    unmarked: ClassVar[int | None] = None
+    unmarked: int | None = None
 
     def __init__(self, name: str, max_side: int | None = None, limit: int | None = None) -> None:
         if max_side is not None and max_side < 32:

@@ -33,8 +33,8 @@ class EvaluateConfig:
     keys: int = 1
     """Every picture is marked under so many keys, each with its own IDs and attack draws; intervals stay by picture."""
     unmarked: int | None = None
-    """Pictures that are measured unmarked too, spread evenly; None: all, but four of the bundled ones; 0: none. Finding
-    that there is no mark costs a detector several times what finding one does."""
+    """Pictures that are measured unmarked too, spread evenly; None: all, but two of the six photographs; 0: none.
+    Finding that there is no mark costs a detector several times what finding one does."""
     samples: int = 4
     """Images whose pictures are kept for the report."""
     perceptual: list[str] = field(default_factory=list)

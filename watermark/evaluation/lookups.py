@@ -44,7 +44,7 @@ def write_lookups(folder: Path, job: Job) -> None:
 
 def _near(run: Run, job: Job, rows: pd.DataFrame, detector: Detector) -> Json | None:
     """Attacked readings of the first key, each looked up in a registry of its ID and all that differ in one bit."""
-    marked = run.marked(run.headline_group)
+    marked = run.marked(run.headline_group, searched=True)
     chosen = _spread(marked[marked.index.isin(rows.index) & (marked["key"] == 0)], READINGS)
     logits = run.logits(chosen)
     if logits is None:

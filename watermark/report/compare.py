@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from watermark.evaluation.rows import IDENTITY, Run, load_run
+from watermark.evaluation.rows import Run, load_run
 from watermark.json_schema import Json
 from watermark.metrics.paired import bootstrap_mean, holm, sign_flip
 from watermark.report.sections.pairwise import LEVEL
@@ -21,7 +22,8 @@ class Comparison:
 
     Attributes:
         changes: one entry per scheme and attack (``all`` over its attacks): paired difference B - A of the share
-            found, interval, Holm-corrected p, verdict (better, worse, not separable, identical).
+            found (of a searched attack: of the share of its axis that the mark withstood), interval, Holm-corrected p,
+            verdict (better, worse, not separable, identical).
         only_a: cells (scheme, attack, strength) that only run A has.
         only_b: cells that only run B has.
         quality: scheme -> mean PSNR of A and of B, None where unknown.
@@ -36,7 +38,9 @@ class Comparison:
 
     def table(self) -> Table:
         """For the terminal."""
-        table = Table(title=f"B against A on {self.same_images} shared images, share found")
+        table = Table(
+            title=f"B against A on {self.same_images} shared images, share found, of a search share of the axis"
+        )
         for name in ("Scheme", "Attack", "A", "B", "B - A", "p (Holm)", "Verdict"):
             table.add_column(name, justify="left" if name in ("Scheme", "Attack", "Verdict") else "right")
         for c in self.changes:
@@ -56,7 +60,8 @@ def compare_runs(run_a: Path, run_b: Path) -> Comparison:
     """
     a, b = load_run(Path(run_a)), load_run(Path(run_b))
     _check_images(a, b)
-    left, right = _marked(a), _marked(b)
+    same = {attack for attack, axis in a.axes.items() if b.axes.get(attack) == axis}
+    left, right = _marked(a, same), _marked(b, same)
     both = left.merge(right, left_index=True, right_index=True, suffixes=("_a", "_b"))
     if both.empty:
         raise ValueError(f"expected runs that share pictures, schemes and attacks, got {run_a} and {run_b}")
@@ -80,8 +85,11 @@ def _check_images(a: Run, b: Run) -> None:
         raise ValueError(f"expected the same pictures under the same names, {len(differing)} differ: {differing[0]}")
 
 
-def _marked(run: Run) -> pd.DataFrame:
-    rows = run.rows[run.rows["marked"] & (run.rows["attack"] != IDENTITY)].copy()
+def _marked(run: Run, searched: set[str]) -> pd.DataFrame:
+    """Per cell, picture and key whether the mark was found; of a search, how far along the axis it held."""
+    rows, ends = run.marked(), run.breaks()
+    ends = ends[ends["attack"].isin(searched)].assign(is_marked=lambda found: found["level"], strength=np.nan)
+    rows = pd.concat([rows[[*KEYS, "is_marked"]].astype({"is_marked": float}), ends[[*KEYS, "is_marked"]]])
     rows["strength"] = rows["strength"].fillna(float("inf"))  # NaN never matches in a join
     return rows.set_index(KEYS)[["is_marked"]].astype(float)
 

@@ -8,6 +8,7 @@ from watermark.json_schema import Group, Json, limits, schema_of, to_json
 from watermark.report.evidence import day
 from watermark.report.published import Published, twins
 from watermark.report.sections.breakdown import Breakdown, breakdown
+from watermark.report.sections.breaking import Breaking, breaking
 from watermark.report.sections.cells import AttackFacts, Ladder, MeasuredCell, attacks, cells, ladders
 from watermark.report.sections.cost import Cost, cost
 from watermark.report.sections.coverage import Coverage, coverage
@@ -28,7 +29,7 @@ from watermark.report.sections.sentence import Sentence, sentence
 from watermark.report.sections.thresholds import Thresholds, thresholds
 from watermark.report.sections.verdict import Card, cards
 
-SCHEMA_VERSION = "1.6.0"
+SCHEMA_VERSION = "1.7.0"
 
 
 class OfScheme(Protocol):
@@ -61,6 +62,7 @@ class Report:
     coverage: Coverage
     verdict: Sentence
     schemes: Annotated[list[Card], limits(minItems=1)]
+    breaking: Annotated[Breaking | None, "null where no attack was searched; since 1.7.0"]
     attacks: list[AttackFacts]
     ladders: list[Ladder]
     cells: list[MeasuredCell]
@@ -88,7 +90,8 @@ def report_data(run: Run) -> Json:
     ladder = ladders(run)
     measured = cells(run)
     tested = pairs(run)
-    verdict = cards(run, ladder, tested)
+    broken = breaking(run)
+    verdict = cards(run, ladder, tested, broken)
     covered = coverage(run)
     order = [card.scheme for card in verdict]
     owners = identification(run)
@@ -99,8 +102,9 @@ def report_data(run: Run) -> Json:
         false_positive_rate=run.false_positive_rate,
         misattribution_rate=run.misattribution_rate,
         coverage=covered,
-        verdict=sentence(run, verdict, tested, covered),
+        verdict=sentence(run, verdict, tested, covered, broken),
         schemes=verdict,
+        breaking=broken,
         attacks=attacks(run),
         ladders=ladder,
         cells=measured,

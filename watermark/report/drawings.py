@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from watermark.json_schema import Json
 from watermark.report.bench_figures import scaling_plot
+from watermark.report.breaking_plots import evidence_curve, survival_steps
 from watermark.report.curves import survival
 from watermark.report.pivot import with_others
 from watermark.report.plots import bits_plot, forgery_plot, null_plot, quality_plot, registry_plot
@@ -22,6 +23,7 @@ def drawings(data: Json, schemes: list[str], groups: list[str]) -> dict[str, Any
     alarms, owners = data["false_positives"], data["identification"]["schemes"]
     return {
         "curves": _curves(data, schemes, groups),
+        **_breaking(data, schemes, groups),
         "null_plot": Markup(null_plot(alarms, schemes)),
         "registry_plot": Markup(registry_plot(owners, schemes)),
         "planes": {
@@ -40,11 +42,25 @@ def drawings(data: Json, schemes: list[str], groups: list[str]) -> dict[str, Any
 def _curves(data: Json, schemes: list[str], groups: list[str]) -> dict[tuple[str, str, str], Markup]:
     """One survival plot per attack, group and metric."""
     found = {}
-    for attack in data["attacks"]:
+    for attack in (one for one in data["attacks"] if not one["searched"]):
         for group in groups:
             cells = [c for c in data["cells"] if c["attack"] == attack["name"] and c["group"] == group]
             for metric in ("detection", "payload"):
                 found[attack["name"], group, metric] = Markup(survival(attack, cells, schemes, metric))
+    return found
+
+
+def _breaking(data: Json, schemes: list[str], groups: list[str]) -> dict[str, dict[tuple[str, str], Markup]]:
+    """Of every searched attack and group how many marks survive, and with how much evidence."""
+    found: dict[str, dict[tuple[str, str], Markup]] = {"steps": {}, "evidence": {}}
+    told = data["breaking"] or {"axes": [], "points": []}
+    for axis in told["axes"]:
+        for group in groups:
+            own = [p for p in told["points"] if (p["attack"], p["group"]) == (axis["attack"], group)]
+            own.sort(key=lambda point: schemes.index(point["scheme"]))
+            found["steps"][axis["attack"], group] = Markup(survival_steps(axis, own, schemes))
+            rate = data["false_positive_rate"]
+            found["evidence"][axis["attack"], group] = Markup(evidence_curve(axis, own, schemes, rate))
     return found
 
 

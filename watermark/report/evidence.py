@@ -55,6 +55,10 @@ def _results(data: Json, scheme: str) -> Json:
         if cell["scheme"] == scheme and cell["group"] == data["group"]:
             name = "unattacked" if cell["attack"] == IDENTITY else cell["attack"]
             found[name] = {key: cell[key] for key in ("detection", "payload")} | {"falsePositives": cell["alarms"]}
+    for point in (data["breaking"] or {"points": []})["points"]:
+        if point["scheme"] == scheme and point["group"] == data["group"]:
+            names = ("images", "median", "low", "high", "never", "at_once", "attack_psnr", "attack_ssim")
+            found[point["attack"]] = {"breakingPoint": {name: point[name] for name in names}}
     return found
 
 

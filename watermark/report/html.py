@@ -36,6 +36,10 @@ SECTIONS = {
 }
 
 
+OF_RATES = ("owners", "published", "kinds", "thresholds")
+"""Sections that count readings at fixed strengths: left out where every attack was searched."""
+
+
 def render(data: Json, pictures: list[Json]) -> str:
     """The whole page.
 
@@ -52,13 +56,14 @@ def render(data: Json, pictures: list[Json]) -> str:
     )
     environment.filters.update(_filters())
     schemes = [card["scheme"] for card in data["schemes"]]
+    rungs = data["breaking"] is None or not all(attack["searched"] for attack in data["attacks"])
     groups: list[str] = [group for group in GROUPS if any(cell["group"] == group for cell in data["ladders"])]
     return environment.get_template("report.html.j2").render(
         d=data,
         schemes=schemes,
         groups=groups,
         words="photos" if data["group"] == "natural" else "test pictures",
-        sections=list(SECTIONS.items()),
+        sections=[(name, title) for name, title in SECTIONS.items() if rungs or name not in OF_RATES],
         rungs=sum(max(1, len(attack["strengths"])) for attack in data["attacks"]),
         none_attack={"name": IDENTITY, "reproduces": "no attack", "strengths": [], "parameter": None},
         pictures=pictures,
@@ -81,6 +86,8 @@ def _filters() -> dict[str, Callable[..., Any]]:
         "upper": wording.upper_bound,
         "power": wording.power,
         "strength": wording.strength,
+        "broke": wording.broke,
+        "broke_between": wording.broke_between,
         "seconds": wording.seconds,
         "digits2": wording.digits2,
         "exponent": wording.exponent,

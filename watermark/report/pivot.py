@@ -28,6 +28,8 @@ def pivots(data: Json, schemes: list[str]) -> dict[str, Any]:
     """
     return {
         "heat": _heat(data),
+        "broken": _broken(data),
+        "axis_of": {axis["attack"]: axis for axis in (data["breaking"] or {"axes": []})["axes"]},
         "kinds": _kinds(data),
         "lookup_sizes": _lookup_sizes(data),
         "claims": _claims(data),
@@ -49,6 +51,14 @@ def _heat(data: Json) -> dict[tuple[str, str], dict[str, Json]]:
     found: dict[tuple[str, str], dict[str, Json]] = {}
     for cell in data["ladders"]:
         found.setdefault((cell["scheme"], cell["attack"]), {})[cell["group"]] = cell
+    return found
+
+
+def _broken(data: Json) -> dict[tuple[str, str], dict[str, Json]]:
+    """Breaking points by scheme and attack, then by group of pictures."""
+    found: dict[tuple[str, str], dict[str, Json]] = {}
+    for point in (data["breaking"] or {"points": []})["points"]:
+        found.setdefault((point["scheme"], point["attack"]), {})[point["group"]] = point
     return found
 
 

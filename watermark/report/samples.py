@@ -5,6 +5,8 @@ import io
 import logging
 from pathlib import Path
 
+import pandas as pd
+
 from watermark.errors import UserError
 from watermark.evaluation.parts import own_file, sample_folder
 from watermark.evaluation.rows import IDENTITY, Run
@@ -55,7 +57,7 @@ def _marked(run: Run, image: str, scheme: str, folder: Path) -> Json:
 
 
 def _attacked(run: Run, image: str, folders: dict[str, Path]) -> list[Json]:
-    """One picture per attack, at the middle of its ladder, with every scheme's answer."""
+    """One picture per attack, at the middle of its ladder or where it was lost, with every scheme's answer there."""
     scheme, folder = next(((s, f) for s, f in folders.items() if (f / "attacked").is_dir()), (None, None))
     if folder is None:
         return []
@@ -65,6 +67,10 @@ def _attacked(run: Run, image: str, folders: dict[str, Path]) -> list[Json]:
         of_attack = rows[rows["attack"] == attack]
         strengths = list(dict.fromkeys(None if s != s else s for s in of_attack["strength"]))
         middle = strengths[len(strengths) // 2] if strengths else None
+        if attack in run.axes:  # what the picture looks like when the mark of the scheme shown is lost
+            own = of_attack[of_attack["scheme"] == scheme]
+            lost = own[~own["is_marked"]]
+            middle = _mildest(run, attack, lost if len(lost) else own)
         path = _file(folder / "attacked", attack, strengths, middle)
         if path is None:
             continue
@@ -78,6 +84,11 @@ def _attacked(run: Run, image: str, folders: dict[str, Path]) -> list[Json]:
             {"attack": attack, "strength": shown, "picture": _uri(run, path), "shown": scheme, "answers": answers}
         )
     return found
+
+
+def _mildest(run: Run, attack: str, rows: pd.DataFrame) -> float | None:
+    """The strength nearest to the mild end of a searched axis."""
+    return min(rows["strength"], key=run.axes[attack].level, default=None)
 
 
 def _file(folder: Path, attack: str, strengths: list[float | None], middle: float | None) -> Path | None:

@@ -1,10 +1,12 @@
 """The short forms: a table for the terminal, one for a README, one for a paper, and ``summary.json``."""
 
+from collections.abc import Collection
+
 from rich import box
 from rich.table import Table
 
 from watermark.json_schema import Json
-from watermark.report.wording import NOTHING, count, db, fixed, interval, percent, plural, power
+from watermark.report.wording import NOTHING, broke, broke_between, count, db, fixed, interval, percent, plural, power
 
 SUMMARY_PROVENANCE = ("command", "job_key", "config", "config_hash", "git", "versions", "device", "seeds", "data")
 HEAD = (
@@ -45,6 +47,8 @@ def _of(rate: Json) -> str:
 
 def caption(data: Json) -> str:
     """What the table rests on, in few sentences."""
+    if data["breaking"]:
+        return _caption_of_searches(data)
     rates = [card["detection"] for card in data["schemes"]]
     noun = "photos" if data["group"] == "natural" else "test pictures"
     covered = data["coverage"]
@@ -57,7 +61,28 @@ def caption(data: Json) -> str:
     )
 
 
-def _span(rates: list[Json], name: str) -> str:
+def _caption_of_searches(data: Json) -> str:
+    covered, points = data["coverage"], _points(data).values()
+    noun = "photos" if data["group"] == "natural" else "test pictures"
+    return (
+        f"{covered['unfinished'] + ' ' if covered['unfinished'] else ''}"
+        f"Strength at which half of {_span(points, 'images')} {noun} have lost the mark, with its 95 % interval; "
+        f"> or <: not lost up to there; false alarms on {plural(covered['unmarked_pictures'], 'unmarked picture')}, "
+        f"rate {power(data['false_positive_rate'])} (theory)."
+    )
+
+
+def _points(data: Json) -> dict[tuple[str, str], Json]:
+    """Breaking points of the headline's pictures by attack and scheme."""
+    points = (data["breaking"] or {"points": []})["points"]
+    return {(p["attack"], p["scheme"]): p for p in points if p["group"] == data["group"]}
+
+
+def _axes(data: Json) -> dict[str, Json]:
+    return {axis["attack"]: axis for axis in (data["breaking"] or {"axes": []})["axes"]}
+
+
+def _span(rates: Collection[Json], name: str) -> str:
     """``540``, or ``480 to 540`` where the schemes differ."""
     least, most = min(rate[name] for rate in rates), max(rate[name] for rate in rates)
     return count(least) if least == most else f"{count(least)} to {count(most)}"
@@ -65,6 +90,8 @@ def _span(rates: list[Json], name: str) -> str:
 
 def terminal(data: Json) -> Table:
     """A ``rich`` table that fits 80 columns for schemes of up to about 18 letters."""
+    if data["breaking"]:
+        return _terminal_of_searches(data)
     table = Table(title=data["verdict"]["headline"], caption=caption(data), title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("Scheme,\nmean PSNR", no_wrap=True)
     for name in ("Found,\nattacked", "IDs exact", "False\nalarms"):
@@ -79,15 +106,32 @@ def terminal(data: Json) -> Table:
     return table
 
 
+def _terminal_of_searches(data: Json) -> Table:
+    """A column per scheme's median breaking points, a row per scheme."""
+    table = Table(title=data["verdict"]["headline"], caption=caption(data), title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("Lost at", no_wrap=True)
+    axes, points = _axes(data), _points(data)
+    for attack in axes:
+        table.add_column(attack.replace("_", "_\n"), justify="right", no_wrap=True)
+    for card in data["schemes"]:
+        cells = [broke(points.get((attack, card["scheme"])), axis) for attack, axis in axes.items()]
+        table.add_row(f"{card['scheme']}\n{db(card['quality']['psnr'])}", *cells)
+    return table
+
+
 def markdown(data: Json) -> str:
-    """Three tables: the verdict, scheme x attack, and every rung with mark found and IDs exact as counts."""
+    """Where marks are lost; then the verdict, scheme x attack, and every rung: mark found and IDs exact as counts."""
     schemes = [card["scheme"] for card in data["schemes"]]
     lines = [f"**{data['verdict']['headline']}** {caption(data)}", ""]
+    if data["breaking"]:
+        lines += [*_markdown_of_searches(data, schemes), ""]
     lines += ["| " + " | ".join(HEAD) + " |", "|---" + "|---:" * (len(HEAD) - 2) + "|---|"]
     lines += ["| " + " | ".join(row) + " |" for row in _rows(data)]
     lines += ["", "Mark found, per attack (95 % interval):", ""]
     lines += ["| Attack | " + " | ".join(schemes) + " |", "|---" + "|---:" * len(schemes) + "|"]
     for attack, rates in _per_attack(data):
+        if not any(rates):
+            continue
         cells = [f"{percent(r)} [{interval(r)}]" if r else NOTHING for r in rates]
         lines.append(f"| {attack} | " + " | ".join(cells) + " |")
     lines += ["", "Every rung: mark found, and of the same pictures IDs exact (95 % interval):", ""]
@@ -97,6 +141,25 @@ def markdown(data: Json) -> str:
         rung = NOTHING if strength is None else f"{strength:g}"
         lines.append(f"| {attack} | {rung} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _markdown_of_searches(data: Json, schemes: list[str]) -> list[str]:
+    """Medians with intervals, then what the picture looks like by then."""
+    axes, points = _axes(data), _points(data)
+    head = "| Attack, mild to harsh | " + " | ".join(schemes) + " |"
+    lines, damages = [head, "|---" + "|---:" * len(schemes) + "|"], []
+    for attack, axis in axes.items():
+        own = [points.get((attack, scheme)) for scheme in schemes]
+        cells = [f"{broke(point, axis)}{broke_between(point, axis)}" for point in own]
+        lines.append(f"| {attack} {axis['mild']:g} to {axis['harsh']:g} | " + " | ".join(cells) + " |")
+        if any(point and point["attack_psnr"] is not None for point in own):
+            psnr = [f"{db(p['attack_psnr'])}, {fixed(p['attack_ssim'], 2)}" if p else NOTHING for p in own]
+            damages.append(f"| {attack} | " + " | ".join(psnr) + " |")
+    if damages:
+        head = "| Attack | " + " | ".join(schemes) + " |"
+        lines += ["", "By then the picture has this PSNR and SSIM to the marked one (medians):", ""]
+        lines += [head, "|---" + "|---:" * len(schemes) + "|", *damages]
+    return lines
 
 
 def _per_rung(data: Json) -> list[tuple[tuple[str, float | None], dict[str, Json]]]:
@@ -119,16 +182,26 @@ def latex(data: Json) -> str:
     lines = [
         "% needs \\usepackage{booktabs}",
         "\\begin{table}",
-        f"\\caption{{Mark found after each attack, share of pictures with its 95\\% interval. {_tex(caption(data))}}}",
+        f"\\caption{{{_about(data)} {_tex(caption(data))}}}",
         "\\begin{tabular}{l" + "r" * len(schemes) + "}",
         "\\toprule",
         "Attack & " + " & ".join(_tex(s) for s in schemes) + " \\\\",
         "\\midrule",
     ]
+    axes, points = _axes(data), _points(data)
     for attack, rates in _per_attack(data):
         cells = [_tex(f"{percent(r)} [{interval(r)}]") if r else "--" for r in rates]
+        if attack in axes:
+            own = [points.get((attack, scheme)) for scheme in schemes]
+            cells = [_tex(f"{broke(p, axes[attack])}{broke_between(p, axes[attack])}") for p in own]
         lines.append(f"{_tex(attack)} & " + " & ".join(cells) + " \\\\")
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}"]) + "\n"
+
+
+def _about(data: Json) -> str:
+    if data["breaking"]:
+        return "Strength of each attack at which half of the pictures have lost the mark, with its 95\\% interval."
+    return "Mark found after each attack, share of pictures with its 95\\% interval."
 
 
 def _per_attack(data: Json) -> list[tuple[str, list[Json | None]]]:
@@ -139,7 +212,15 @@ def _per_attack(data: Json) -> list[tuple[str, list[Json | None]]]:
 
 
 def _tex(text: str) -> str:
-    for plain, escaped in (("_", "\\_"), ("%", "\\%"), ("&", "\\&"), ("\u202f", "\\,"), (NOTHING, "--"), ("<", "$<$")):
+    for plain, escaped in (
+        ("_", "\\_"),
+        ("%", "\\%"),
+        ("&", "\\&"),
+        ("\u202f", "\\,"),
+        (NOTHING, "--"),
+        ("<", "$<$"),
+        (">", "$>$"),
+    ):
         text = text.replace(plain, escaped)
     return text
 
@@ -150,6 +231,7 @@ def summary(data: Json) -> Json:
         "group",
         "quality",
         "no_attack",
+        "withstood",
         "detection",
         "payload",
         "false_positives",
@@ -165,6 +247,7 @@ def summary(data: Json) -> Json:
         "higher_is_better": dict.fromkeys(("detection", "payload"), True)
         | dict.fromkeys(("false_positives", "misattribution", "unnamed"), False),
         "schemes": {card["scheme"]: {name: card[name] for name in keep} for card in data["schemes"]},
+        "breaking": data["breaking"] and {name: data["breaking"][name] for name in ("axes", "sentences", "points")},
         "coverage": data["coverage"],
         "failed_rows": data["failures"]["rows"],
         **{name: p[name] for name in SUMMARY_PROVENANCE},

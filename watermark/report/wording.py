@@ -142,6 +142,23 @@ def points(gap: float) -> str:
     return f"{whole:+d} point{'' if abs(whole) == 1 else 's'}" if whole else "0 points"
 
 
+def broke(point: Mapping[str, Any] | None, axis: Mapping[str, Any]) -> str:
+    """The median strength at which a mark is lost: ``7``; ``< 1`` where it is not lost up to the harsh end."""
+    if point is None:
+        return NOTHING
+    if point["median"]["strength"] is None:
+        return ("<" if axis["harsh"] < axis["mild"] else ">") + f" {axis['harsh']:.3g}"
+    return f"{point['median']['strength']:.3g}"
+
+
+def broke_between(point: Mapping[str, Any] | None, axis: Mapping[str, Any]) -> str:
+    """Its 95 % interval, from the mild end on: `` [9 to 5]``; nothing where there are too few pictures for one."""
+    if point is None or point["low"] is None:
+        return ""
+    ends = [broke({"median": end}, axis) for end in (point["low"], point["high"])]
+    return f" [{ends[0]}]" if ends[0] == ends[1] else f" [{ends[0]} to {ends[1]}]"
+
+
 def exponent(law: Mapping[str, Any]) -> tuple[str, str]:
     """An exponent and its interval: ``0.45`` and ``0.31 to 0.59``."""
     known = law["low"] is not None

@@ -56,7 +56,8 @@ class AttackFacts:
     geometric: bool
     version: Count
     reproduces: str
-    strengths: list[float]
+    strengths: Annotated[list[float], "its rungs; of an attack that was searched the ends of the axis"]
+    searched: Annotated[bool, "its breaking point was searched; since 1.7.0"]
 
 
 def cells(run: Run) -> list[MeasuredCell]:
@@ -96,7 +97,8 @@ def _pairs(run: Run, keys: list[str]) -> Iterator[tuple[tuple, pd.DataFrame, pd.
     none = run.rows.loc[:, columns].iloc[:0]
     unmarked = dict(iter(run.negatives()[columns].groupby(keys, dropna=False)))
     unmarked = {_key(key): rows for key, rows in unmarked.items()}
-    for key, marked in run.rows.loc[run.rows["marked"], columns].groupby(keys, dropna=False, sort=False):
+    rungs = run.rows["marked"] & ~run.rows["attack"].isin(list(run.axes))  # a search is no rung: see breaking
+    for key, marked in run.rows.loc[rungs, columns].groupby(keys, dropna=False, sort=False):
         yield key, marked, unmarked.get(_key(key), none)
 
 
@@ -122,7 +124,9 @@ def attacks(run: Run) -> list[AttackFacts]:
     found = []
     for name in run.attacks:
         known = facts.get(name, {})
-        strengths = run.rows.loc[run.rows["attack"] == name, "strength"].dropna().unique()
+        axis = run.axes.get(name)
+        read = run.rows.loc[run.rows["attack"] == name, "strength"].dropna().unique()
+        strengths = (axis.mild, axis.harsh) if axis else read
         harder = known.get("harder", "higher")
         parameter = run.rows.loc[run.rows["attack"] == name, "parameter"].iloc[0]
         found.append(
@@ -135,7 +139,10 @@ def attacks(run: Run) -> list[AttackFacts]:
                 geometric=bool(known.get("geometric", False)),
                 version=int(known.get("version", 1)),
                 reproduces=known.get("reproduces", ""),
-                strengths=sorted((float(s) for s in strengths), reverse=harder == "lower"),
+                strengths=sorted(
+                    (float(s) for s in strengths), reverse=strengths[0] > strengths[-1] if axis else harder == "lower"
+                ),
+                searched=axis is not None,
             )
         )
     return found

@@ -8,15 +8,18 @@ import pandas as pd
 
 from watermark.evaluation.rows import Run
 from watermark.json_schema import Count, Group, Share, limits
-from watermark.metrics.paired import bootstrap_mean, holm, sign_flip, smallest_p
+from watermark.metrics.paired import bootstrap_mean, holm, sign_flip, sign_flips, smallest_p
 
 LEVEL = 0.05
-"""Of significance, after Holm's correction."""
+"""Of significance, after the correction for all tests of a family."""
 
 
 @dataclass(frozen=True)
 class PairTest:
-    """Mean paired difference over pictures with its bootstrap interval, and the sign-flip test."""
+    """Mean paired difference over pictures with its bootstrap interval, and the sign-flip test.
+
+    Of the share found, or where the attack was searched of the share of its axis that the mark withstood.
+    """
 
     images: Count
     difference: Annotated[float, limits(minimum=-1, maximum=1)]
@@ -25,7 +28,8 @@ class PairTest:
     p: Share
     smallest_p: Share
     p_holm: Share
-    separable: bool
+    p_joint: Annotated[Share, "corrected for all tests of the family at once (Westfall-Young); since 1.7.0"]
+    separable: Annotated[bool, "p_joint at most .05"]
 
 
 @dataclass(frozen=True)
@@ -47,26 +51,35 @@ class SchemePair:
 
 
 def pairs(run: Run) -> list[SchemePair]:
-    """Every pair of schemes: overall, and per attack with Holm's correction over the attacks."""
-    rows = run.marked(run.headline_group)
-    per_image = rows.groupby(["attack", "image", "scheme"])["is_marked"].mean().unstack("scheme")
+    """Every pair of schemes: overall, and per attack, corrected over the pairs and over a pair's attacks."""
+    per_image = withstood(run, run.headline_group).unstack("scheme")
     found: list[SchemePair] = []
+    overall_differences: list[pd.Series] = []
     for first, second in combinations(run.schemes, 2):
         if not {first, second} <= set(per_image.columns):
             continue
         difference = (per_image[first] - per_image[second]).dropna()
         if difference.empty:  # no picture that both were measured on
             continue
-        overall, attacks = _test(difference.groupby("image").mean()), _per_attack(difference, run.attacks)
+        overall_differences.append(difference.groupby("image").mean())
+        overall, attacks = _test(overall_differences[-1]), _per_attack(difference, run.attacks)
         found.append(SchemePair(first, second, run.headline_group, overall, attacks))
-    tests = _decided([pair.overall for pair in found])
+    tests = _decided([pair.overall for pair in found], overall_differences)
     return [replace(pair, overall=test) for pair, test in zip(found, tests, strict=True)]
+
+
+def withstood(run: Run, group: Group) -> pd.Series:
+    """By attack, picture and scheme: share of the readings found, or of a searched axis that the mark withstood."""
+    keys = ["attack", "image", "scheme"]
+    found = run.marked(group).groupby(keys)["is_marked"].mean()
+    return pd.concat([found, run.breaks(group).groupby(keys)["level"].mean()]).astype(float)
 
 
 def _per_attack(difference: pd.Series, attacks: list[str]) -> list[AttackTest]:
     present = set(difference.index.get_level_values("attack"))
     known = [attack for attack in attacks if attack in present]
-    tests = _decided([_test(difference.loc[attack]) for attack in known])
+    differences = [difference.loc[attack] for attack in known]
+    tests = _decided([_test(one) for one in differences], differences)
     return [AttackTest(attack=attack, **vars(test)) for attack, test in zip(known, tests, strict=True)]
 
 
@@ -84,11 +97,18 @@ def _test(difference: pd.Series) -> PairTest:
         p=p,
         smallest_p=smallest_p(len(values)),
         p_holm=p,
+        p_joint=p,
         separable=p <= LEVEL,
     )
 
 
-def _decided(tests: list[PairTest]) -> list[PairTest]:
-    """The same tests with Holm's correction for all of them."""
-    adjusted = list(holm([test.p for test in tests])) if tests else []
-    return [replace(test, p_holm=float(p), separable=p <= LEVEL) for test, p in zip(tests, adjusted, strict=True)]
+def _decided(tests: list[PairTest], differences: list[pd.Series]) -> list[PairTest]:
+    """The same tests, corrected for all of them: by Holm, and jointly, which decides."""
+    if not tests:
+        return []
+    adjusted = holm([test.p for test in tests])
+    joint = sign_flips(pd.concat(differences, axis=1).to_numpy())
+    return [
+        replace(test, p_holm=float(p), p_joint=float(q), separable=bool(q <= LEVEL))
+        for test, p, q in zip(tests, adjusted, joint, strict=True)
+    ]

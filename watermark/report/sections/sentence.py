@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from watermark.evaluation.rows import Run
+from watermark.report.sections.breaking import Breaking, lost_at
 from watermark.report.sections.coverage import Coverage
 from watermark.report.sections.pairwise import LEVEL, SchemePair
 from watermark.report.sections.verdict import Card
@@ -24,7 +25,9 @@ class Sentence:
     small: str | None
 
 
-def sentence(run: Run, found: list[Card], pairs: list[SchemePair], covered: Coverage) -> Sentence:
+def sentence(
+    run: Run, found: list[Card], pairs: list[SchemePair], covered: Coverage, broken: Breaking | None = None
+) -> Sentence:
     """A headline, what it rests on, what is promised, and warnings.
 
     Args:
@@ -32,14 +35,17 @@ def sentence(run: Run, found: list[Card], pairs: list[SchemePair], covered: Cove
         found: from ``verdict.cards``.
         pairs: from ``pairwise.pairs``: tells "no difference seen" from "none could have been seen".
         covered: from ``coverage``: what is not there yet, and on how many pictures false alarms were looked for.
+        broken: from ``breaking.breaking``: breaking points come first where there are any.
     """
     best = found[0]
     noun = "photo" if best.group == "natural" else "test picture"
     promised = run.false_positive_rate
-    warnings = (covered.unfinished, _unread(found), _small(best), _unequal(found))
+    searched = broken is not None and best.withstood is not None
+    small = _few(_images(broken)) if broken and searched else _small(best)
+    warnings = (covered.unfinished, _unread(found), small, _unequal(found))
     return Sentence(
-        headline=_headline(found, pairs, noun),
-        detail=_detail(best, f"{noun}s"),
+        headline=_broken_headline(run, found, broken) if broken and searched else _headline(found, pairs, noun),
+        detail=_broken_detail(best, broken, noun) if broken and searched else _detail(best, f"{noun}s"),
         promise=(
             f"“Found” means a p-value of at most {power(promised)} after paying for everything that was tried: in "
             f"theory one false alarm in {count(1 / promised)} unmarked pictures. {_alarms(found, covered)}"
@@ -56,7 +62,7 @@ def _headline(found: list[Card], pairs: list[SchemePair], noun: str) -> str:
     worse = [card.scheme for card in found[1:] if card.rank == "worse"]
     tied = [card.scheme for card in found if card.detection.rate == best.detection.rate]
     few = f"{plural(best.detection.images, noun)} {'is' if best.detection.images == 1 else 'are'} too few"
-    hopeless = any(pair.overall.smallest_p * len(pairs) > LEVEL for pair in pairs)
+    hopeless = any(pair.overall.smallest_p > LEVEL for pair in pairs)
     if level and hopeless and len(tied) == 1:
         return f"{best.scheme} keeps the most marks; {few} to prove it best"
     if level and hopeless and len(tied) < len(found):
@@ -70,6 +76,34 @@ def _headline(found: list[Card], pairs: list[SchemePair], noun: str) -> str:
     if worse:
         return f"{best.scheme} survives best: found in {kept} of attacked {noun}s"
     return f"{best.scheme}: mark found in {kept} of attacked {noun}s"
+
+
+def _broken_headline(run: Run, found: list[Card], broken: Breaking) -> str:
+    """What the first attack takes to break the first and the last scheme, and who withstands most over all attacks."""
+    level = [card.scheme for card in found if card.rank in ("best", "not separable")]
+    who = f"{level[0]} withstands most" if len(level) == 1 else f"{_listed(level)} withstand most"
+    own = {p.scheme: p for p in broken.points if p.attack == broken.axes[0].attack and p.group == run.headline_group}
+    ends = [name for name in dict.fromkeys((found[0].scheme, found[-1].scheme)) if name in own]
+    said = lost_at([own[name] for name in ends], run.axes[broken.axes[0].attack])
+    return "; ".join(filter(None, (said, who if len(found) > 1 else ""))) or who
+
+
+def _broken_detail(best: Card, broken: Breaking, noun: str) -> str:
+    """One sentence per attack, and what "lost" means."""
+    said = ". ".join(broken.sentences[:3])
+    quality = "" if best.quality.psnr is None else f" {best.scheme} is marked at {best.quality.psnr:.1f} dB PSNR."
+    return (
+        f"{said}. Each is the strength at which half of {plural(_images(broken), noun)} have lost the mark, "
+        f"searched picture by picture.{quality}"
+    )
+
+
+def _images(broken: Breaking) -> int:
+    return max((point.images for point in broken.points), default=0)
+
+
+def _few(images: int) -> str | None:
+    return f"Only {plural(images, 'picture')}: read the intervals, not the medians." if images < SMALL else None
 
 
 def _detail(best: Card, pictures: str) -> str:
@@ -94,7 +128,7 @@ def _alarms(found: list[Card], covered: Coverage) -> str:
 
 
 def _unread(found: list[Card]) -> str | None:
-    names = [card.scheme for card in found if not card.detection.n]
+    names = [card.scheme for card in found if not card.detection.n and card.withstood is None]
     return f"{_listed(names)} could not be measured: see Failures." if names and len(names) < len(found) else None
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from watermark.evaluation.rows import IDENTITY, Rate, Run, bit_accuracy, mean, misattributed, rate, unnamed
 from watermark.json_schema import Count, Group, Json, Share, Size, limits
+from watermark.report.sections.breaking import Breaking
 from watermark.report.sections.cells import Ladder
 from watermark.report.sections.pairwise import SchemePair
 
@@ -45,7 +46,10 @@ class Card:
     target_psnr: float | None
     quality: MarkQuality
     no_attack: Rate
-    detection: Rate
+    withstood: Annotated[
+        Share | None, "of the searched axes, mean over attacks and pictures; null where none was searched; since 1.7.0"
+    ]
+    detection: Annotated[Rate, "over the rungs; n = 0 where all attacks were searched"]
     payload: Rate
     bit_accuracy: Share | None
     misattribution: Rate
@@ -59,16 +63,19 @@ class Card:
     images_per_second: Annotated[PerStage, "over the run; since 1.2.0"]
 
 
-def cards(run: Run, ladder: list[Ladder], pairs: list[SchemePair]) -> list[Card]:
-    """One verdict per scheme, the best detection first.
+def cards(run: Run, ladder: list[Ladder], pairs: list[SchemePair], broken: Breaking | None = None) -> list[Card]:
+    """One verdict per scheme, first the one that withstands most, or where nothing was searched is found most often.
 
     Args:
         run: the evaluation.
         ladder: from ``cells.ladders``.
         pairs: from ``pairwise.pairs``: says which schemes cannot be told from the best.
+        broken: from ``breaking.breaking``.
     """
-    found = [_card(run, scheme, ladder) for scheme in run.schemes]
-    found.sort(key=lambda card: -(card.detection.rate or 0.0))
+    shares = broken.withstood if broken else []
+    withstood = {one.scheme: one.share for one in shares if one.group == run.headline_group}
+    found = [replace(_card(run, scheme, ladder), withstood=withstood.get(scheme)) for scheme in run.schemes]
+    found.sort(key=lambda card: (-(card.withstood or 0.0), -(card.detection.rate or 0.0)))
     best = found[0].scheme
     return [replace(card, rank=_against(best, card.scheme, pairs)) for card in found]
 
@@ -80,6 +87,8 @@ def _card(run: Run, scheme: str, ladder: list[Ladder]) -> Card:
     clean = rows[rows["marked"] & (rows["attack"] == IDENTITY) & (rows["group"] == group)]
     marked = run.marked(group)
     marked = marked[marked["scheme"] == scheme]
+    every = run.marked(group, searched=True)
+    every = every[every["scheme"] == scheme]
     attacked = [c for c in ladder if (c.scheme, c.group) == (scheme, group) and c.attack != IDENTITY]
     facts = run.manifest.get("schemes", {}).get(scheme, {})
     seconds = _seconds(run.costs, scheme)
@@ -92,11 +101,12 @@ def _card(run: Run, scheme: str, ladder: list[Ladder]) -> Card:
         target_psnr=facts.get("target_psnr"),
         quality=_quality(rows[rows["marked"] & (rows["group"] == group)]),
         no_attack=rate(clean, "is_marked"),
+        withstood=None,
         detection=rate(marked, "is_marked"),
         payload=rate(marked, "payload_ok"),
         bit_accuracy=bit_accuracy(marked),
-        misattribution=rate(marked, misattributed(marked)),
-        unnamed=rate(marked, unnamed(marked)),
+        misattribution=rate(every, misattributed(every)),
+        unnamed=rate(every, unnamed(every)),
         false_positives=rate(negatives[negatives["scheme"] == scheme], "is_marked"),
         hard_cases=_hard(run, scheme, "is_marked"),
         hard_payload=_hard(run, scheme, "payload_ok"),
@@ -112,6 +122,8 @@ def _hard(run: Run, scheme: str, hits: str) -> Rate | None:
     if run.headline_group == "hard":
         return None
     hard = run.marked("hard")
+    if hard.empty:
+        return None
     return rate(hard[hard["scheme"] == scheme], hits)
 
 

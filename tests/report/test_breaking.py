@@ -1,0 +1,148 @@
+"""Breaking points in the report: known ones come out, and everything beside them still stands."""
+
+import json
+
+import jsonschema
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy import stats
+
+from watermark.errors import UserError
+from watermark.report import build_report, compare_runs, print_summary, schema
+
+
+@pytest.fixture(scope="module")
+def searched(sim, tmp_path_factory):
+    path = sim.simulate_search(tmp_path_factory.mktemp("searched"))
+    build_report(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def told(searched):
+    return json.loads((searched / "report.json").read_text())
+
+
+def point(told, scheme, attack, group="natural"):
+    (found,) = [
+        p for p in told["breaking"]["points"] if (p["scheme"], p["attack"], p["group"]) == (scheme, attack, group)
+    ]
+    return found
+
+
+def test_known_breaking_points_come_out_with_an_interval_that_holds_every_picture_of_six(told, sim):
+    for scheme, attack in (("steady", "jpeg"), ("steady", "crop"), ("fragile", "jpeg"), ("fragile", "noise")):
+        axis, found = sim.AXES[attack], point(told, scheme, attack)
+        true = sorted(sim.breaks_at(scheme, attack, place) for place in range(6))
+        coarse = 1 / 128 + (0.16 if attack == "jpeg" else 0.01)  # the coarsest step of JPEG qualities: 2 to 1
+        assert true[2] <= found["median"]["level"] + 1e-9 <= true[2] + coarse
+        assert found["median"]["strength"] == pytest.approx(axis.strength(found["median"]["level"]), rel=0.01)
+        assert found["low"]["level"] <= found["median"]["level"] <= found["high"]["level"]
+        assert found["low"]["level"] >= true[0]
+        assert found["high"]["level"] >= true[5]
+        assert (found["images"], found["never"], found["at_once"]) == (6, 0, 0)
+
+
+def test_never_and_at_once_are_told_apart_from_a_strength(told):
+    never, at_once = point(told, "steady", "noise"), point(told, "fragile", "crop")
+    assert (never["never"], never["median"]) == (6, {"level": 1.0, "strength": None})
+    assert never["curve"] == []
+    assert (at_once["at_once"], at_once["median"]) == (6, {"level": 0.0, "strength": 0.95})
+    assert [
+        p["strength"] for p in told["breaking"]["pictures"] if p["scheme"] == "steady" and p["attack"] == "noise"
+    ] == [None] * 8
+
+
+def test_under_six_pictures_there_is_no_interval(told):
+    assert point(told, "steady", "jpeg", "hard")["low"] is None
+
+
+def test_the_survival_curve_is_that_of_kaplan_and_meier(told, sim):
+    axis, found = sim.AXES["crop"], point(told, "steady", "crop")
+    levels = [
+        axis.level(p["strength"])
+        for p in told["breaking"]["pictures"]
+        if (p["scheme"], p["attack"], p["group"]) == ("steady", "crop", "natural")
+    ]
+    theirs = stats.ecdf(stats.CensoredData(uncensored=levels)).sf
+    assert [step["rate"]["rate"] for step in found["curve"]] == pytest.approx(list(theirs.probabilities))
+    assert [step["level"] for step in found["curve"]] == pytest.approx(list(theirs.quantiles))
+
+
+def test_damage_is_that_of_the_reading_that_lost_the_mark(told):
+    found = point(told, "fragile", "noise")
+    assert found["attack_psnr"] == pytest.approx(40 - 20 * found["median"]["level"], abs=1)
+    assert point(told, "steady", "crop")["attack_psnr"] is None  # pixels moved
+
+
+def test_evidence_falls_along_the_axis(told):
+    decades = [e["decades"] for e in point(told, "steady", "jpeg")["evidence"]]
+    assert len(decades) == 17
+    assert decades[4:] == sorted(decades[4:], reverse=True)
+    assert decades[-1] < 6
+
+
+def test_six_pictures_separate_two_schemes(told):
+    (pair,) = told["pairwise"]
+    assert pair["overall"]["p_joint"] == 0.03125
+    assert pair["overall"]["separable"]
+    assert all(test["separable"] for test in pair["attacks"])  # three tests; Holm would say .094
+    assert max(test["p_holm"] for test in pair["attacks"]) > 0.05
+    assert [(c["scheme"], c["rank"]) for c in told["schemes"]] == [("steady", "best"), ("fragile", "worse")]
+
+
+def test_the_verdict_is_a_sentence_that_a_provider_understands(told, searched):
+    jpeg = {name: f"{point(told, name, 'jpeg')['median']['strength']:.0f}" for name in ("steady", "fragile")}
+    headline = told["verdict"]["headline"]
+    assert headline == (
+        f"steady is lost at jpeg {jpeg['steady']}, fragile at jpeg {jpeg['fragile']}; steady withstands most"
+    )
+    assert told["breaking"]["sentences"][1].startswith(
+        "steady is not lost up to noise 0.8, fragile is lost at noise 0."
+    )
+    assert "fragile at once, at crop 0.95" in told["breaking"]["sentences"][2]
+    console = Console(width=80, record=True)
+    console.print(print_summary(searched))
+    text = console.export_text()
+    assert jpeg["steady"] in text
+    assert "> 0.8" in text
+    assert f"| jpeg 95 to 1 | {jpeg['steady']} [" in (searched / "table.md").read_text()
+    assert "$>$ 0.8" in (searched / "table.tex").read_text()
+    evidence = json.loads((searched / "robustness_evidence.json").read_text())
+    assert evidence["fragile"]["robustnessEvidence"]["results"]["crop"]["breakingPoint"]["at_once"] == 6
+
+
+def test_no_rate_is_made_of_searched_readings(told):
+    assert {entry["attack"] for entry in told["ladders"]} == {"identity"}
+    assert all(card["detection"]["n"] == 0 and card["misattribution"]["n"] > 0 for card in told["schemes"])
+    jsonschema.validate(told, schema())
+
+
+def test_searched_and_laddered_attacks_stand_in_one_report(sim, tmp_path):
+    page = build_report(sim.simulate_search(tmp_path / "both", ladder=True)).read_text()
+    told = json.loads((tmp_path / "both" / "report.json").read_text())
+    assert {entry["attack"] for entry in told["ladders"]} == {"identity", "rotate"}
+    assert [a["searched"] for a in told["attacks"]] == [True, True, True, False]
+    assert all(card["detection"]["n"] == 12 for card in told["schemes"])
+    assert "rotate" in page
+
+
+def test_compare_pairs_breaking_points(sim, searched, tmp_path):
+    other = sim.simulate_search(tmp_path / "stronger", shift=0.1)
+    found = compare_runs(searched, other)
+    by_attack = {(c["scheme"], c["attack"]): c for c in found.changes}
+    assert by_attack["fragile", "noise"]["difference"] == pytest.approx(0.1, abs=0.02)
+    assert by_attack["fragile", "noise"]["verdict"] == "better"
+    assert by_attack["steady", "noise"]["verdict"] == "identical"  # neither ever broke
+    assert by_attack["fragile", "all"]["verdict"] == "better"
+    assert np.isfinite(by_attack["steady", "all"]["p"])
+
+
+def test_an_axis_that_is_none_is_told_in_one_line(sim, tmp_path):
+    path = sim.simulate_search(tmp_path / "odd", photos=1, hard=0)
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["attacks"]["jpeg"]["axis"]["mild"] = 0
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match=r"manifest\.json: axis: mild and harsh must be above 0 on a log scale"):
+        build_report(path)
