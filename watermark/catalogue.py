@@ -34,6 +34,7 @@ EXTRAS = {
     "serve": "`watermark serve`: detection over HTTP",
     "slurm": "sweeps on a SLURM cluster",
     "train": "curves of `watermark train` in TensorBoard",
+    "video": "attacks through video codecs",
 }
 """What extras are for; one that is not named here says which packages it brings."""
 

@@ -130,6 +130,8 @@ def test_on_paper_no_table_is_cut_off_and_the_lines_have_a_legend(browser, run_d
     page.goto((run_dir / "report.html").as_uri())
     assert page.locator("table:visible").evaluate_all("all => all.filter(t => t.offsetWidth > 700).length") == 0
     assert page.locator("#curves .key:visible").all_inner_texts() == ["steady", "average", "fragile"]
+    cut = "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.textContent)"
+    assert page.locator(".card dt, .card .worst span").evaluate_all(cut) == []
     page.close()
 
 
@@ -137,6 +139,11 @@ def test_a_phone_of_360_px_holds_it(browser, run_dir):
     page = browser.new_page(viewport={"width": 360, "height": 740})
     page.goto((run_dir / "report.html").as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    letters = "all => all.filter(one => one.offsetWidth && one.offsetWidth < 80).map(one => one.textContent)"
+    names = page.locator(".scroll > table:not(.heat, .security) tr > :first-child")
+    assert names.count() > 5
+    assert names.evaluate_all(letters) == []  # a name is no column of single letters
     page.close()
 
 

@@ -1,4 +1,4 @@
-"""A map drawn over its picture, in colours that the colour-blind tell apart."""
+"""A map drawn over its picture, which turns grey, so that the colours are the map's; what was edited is striped too."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,24 +10,35 @@ COLOURS = {"marked": (0, 158, 115), "edited": (213, 94, 0), "unknown": (90, 90, 
 """Green, vermilion and grey (Okabe and Ito, Color Universal Design, 2008)."""
 COVER = {"marked": 0.3, "edited": 0.6, "unknown": 0.6}
 """How much of the picture each colour hides."""
+STRIPES = 60
+"""Stripes along the longer side over what was edited: who sees no colours sees them."""
 
 
 def drawn(image: Image.Image, where: Localization) -> Image.Image:
-    """An RGB picture of the same size: green where the mark is, orange where it was edited, grey where nobody knows.
+    """An RGB picture of the same size: green where the mark is, orange and striped where it was edited, else grey.
 
     Raises:
         ValueError: if the map is that of a picture of another size.
     """
-    picture: NDArray[np.float32] = np.asarray(image.convert("RGB"), dtype=np.float32)
-    if picture.shape[:2] != where.marked.shape:
-        raise ValueError(f"expected a picture of the map's size {where.marked.shape}, got {picture.shape[:2]}")
-    shown = picture.copy()
+    grey = np.asarray(image.convert("RGB").convert("L"), dtype=np.float32)
+    if grey.shape != where.marked.shape:
+        raise ValueError(f"expected a picture of the map's size {where.marked.shape}, got {grey.shape}")
+    shown: NDArray[np.float32] = np.repeat(grey[..., None], 3, axis=2)
     for name, colour in COLOURS.items():
         part = getattr(where, name)
         shown[part] += COVER[name] * (np.array(colour, dtype=np.float32) - shown[part])
+    shown[where.edited & _stripes(grey.shape)] *= 0.6
     for part in (where.marked, where.edited):
         edge = np.zeros_like(part)
         edge[1:] |= part[1:] != part[:-1]
         edge[:, 1:] |= part[:, 1:] != part[:, :-1]
         shown[edge] = 255
     return Image.fromarray(shown.round().astype(np.uint8))
+
+
+def _stripes(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Diagonal ones, a third of the area."""
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    pitch = max(6, max(shape) // STRIPES)
+    stripes: NDArray[np.bool_] = (rows + columns) % pitch < pitch // 3
+    return stripes
