@@ -35,7 +35,7 @@ def as_seen(colours):
     return (linear @ DEUTERANOPIA.T).clip(0, 1)
 
 
-def test_marked_and_edited_differ_for_who_sees_no_red_and_green(parts):
+def test_the_three_parts_differ_for_who_sees_no_red_and_green(parts):
     thirds, seen = parts
     blue = [as_seen(seen[part])[:, 2] - as_seen(seen[part])[:, 0] for part in thirds]
     assert np.quantile(blue[0], 0.05) > np.quantile(

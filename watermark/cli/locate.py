@@ -30,7 +30,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--output",
         type=Path,
         metavar="PNG",
-        help="picture and map: green marked, orange with stripes edited, grey unknown; of several pictures a folder",
+        help="picture and map: blue marked, orange with stripes edited, grey unknown; of several pictures a folder",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace maps that are there")
     parser.add_argument("--json", action="store_true", help="one JSON object per picture and line")

@@ -6,8 +6,8 @@ from PIL import Image
 
 from watermark.localization.answer import Localization
 
-COLOURS = {"marked": (0, 158, 115), "edited": (213, 94, 0), "unknown": (90, 90, 90)}
-"""Green, vermilion and grey (Okabe and Ito, Color Universal Design, 2008)."""
+COLOURS = {"marked": (0, 114, 178), "edited": (213, 94, 0), "unknown": (90, 90, 90)}
+"""Blue, vermilion and grey (Okabe and Ito, Color Universal Design, 2008)."""
 COVER = {"marked": 0.3, "edited": 0.6, "unknown": 0.6}
 """How much of the picture each colour hides."""
 STRIPES = 60
@@ -15,7 +15,7 @@ STRIPES = 60
 
 
 def drawn(image: Image.Image, where: Localization) -> Image.Image:
-    """An RGB picture of the same size: green where the mark is, orange and striped where it was edited, else grey.
+    """An RGB picture of the same size: blue where the mark is, orange and striped where it was edited, else grey.
 
     Raises:
         ValueError: if the map is that of a picture of another size.
