@@ -28,12 +28,13 @@ class BundledImages(ImageSet):
     Args:
         max_side: px; larger pictures are reduced to it.
         limit: use only so many; photographs first.
+        unmarked: of so many an evaluation also reads the unmarked picture: to find that there is no mark takes several
+            times what finding one does.
     """
 
-    def __init__(self, max_side: int | None = 512, limit: int | None = None) -> None:
+    def __init__(self, max_side: int | None = 512, limit: int | None = None, unmarked: int = 4) -> None:
         super().__init__("bundled", max_side, limit)
-        # four of nine, two of six: to find that there is no mark takes several times what finding one does
-        self.unmarked = max(1, 4 * len(list(BUNDLED)[:limit]) // len(BUNDLED))
+        self.unmarked = unmarked
 
     def describe(self) -> list[ImageInfo]:
         """Sizes and hashes of the pixels."""
