@@ -29,6 +29,7 @@ class ProjectedGradient(Attack):
     """
 
     differentiable, geometric, harder = False, False, "higher"
+    family = "removal"
     unit, neutral = "largest change, 1/255", 0.0
     reproduces = "WAVES AdvEmb and AdvCls settings: 200 steps of .05 epsilon"
 

@@ -14,6 +14,10 @@ Generators = list[torch.Generator]  # one CPU generator per image
 """What ``Attack.transform`` draws from: entry ``i`` belongs to image ``i`` and to nothing else."""
 
 
+Family = Literal["none", "geometry", "photometric", "compression", "filter", "compound", "edit", "removal", "other"]
+"""Filter: and noise. Compound: several in a row, such as a screenshot. Edit: a part is replaced. Removal: by intent."""
+
+
 class Attack(nn.Module, ABC):
     """Something that happens to an image: ``forward(images, generator) -> images``.
 
@@ -46,6 +50,8 @@ class Attack(nn.Module, ABC):
     """The unit of the strength in words, for example ``"quality 1..100"``."""
     reproduces: ClassVar[str]
     """One line: the published attack or the everyday event that this stands for."""
+    family: ClassVar[Family] = "other"
+    """What kind of thing it does to a picture; a mean over families gives every kind the same say."""
     version: int = 1
     """Raised whenever the same parameters start to give another picture."""
     neutral: ClassVar[float | None] = None

@@ -22,6 +22,7 @@ class SoftScreenCamera(Attack):
     """
 
     differentiable, geometric, harder = True, True, "higher"
+    family = "compound"
     unit, neutral = "joint level 0..5", 0.0
     version = 2
     reproduces = "screen-to-camera as in PIMoG (Fang et al., 2022) and StegaStamp (Tancik et al., 2020), own levels"
@@ -85,6 +86,7 @@ class ScreenCamera(SoftScreenCamera):
     """
 
     differentiable = False
+    family = "compound"
 
     def compress(self, images: Tensor, quality: int) -> Tensor:
         return Jpeg(quality)(images)
@@ -101,6 +103,7 @@ class PrintScan(Attack):
     """
 
     differentiable, geometric, harder = True, True, "lower"
+    family = "compound"
     unit = "dots per inch of the scan"
     reproduces = "print and scan of the classical literature; own model"
 

@@ -27,6 +27,7 @@ class Chain(Attack):
     """
 
     differentiable, geometric = False, True
+    family = "compound"
     harder: Literal["higher", "lower", "away"] = "higher"
     unit, together = "as the step that takes it", True
     reproduces = "VideoSeal and OmniSealBench combinations; whatever the configuration says"

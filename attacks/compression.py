@@ -16,6 +16,7 @@ class _File(Attack):
     """Save as one format and load again."""
 
     differentiable, geometric = False, False
+    family = "compression"
     harder: Literal["higher", "lower", "away"] = "lower"
     together = True  # a thread per picture
 

@@ -18,6 +18,7 @@ class Crop(Attack):
     """
 
     differentiable, geometric, harder = True, True, "lower"
+    family = "geometry"
     unit, neutral = "area kept, 0..1", 1.0
     reproduces = "VideoSeal and Stable Signature crop; OmniSealBench centre crop"
 

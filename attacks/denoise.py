@@ -18,6 +18,7 @@ class _Denoiser(Attack):
     """Facts that the denoisers share."""
 
     differentiable, geometric, harder = True, False, "higher"
+    family = "filter"
     neutral = 0.0
     largest = 1.0
 
@@ -36,6 +37,7 @@ class DenoiseResample(Attack):
     """
 
     differentiable, geometric, harder = True, False, "lower"
+    family = "filter"
     unit, neutral = "scale of a side", 1.0
     reproduces = "down-up regeneration, as removal scripts do it; guided filter of He, Sun and Tang (2013)"
 
@@ -185,6 +187,7 @@ class WaveletShrinkage(_Denoiser):
     """
 
     differentiable = False
+    family = "filter"
     unit = "noise standard deviation on 0..1"
     reproduces = "scikit-image denoise_wavelet (BayesShrink, soft, db2)"
 

@@ -60,6 +60,7 @@ class InpaintTelea(Erase):
     """
 
     differentiable = False
+    family = "edit"
     unit = "area filled in, 0..1"
     reproduces = "OpenCV's INPAINT_TELEA (Telea, J. Graphics Tools 9, 2004)"
 

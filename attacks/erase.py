@@ -16,6 +16,7 @@ class Erase(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
+    family = "edit"
     unit, neutral = "area erased, 0..1", 0.0
     reproduces = "WAVES Dist-Erase"
 

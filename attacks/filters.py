@@ -14,6 +14,7 @@ class GaussianBlur(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
+    family = "filter"
     unit, neutral = "sigma, pixels", 0.0
     reproduces = "WAVES Dist-Blur (Pillow radius = sigma), W-Bench blur"
 
@@ -34,6 +35,7 @@ class Median(Attack):
     """
 
     differentiable, geometric, harder = False, False, "higher"
+    family = "filter"
     unit, neutral, together = "side of the window, pixels", 1.0, True  # a thread per picture
     reproduces = "OmniSealBench and StirMark median"
 
@@ -59,6 +61,7 @@ class Sharpen(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
+    family = "filter"
     unit, neutral = "share of the detail added", 0.0
     reproduces = "StirMark sharpening; the unsharp mask of photo editors"
 

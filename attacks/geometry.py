@@ -21,6 +21,7 @@ class Perspective(Attack):
     """
 
     differentiable, geometric, harder = True, True, "higher"
+    family = "geometry"
     unit, neutral, together = "share of half a side", 0.0, True
     version = 2
     reproduces = "VideoSeal and OmniSealBench perspective"
@@ -70,6 +71,7 @@ class Shear(Attack):
     """
 
     differentiable, geometric, harder = True, True, "away"
+    family = "geometry"
     unit, neutral, together = "pixels per row", 0.0, True
     version = 2
     reproduces = "StirMark shear"
@@ -93,6 +95,7 @@ class Linear(Attack):
     """
 
     differentiable, geometric, harder = True, True, "higher"
+    family = "geometry"
     unit, neutral, together = "share of the matrix", 0.0, True
     reproduces = "StirMark general linear transformation"
 
@@ -115,6 +118,7 @@ class _Pixels(Attack):
     """A whole number of pixels as the strength."""
 
     differentiable, geometric, harder = True, True, "higher"
+    family = "geometry"
     unit, neutral = "pixels", 0.0
 
     def __init__(self, pixels: int) -> None:
@@ -180,6 +184,7 @@ class Bending(Attack):
     """
 
     differentiable, geometric, harder = True, True, "higher"
+    family = "geometry"
     unit, neutral = "displacement as share of the shorter side", 0.0
     reproduces = "StirMark random bending (Petitcolas, Anderson and Kuhn, 1998), own parameters"
 

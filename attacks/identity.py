@@ -9,6 +9,7 @@ class Identity(Attack):
     """The picture as it is; ``strength`` must be 0."""
 
     differentiable, geometric, harder = True, False, "higher"
+    family = "none"
     unit, reproduces, neutral = "none", "no attack", 0.0
 
     def __init__(self, strength: float = 0) -> None:

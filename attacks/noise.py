@@ -15,6 +15,7 @@ class GaussianNoise(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
+    family = "filter"
     unit, neutral = "standard deviation on 0..1", 0.0
     reproduces = "WAVES and W-Bench noise"
 
@@ -45,6 +46,7 @@ class SaltPepper(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
+    family = "filter"
     unit, neutral = "share of pixels", 0.0
     reproduces = "salt-and-pepper noise of the classical benchmarks"
 
@@ -79,6 +81,7 @@ class ShotNoise(Attack):
     """
 
     differentiable, geometric, harder = False, False, "lower"
+    family = "filter"
     unit = "photons at white"
     reproduces = "ImageNet-C shot noise (60 to 3 photons)"
 

@@ -23,6 +23,7 @@ class DefocusBlur(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
+    family = "filter"
     unit, neutral = "radius of the disk, pixels", 0.0
     reproduces = "ImageNet-C defocus blur (radius 3 to 10), without its second smoothing"
 
@@ -43,6 +44,7 @@ class MotionBlur(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
+    family = "filter"
     unit, neutral = "length of the line, pixels", 1.0
     reproduces = "a hand that shakes; ImageNet-C motion blur, with even weights"
 

@@ -15,6 +15,7 @@ class Palette(Attack):
     """
 
     differentiable, geometric, harder = False, False, "lower"
+    family = "photometric"
     unit, together = "colours", True  # a thread per picture
     reproduces = "StirMark colour quantisation: 256 colours, median cut; conversion to GIF"
 

@@ -44,6 +44,7 @@ class Splice(Attack):
     """
 
     differentiable, geometric, harder = True, False, "lower"
+    family = "edit"
     unit, neutral = "area kept, 0..1", 1.0
     reproduces = "OmniSealBench collage, WIBE cropout (fill 0); a marked region spliced into a clean picture"
 
@@ -88,6 +89,7 @@ class _Drawn(Attack):
     """Something drawn over the picture with Pillow."""
 
     differentiable, geometric, harder = True, False, "higher"
+    family = "edit"
     unit, neutral = "area covered, 0..1", 0.0
 
     def __init__(self, area: float) -> None:

@@ -15,6 +15,7 @@ class _Slider(Attack):
     """One factor, 1 being the middle."""
 
     differentiable, geometric, harder = True, False, "away"
+    family = "photometric"
     unit, neutral = "factor", 1.0
 
     def __init__(self, factor: float) -> None:
@@ -56,6 +57,7 @@ class Sharpness(_Slider):
     """Move every value ``factor`` times as far from a smoothed picture (3x3, centre weight 5 of 13): 0 is smooth."""
 
     reproduces = "OmniSealBench and JPEG Trust sharpness (Pillow's and torchvision's)"
+    family = "filter"
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """The border stays as it is."""
@@ -72,6 +74,7 @@ class Gamma(Attack):
     """Raise every value to the power ``exponent``: below 1 lifts the shadows, above 1 deepens them."""
 
     differentiable, geometric, harder = True, False, "away"
+    family = "photometric"
     unit, neutral = "exponent", 1.0
     reproduces = "JPEG Trust watermarking benchmark, gamma"
 
@@ -94,6 +97,7 @@ class Hue(Attack):
     """
 
     differentiable, geometric, harder = True, False, "away"
+    family = "photometric"
     unit, neutral = "share of a full turn", 0.0
     reproduces = "VideoSeal and OmniSealBench hue"
 
@@ -115,6 +119,7 @@ class Grayscale(Attack):
     """
 
     differentiable, geometric = True, False
+    family = "photometric"
     harder: Literal["higher", "lower", "away"] = "higher"
     unit, neutral = "share of grey", 0.0
     reproduces, version = "VideoSeal greyscale", 2
@@ -136,6 +141,7 @@ class Equalize(Attack):
     """
 
     differentiable, geometric, harder = False, False, "higher"
+    family = "photometric"
     unit, neutral = "share of the equalised picture", 0.0
     reproduces = "JPEG Trust watermarking benchmark, histogram equalisation"
 
@@ -157,6 +163,7 @@ class Negative(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
+    family = "photometric"
     unit, neutral = "share of the negative", 0.0
     reproduces = "the invert command of an editor"
 
@@ -177,6 +184,7 @@ class ChannelSwap(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
+    family = "photometric"
     unit, neutral = "places", 0.0
     reproduces = "a program that takes BGR for RGB does a sister of it"
 

@@ -36,6 +36,7 @@ class Regeneration(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
+    family = "removal"
     unit = "standard deviation added to the code"
     reproduces = "regeneration by an auto-encoder (Zhao et al., 2023; WAVES Regen-VAE and Rinse), own network"
 

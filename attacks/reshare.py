@@ -22,6 +22,7 @@ class Reshare(Attack):
     """
 
     differentiable, geometric, harder = False, True, "lower"
+    family = "compound"
     unit, together = "long edge, pixels", True  # a thread per picture
     reproduces = "re-sharing through social networks, profiles assumed; no published ladder"
 

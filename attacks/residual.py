@@ -39,6 +39,7 @@ class AddResidual(Attack):
     """
 
     differentiable, geometric, harder = True, False, "away"
+    family = "removal"
     unit, neutral, together = "times the residual", 0.0, True  # there may be one pattern per picture
     reproduces = "averaging attack (Yang et al., 2024); copy attack (Kutter, Voloshynovskiy and Herrigel, 2000)"
 

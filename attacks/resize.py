@@ -15,6 +15,7 @@ class Resize(Attack):
     """
 
     differentiable, geometric, harder = True, True, "away"
+    family = "geometry"
     unit, neutral = "scale of a side", 1.0
     reproduces = "VideoSeal, OmniSealBench and StirMark resize"
 
@@ -32,6 +33,7 @@ class ResizeBack(Resize):
 
     geometric = False
     reproduces = "WIBE resize and restore; thumbnail enlarged again"
+    family = "filter"
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
         return warp.resize(super().transform(images, generators), (images.shape[-2], images.shape[-1]))
@@ -45,6 +47,7 @@ class Pixelate(Attack):
     """
 
     differentiable, geometric, harder = True, False, "lower"
+    family = "filter"
     unit, neutral = "scale of a side", 1.0
     reproduces = "ImageNet-C pixelate (.6 to .25)"
 
@@ -66,6 +69,7 @@ class Aspect(Attack):
     """
 
     differentiable, geometric, harder = True, True, "away"
+    family = "geometry"
     unit, neutral = "width ratio", 1.0
     reproduces = "StirMark aspect ratio change"
 

@@ -22,6 +22,7 @@ class Rotation(Attack):
     """
 
     differentiable, geometric, harder = True, True, "away"
+    family = "geometry"
     unit, neutral, together = "degrees", 0.0, True
     version = 2
     reproduces = "WAVES Dist-Rotation (frame same); StirMark rotation with cropping (frame inside)"
@@ -61,6 +62,7 @@ class Flip(Attack):
     """
 
     differentiable, geometric, harder = True, True, "higher"
+    family = "geometry"
     unit, neutral = "1 = mirrored", 0.0
     reproduces = "VideoSeal horizontal flip"
 

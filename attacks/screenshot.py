@@ -29,6 +29,7 @@ class Screenshot(Attack):
     """
 
     differentiable, geometric, harder = False, True, "away"
+    family = "compound"
     unit = "displayed pixels per pixel"
     reproduces = "a screenshot with interface, hand crop and re-encoding; no published ladder"
 

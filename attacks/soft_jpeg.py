@@ -28,6 +28,7 @@ class SoftJpeg(Attack):
     """
 
     differentiable, geometric, harder = True, False, "lower"
+    family = "compression"
     unit = "quality 1..100"
     reproduces = "stand-in for Jpeg in training; never scored"
 

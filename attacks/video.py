@@ -35,6 +35,7 @@ class VideoFrame(Attack):
     """
 
     differentiable, geometric, harder = False, False, "higher"
+    family = "compression"
     unit, together = "constant rate factor", False
     reproduces = "a still re-uploaded as a clip; intra coding of VideoSeal's H.264"
 

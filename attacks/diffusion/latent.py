@@ -31,6 +31,7 @@ class DiffusionRegeneration(Attack):
     """
 
     differentiable, geometric, harder = False, False, "higher"
+    family = "removal"
     unit = "training steps of 1000"
     reproduces = "WatermarkAttacker and WAVES Regen-Diff and Rinse, W-Bench stochastic regeneration; named model"
     version = 2

@@ -59,6 +59,7 @@ class SubtractPattern(Attack):
     """
 
     differentiable, geometric, harder = False, False, "away"
+    family = "removal"
     unit, neutral = "RMS, 1/255", 0.0
     reproduces = "averaging with alignment, from many pictures of one key"
 

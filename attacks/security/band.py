@@ -39,6 +39,7 @@ class BandNoise(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
+    family = "removal"
     unit, neutral = "standard deviation on 0..1", 0.0
     reproduces = "the yardstick of every removal attack: plain noise where the mark is"
 
@@ -69,6 +70,7 @@ class Shrinking(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
+    family = "removal"
     unit, neutral = "share taken away", 0.0
 
     def __init__(self, depth: float, low: float = LOW, high: float = HIGH) -> None:

@@ -54,6 +54,7 @@ class SpectralNotch(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
+    family = "removal"
     unit, neutral = "frequencies blanked", 0.0
     reproduces = "spectral estimation from many pictures of one key, then a notch filter"
 

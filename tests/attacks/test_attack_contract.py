@@ -2,6 +2,7 @@
 
 import inspect
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_object, instantiate
 
 import attacks
+from attacks.base import Family
 from attacks.contact_sheet import psnr
 from attacks.functional.codec import from_pillow, to_pillow
 
@@ -128,6 +130,7 @@ def test_class_facts_are_stated(name):
     assert kind.unit
     assert kind.reproduces
     assert kind.version >= 1
+    assert kind.family in set(get_args(Family)) - {"other"}  # a mean over families counts it somewhere
     (parameter,) = attack_config(name).sweep
     assert next(iter(inspect.signature(kind).parameters)) == parameter  # so that a chain can hand its strength over
 

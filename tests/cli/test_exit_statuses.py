@@ -62,6 +62,8 @@ WORDS = {
     "detect, keyring": ["detect", "GOOD.png", "--keyring", "BAD"],
     "attacks show": ["attacks", "show", "BAD"],
     "attacks show, suite": ["attacks", "show", "GOOD.png", "--suite", "BAD"],
+    "leaderboard": ["leaderboard", "BAD"],
+    "leaderboard, output": ["leaderboard", "GOOD.png", "--output", "GOOD.png/below.html"],
     "attacks try": ["attacks", "try", "BAD", "--detector", "true {}"],
     "attacks try, unmarked": ["attacks", "try", ".", "--detector", "true {}", "--unmarked", "BAD"],
     "attacks bench": ["attacks", "bench", "--size", "BAD"],

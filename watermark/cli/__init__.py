@@ -33,6 +33,7 @@ VERBS = {
     "key": "make and check key files",
     "report": "build the report of a run again from its rows",
     "compare": "say what differs between two runs, and what cannot be told apart",
+    "leaderboard": "put schemes of many runs, ours or sent in, on one page",
     "remeasure": "measure random cells of a run again and compare",
     "attacks": "show or time the attacks, or try them on somebody else's mark",
     "forgery": "try to forge, remove and transplant our own marks",

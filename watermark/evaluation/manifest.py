@@ -45,6 +45,7 @@ _ATTACK = {
     "differentiable?": FLAG,
     "version?": WHOLE,
     "reproduces?": TEXT,
+    "family?": TEXT,
     "identity?": NUMBER + MAYBE,
     "axis?": {"scale": TEXT, "mild": NUMBER, "harsh": NUMBER, "step": NUMBER + MAYBE},
     "readings?": WHOLE,
@@ -90,7 +91,7 @@ def read_manifest(run_dir: Path) -> Json:
     names_are_plain(path, (*found["schemes"], *found["attacks"]))
     if not 0 < found["false_positive_rate"] < 1:
         raise UserError(f"{path}: false_positive_rate: expected a number between 0 and 1")
-    return _harmless(found)
+    return harmless(found)
 
 
 def read_progress(run_dir: Path) -> Json:
@@ -117,12 +118,12 @@ def read_json(path: Path, shape: Any) -> Json:
     return found
 
 
-def _harmless(value: Any) -> Any:
+def harmless(value: Any) -> Any:
     """The same without control characters, escapes and bidi overrides in any text."""
     if isinstance(value, dict):
-        return {shown(name, MAX_BYTES): _harmless(item) for name, item in value.items()}
+        return {shown(name, MAX_BYTES): harmless(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_harmless(item) for item in value]
+        return [harmless(item) for item in value]
     return shown(value, MAX_BYTES) if isinstance(value, str) else value
 
 

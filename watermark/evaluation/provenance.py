@@ -84,6 +84,7 @@ def _attack_facts(job: Job) -> dict[str, Any]:
                 "differentiable": kind.differentiable,
                 "version": kind.version,
                 "reproduces": kind.reproduces,
+                "family": kind.family,
                 "identity": kind.neutral,
             },
         )

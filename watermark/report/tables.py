@@ -5,7 +5,9 @@ from collections.abc import Collection
 from rich import box
 from rich.table import Table
 
+from watermark.evaluation.rows import PERCEPTUAL
 from watermark.json_schema import Json
+from watermark.report.balance import balanced, families
 from watermark.report.wording import NOTHING, broke, broke_between, count, db, fixed, interval, percent, plural, power
 
 SUMMARY_PROVENANCE = ("command", "job_key", "config", "config_hash", "git", "versions", "device", "seeds", "data")
@@ -227,9 +229,25 @@ def _tex(text: str) -> str:
 
 def summary(data: Json) -> Json:
     """The small machine-readable result: per scheme quality and rates with n and intervals, plus provenance."""
+    p = data["provenance"]
+    return {
+        "schema_version": data["schema_version"],
+        "verdict": data["verdict"]["headline"],
+        "false_positive_rate": data["false_positive_rate"],
+        "higher_is_better": dict.fromkeys(("detection", "payload"), True)
+        | dict.fromkeys(("false_positives", "misattribution", "unnamed"), False),
+        "schemes": {card["scheme"]: _kept(data, card) for card in data["schemes"]},
+        "breaking": data["breaking"] and {name: data["breaking"][name] for name in ("axes", "sentences", "points")},
+        "coverage": data["coverage"],
+        "failed_rows": data["failures"]["rows"],
+        **{name: p[name] for name in SUMMARY_PROVENANCE},
+    }
+
+
+def _kept(data: Json, card: Json) -> Json:
+    """A scheme's part of the summary: its numbers, the means of what was asked for of the quality, and the families."""
     keep = (
         "group",
-        "quality",
         "no_attack",
         "withstood",
         "detection",
@@ -239,16 +257,9 @@ def summary(data: Json) -> Json:
         "unnamed",
         "message_bits",
     )
-    p = data["provenance"]
-    return {
-        "schema_version": data["schema_version"],
-        "verdict": data["verdict"]["headline"],
-        "false_positive_rate": data["false_positive_rate"],
-        "higher_is_better": dict.fromkeys(("detection", "payload"), True)
-        | dict.fromkeys(("false_positives", "misattribution", "unnamed"), False),
-        "schemes": {card["scheme"]: {name: card[name] for name in keep} for card in data["schemes"]},
-        "breaking": data["breaking"] and {name: data["breaking"][name] for name in ("axes", "sentences", "points")},
-        "coverage": data["coverage"],
-        "failed_rows": data["failures"]["rows"],
-        **{name: p[name] for name in SUMMARY_PROVENANCE},
-    }
+    own = card["scheme"], card["group"]
+    spreads: Json = next((row for row in data["embedding_quality"] if (row["scheme"], row["group"]) == own), {})
+    seen = {name: spreads[name]["mean"] for name in PERCEPTUAL if spreads.get(name)}
+    measured = families(data, card["scheme"], card["group"])
+    found = {name: card[name] for name in keep}
+    return found | {"quality": card["quality"] | seen, "families": measured, "balanced": balanced(measured)}

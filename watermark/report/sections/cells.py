@@ -56,6 +56,7 @@ class AttackFacts:
     geometric: bool
     version: Count
     reproduces: str
+    family: Annotated[str, "what kind of thing it does; null where an older run does not say"] | None
     strengths: Annotated[list[float], "its rungs; of an attack that was searched the ends of the axis"]
     searched: Annotated[bool, "its breaking point was searched; since 1.7.0"]
 
@@ -139,6 +140,7 @@ def attacks(run: Run) -> list[AttackFacts]:
                 geometric=bool(known.get("geometric", False)),
                 version=int(known.get("version", 1)),
                 reproduces=known.get("reproduces", ""),
+                family=known.get("family"),
                 strengths=sorted(
                     (float(s) for s in strengths), reverse=strengths[0] > strengths[-1] if axis else harder == "lower"
                 ),

@@ -1,0 +1,46 @@
+"""A mean that nobody wins by naming many JPEGs: over rungs, then over attacks, then over families of attacks."""
+
+from statistics import mean
+
+from watermark.json_schema import Json
+
+FAMILIES = ("geometry", "photometric", "compression", "filter", "compound")
+"""Of which the mean is taken; edits and removal say other things, and stand apart."""
+
+
+def families(data: Json, scheme: str, group: str) -> dict[str, Json]:
+    """What of a scheme's marks each family of attacks leaves.
+
+    Args:
+        data: from ``report_data``.
+        scheme: its name.
+        group: of pictures.
+
+    Returns:
+        Family to ``attacks`` (how many), ``readings``, ``detection`` and ``payload``: shares, means over the attacks of
+        the means over their rungs. Families that were not measured, and attacks whose breaking point was searched, are
+        left out.
+    """
+    kinds = {attack["name"]: attack["family"] or "other" for attack in data["attacks"]}
+    found: dict[str, list[Json]] = {}
+    for ladder in data["ladders"]:
+        if (ladder["scheme"], ladder["group"]) == (scheme, group) and ladder["attack"] in kinds:
+            found.setdefault(kinds[ladder["attack"]], []).append(ladder)
+    return {
+        family: {
+            "attacks": len(ladders),
+            "readings": sum(ladder["detection"]["n"] for ladder in ladders),
+            **{name: mean(ladder[name]["rate"] for ladder in ladders) for name in ("detection", "payload")},
+        }
+        for family, ladders in found.items()
+    }
+
+
+def balanced(measured: dict[str, Json]) -> Json:
+    """The mean over the five ``FAMILIES``, and which of them it rests on; null where there is none."""
+    present = [family for family in FAMILIES if family in measured]
+    means = {
+        name: mean(measured[family][name] for family in present) if present else None
+        for name in ("detection", "payload")
+    }
+    return {"families": present, **means}
