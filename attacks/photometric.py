@@ -1,13 +1,13 @@
 """Light and colour, as the sliders of an editor move them: on gamma-encoded sRGB values, as those editors do."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from PIL import ImageOps
 from torch import Tensor
 
-from attacks.base import Attack, Generators
+from attacks.base import Attack, Family, Generators
 from attacks.functional import codec, color, opencv
 
 
@@ -15,7 +15,7 @@ class _Slider(Attack):
     """One factor, 1 being the middle."""
 
     differentiable, geometric, harder = True, False, "away"
-    family = "photometric"
+    family: ClassVar[Family] = "photometric"
     unit, neutral = "factor", 1.0
 
     def __init__(self, factor: float) -> None:

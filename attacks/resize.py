@@ -1,9 +1,11 @@
 """Another size or another shape."""
 
+from typing import ClassVar
+
 import torch.nn.functional as F
 from torch import Tensor
 
-from attacks.base import Attack, Generators
+from attacks.base import Attack, Family, Generators
 from attacks.functional import warp
 
 
@@ -15,7 +17,7 @@ class Resize(Attack):
     """
 
     differentiable, geometric, harder = True, True, "away"
-    family = "geometry"
+    family: ClassVar[Family] = "geometry"
     unit, neutral = "scale of a side", 1.0
     reproduces = "VideoSeal, OmniSealBench and StirMark resize"
 

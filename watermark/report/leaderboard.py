@@ -99,13 +99,13 @@ def read_entries(path: Path) -> list[Entry]:
 
 def _entry(found: Json, name: str, file: Path) -> Entry:
     facts, layout = found["schemes"][name], found["config"].get("layout") or {}
-    numbers = [layout.get(part) for part in ("provider_bits", "content_bits")]
+    numbers = [n for n in (layout.get("provider_bits"), layout.get("content_bits")) if isinstance(n, int)]
     quality = {measure: facts["quality"].get(measure) for measure in QUALITY}
     git = found["git"]
     return Entry(
         scheme=name,
         by=found.get("by") or "not said",
-        bits=sum(numbers) if all(isinstance(n, int) for n in numbers) else None,
+        bits=sum(numbers) if len(numbers) == 2 else None,
         suite=found["config"].get("suite_name") or "",
         pictures=found["data"].get("name") or "",
         quality={measure: float(value) for measure, value in quality.items() if isinstance(value, int | float)},
