@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = {page.relative_to(ROOT).as_posix(): page.read_text() for page in PAGES}
 PYTHON = {name: re.findall(r"(?<!-->\n)^```python\n(.*?)^```", text, re.S | re.M) for name, text in TEXT.items()}
+SHELLS = {"", "bash", "console", "sh"}
 PROCESSES = "docs/recipes/many.md"
 """Starts processes of its own, so it is run as a file."""
 HARMLESS = r"(?:export )?\w+=\S+ |cd |pip |uv |bash |torchrun |git |python |docker |curl |sbatch |ray "
@@ -63,8 +64,8 @@ def test_the_examples_of_a_page_run(here, name):
 def commands():
     """Every line of a block of commands, and its page."""
     for name, text in TEXT.items():
-        for block in re.findall(r"^```(?:bash|console|sh|)\n(.*?)^```", text, re.S | re.M):
-            for line in block.replace("\\\n", " ").splitlines():
+        for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.S | re.M):
+            for line in (block if language in SHELLS else "").replace("\\\n", " ").splitlines():
                 yield name, line.split("  #")[0].strip().removeprefix("$ ")
 
 
@@ -95,6 +96,12 @@ def test_a_command_that_a_page_shows_is_one(words):
     subparsers = argparse.ArgumentParser().add_subparsers()
     importlib.import_module(f"watermark.cli.{verb}").add_parser(subparsers)
     subparsers.choices[verb].parse_args(rest)  # SystemExit where an option is none
+
+
+def test_every_page_has_an_example_that_is_run_or_a_command_that_is_checked():
+    made = {"docs/reference/api.md", "docs/recipes/index.md", "CONTRIBUTING.md"}  # docstrings, run; links; templates
+    shown = {parameter.id.split(": ")[0] for parameter in watermark_words()}
+    assert {name for name in TEXT if not PYTHON[name]} - shown - made == set()
 
 
 def test_the_readme_is_short_and_has_its_two_commands():
