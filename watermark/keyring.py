@@ -34,9 +34,10 @@ class Keyring:
         false_positive_rate: the promise behind ``is_marked`` for the ring as a whole: ``log10_p`` has paid for every
             key.
         misattribution_rate: the promise behind the content ID, and behind the provider where it is the stricter one.
+        search: see ``Watermarker``.
 
     Raises:
-        ValueError: for no key, two alike, or a provider ID that does not fit the layout.
+        ValueError: for another word of ``search``, no key, two alike, or a provider ID that does not fit the layout.
 
     Example:
         >>> from skimage import data
@@ -58,6 +59,7 @@ class Keyring:
         layout: Layout | None = None,
         false_positive_rate: float = 1e-6,
         misattribution_rate: float = MISATTRIBUTION_RATE,
+        search: str = "quick",
     ) -> None:
         layout = layout or Layout()
         _check(keys, layout)
@@ -69,7 +71,7 @@ class Keyring:
         """The keys that look at what each reader read."""
         for group in groups:
             (inner, *_) = {scheme_key(key, sync_key) for key in group.values()}
-            reader = Reader(scheme(key=inner))
+            reader = Reader(scheme(key=inner), search)
             bits = reader.scheme.message_bits
             codecs = {provider: Codec(layout, bits, key, sync_key=sync_key) for provider, key in group.items()}
             self.readers.append(reader)
@@ -85,6 +87,7 @@ class Keyring:
         layout: str = "l64",
         false_positive_rate: float = 1e-6,
         misattribution_rate: float = MISATTRIBUTION_RATE,
+        search: str = "quick",
         device: str | torch.device = "auto",
         **settings: Any,
     ) -> Self:
@@ -103,6 +106,7 @@ class Keyring:
             layout=build_named("layout", layout),
             false_positive_rate=false_positive_rate,
             misattribution_rate=misattribution_rate,
+            search=search,
         )
         for reader in ring.readers:
             reader.scheme.to(pick_device(device))

@@ -14,7 +14,7 @@ from watermark.files import Deep
 from watermark.keys import Key, derived_key, key_bytes
 from watermark.localization import Localization, locatable, locate
 from watermark.pixels import Picture, ready, unpack
-from watermark.schemes.base import Readout, Scheme
+from watermark.schemes.base import SEARCHES, Readout, Scheme
 
 
 class Reader:
@@ -22,10 +22,17 @@ class Reader:
 
     Args:
         scheme: a finished one.
+        search: how long to look before saying no: ``quick`` or ``thorough``.
+
+    Raises:
+        ValueError: for another word.
     """
 
-    def __init__(self, scheme: Scheme) -> None:
+    def __init__(self, scheme: Scheme, search: str = "quick") -> None:
+        if search not in SEARCHES:
+            raise ValueError(f"search must be one of {', '.join(SEARCHES)}, got {search!r}")
         self.scheme = scheme.eval()
+        self.scheme.search = search
 
     @torch.no_grad()
     def read(self, images: Tensor) -> Readout:

@@ -44,10 +44,12 @@ class Watermarker(Reader):
             often, over the choice of keys, after paying for everything that the detector tried.
         misattribution_rate: the promise behind the IDs of a marked picture: they are given only where the chance that
             they are not its own is at most this.
+        search: ``quick`` says no after a fifth of the time where a picture shows no sign of a mark, ``thorough`` tries
+            everything on every picture; ``results/published/platform`` has what quick loses.
 
     Raises:
         TypeError: if a key is none, or the scheme is a finished one, whose key is its own.
-        ValueError: if both keys are the same.
+        ValueError: if both keys are the same, or ``search`` is another word.
 
     Example:
         >>> from skimage import data
@@ -69,10 +71,11 @@ class Watermarker(Reader):
         layout: Layout | None = None,
         false_positive_rate: float = 1e-6,
         misattribution_rate: float = MISATTRIBUTION_RATE,
+        search: str = "quick",
     ) -> None:
         if isinstance(scheme, Scheme):
             raise TypeError(f"expected what builds a scheme from key=..., got a finished {type(scheme).__name__}")
-        super().__init__(scheme(key=scheme_key(key, sync_key)))
+        super().__init__(scheme(key=scheme_key(key, sync_key)), search)
         self.codec = Codec(layout or Layout(), self.scheme.message_bits, key, sync_key=sync_key)
         self.detector = Detector(self.codec, false_positive_rate, misattribution_rate)
 
@@ -86,6 +89,7 @@ class Watermarker(Reader):
         layout: str = "l64",
         false_positive_rate: float = 1e-6,
         misattribution_rate: float = MISATTRIBUTION_RATE,
+        search: str = "quick",
         device: str | torch.device = "auto",
         **settings: Any,
     ) -> Self:
@@ -98,6 +102,7 @@ class Watermarker(Reader):
             layout: any file name under ``configs/layout``.
             false_positive_rate: see the class.
             misattribution_rate: see the class.
+            search: see the class.
             device: where pictures that are not tensors are worked on; ``auto`` is a GPU where there is one.
             **settings: any setting of the scheme, for example ``target_psnr=42``.
 
@@ -114,6 +119,7 @@ class Watermarker(Reader):
             layout=build_named("layout", layout),
             false_positive_rate=false_positive_rate,
             misattribution_rate=misattribution_rate,
+            search=search,
             device=device,
             **settings,
         )
@@ -128,6 +134,7 @@ class Watermarker(Reader):
         layout: Layout | None = None,
         false_positive_rate: float = 1e-6,
         misattribution_rate: float = MISATTRIBUTION_RATE,
+        search: str = "quick",
         device: str | torch.device = "auto",
         **settings: Any,
     ) -> Self:
@@ -140,6 +147,7 @@ class Watermarker(Reader):
             layout: see the class.
             false_positive_rate: see the class.
             misattribution_rate: see the class.
+            search: see the class.
             device: see ``load``.
             **settings: take the place of those in ``config``.
 
@@ -149,7 +157,7 @@ class Watermarker(Reader):
         """
         scheme = partial(build, config, **settings)
         rates = {"false_positive_rate": false_positive_rate, "misattribution_rate": misattribution_rate}
-        marker = cls(scheme, key, sync_key=sync_key, layout=layout, **rates)
+        marker = cls(scheme, key, sync_key=sync_key, layout=layout, search=search, **rates)
         marker.scheme.to(pick_device(device))
         return marker
 

@@ -30,9 +30,9 @@ def load_reader(args: argparse.Namespace) -> "Watermarker | Keyring":
     Raises:
         UserError: both are given, the folder holds no keys, or see ``load_marker``.
     """
-    rates = {"false_positive_rate": args.false_positive_rate, "misattribution_rate": args.misattribution_rate}
+    asked = {name: getattr(args, name) for name in ("false_positive_rate", "misattribution_rate", "search")}
     if args.keyring is None:
-        return load_marker(args, **rates)
+        return load_marker(args, **asked)
     if args.key_file is not None:
         raise UserError("expected --keyring or --key-file, got both")
     keys = keys_of(args.keyring)
@@ -45,7 +45,7 @@ def load_reader(args: argparse.Namespace) -> "Watermarker | Keyring":
             sync_key=sync_key(args),
             layout=args.layout,
             device=args.device,
-            **(rates | settings_of(args.set)),
+            **(asked | settings_of(args.set)),
         )
     except (ValueError, RuntimeError) as error:
         raise UserError(str(error).splitlines()[0]) from None

@@ -11,6 +11,7 @@ from watermark.cli.marking import (
     add_file_options,
     add_misattribution_option,
     add_scheme_options,
+    add_search_option,
     answers,
     expand,
 )
@@ -44,6 +45,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_keyring_options(parser)
     add_file_options(parser)
     add_misattribution_option(parser)
+    add_search_option(parser)
     add_scheme_options(parser)
     parser.set_defaults(run=run)
 

@@ -111,8 +111,19 @@ def add_misattribution_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_marker(args: argparse.Namespace, **rates: Any) -> "Watermarker":
-    """The marker that the options describe, at the promised rates (default: those of ``Watermarker.load``).
+def add_search_option(parser: argparse.ArgumentParser) -> None:
+    """``--search``."""
+    parser.add_argument(
+        "--search",
+        choices=["quick", "thorough"],
+        default="quick",
+        help="quick says no early where a picture shows no sign of a mark; thorough takes three times as long on "
+        "unmarked pictures (default: %(default)s)",
+    )
+
+
+def load_marker(args: argparse.Namespace, **asked: Any) -> "Watermarker":
+    """The marker that the options describe, with rates and search as asked (default: those of ``Watermarker.load``).
 
     Raises:
         UserError: for an unknown scheme, layout or setting, or a bad key file.
@@ -126,7 +137,7 @@ def load_marker(args: argparse.Namespace, **rates: Any) -> "Watermarker":
             sync_key=sync_key(args),
             layout=args.layout,
             device=args.device,
-            **(rates | settings_of(args.set)),
+            **(asked | settings_of(args.set)),
         )
     except (ValueError, RuntimeError) as error:
         raise UserError(str(error).splitlines()[0]) from None

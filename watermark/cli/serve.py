@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from watermark.cli.identity_options import add_registry_option
 from watermark.cli.listening import LOCAL, add_listening_options, address, check_port, listen, run_until_stopped
-from watermark.cli.marking import add_file_options, add_misattribution_option
+from watermark.cli.marking import add_file_options, add_misattribution_option, add_search_option
 from watermark.errors import UserError
 from watermark.shown import reason, shown
 
@@ -74,6 +74,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--false-positive-rate", type=float, default=1e-6, help="of a whole answer (default: %(default)s)"
     )
     add_misattribution_option(parser)
+    add_search_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -148,6 +149,7 @@ def _settings(args: argparse.Namespace) -> "Settings":
         journal_days=args.journal_days,
         false_positive_rate=args.false_positive_rate,
         misattribution_rate=args.misattribution_rate,
+        search=args.search,
     )
 
 

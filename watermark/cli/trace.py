@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watermark.cli.identity_options import add_registry_option, load_keys, open_registry
-from watermark.cli.marking import add_file_options, add_misattribution_option
+from watermark.cli.marking import add_file_options, add_misattribution_option, add_search_option
 from watermark.errors import UserError
 from watermark.shown import shown
 
@@ -34,6 +34,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--false-positive-rate", type=float, default=1e-6, help="of the whole answer (default: %(default)s)"
     )
     add_misattribution_option(parser)
+    add_search_option(parser)
     parser.add_argument("--json", action="store_true", help="print the whole evidence")
     parser.add_argument(
         "--public", action="store_true", help="print only what a stranger may know; --output keeps the whole evidence"
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     policy = load_policy(args.policy)
     registry = open_registry(args, None)
     rates = {"false_positive_rate": args.false_positive_rate, "misattribution_rate": args.misattribution_rate}
-    candidates = candidates_for(registry, load_keys(args.key_file), **rates)
+    candidates = candidates_for(registry, load_keys(args.key_file), search=args.search, **rates)
     evidence = trace(
         args.file,
         registry,

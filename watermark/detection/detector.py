@@ -135,13 +135,13 @@ class Detector:
         answers = [[a] for a in self.judge(readout.logits, readings, expected, registry)]
         doubtful = [i for i, (answer,) in enumerate(answers) if not self.is_certain(answer)]
         if readout.others is not None and doubtful:
-            others = readout.others[doubtful]
-            count = others.shape[1]
-            rows = [i for i in doubtful for _ in range(count)]
-            wanted = [expected[i] for i in rows] if expected is not None else None
-            more = self.judge(others.flatten(0, 1), readings[rows], wanted, registry)
-            for place, i in enumerate(rows):
-                answers[i].append(replace(more[place], reading=1 + place % count))
+            there = readout.others[doubtful].ne(0).any(2).nonzero().tolist()  # the others of these are none
+            rows = [(doubtful[row], column) for row, column in there]
+            wanted = [expected[i] for i, _ in rows] if expected is not None else None
+            images, columns = [i for i, _ in rows], [column for _, column in rows]
+            more = self.judge(readout.others[images, columns], readings[images], wanted, registry) if rows else []
+            for (i, column), answer in zip(rows, more, strict=True):
+                answers[i].append(replace(answer, reading=1 + column))
         return [self.conclude(said, int(tries)) for said, tries in zip(answers, readings, strict=True)]
 
     def judge(

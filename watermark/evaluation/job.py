@@ -26,6 +26,7 @@ from watermark.metrics.psnr import psnr
 from watermark.metrics.ssim import ssim
 from watermark.metrics.worst_tile import worst_tile_psnr
 from watermark.reader import pick_device
+from watermark.schemes.base import SEARCHES
 from watermark.watermarker import Watermarker
 
 NOT_IN_KEY = {"output", "name", "workers", "shard", "device"}
@@ -105,6 +106,9 @@ class Job:
             raise UserError(f"unmarked: expected at least 0 pictures, got {self.unmarked_limit}")
         self.config = {**config, "unmarked": self.unmarked_limit}
         self.misattribution_rate: float = config.get("misattribution_rate", 1.0)  # earlier runs named in any case
+        self.search: str = config.get("search", "thorough")  # what runs of earlier versions did
+        if self.search not in SEARCHES:
+            raise UserError(f"search: expected one of {', '.join(SEARCHES)}, got {self.search!r}")
         self.keys: int = config.get("keys", 1)
         if not 1 <= self.keys <= MAX_KEYS:
             raise UserError(f"keys: expected 1 to {MAX_KEYS}, got {self.keys}")
@@ -142,6 +146,7 @@ class Job:
             layout=self.layout,
             false_positive_rate=self.config["false_positive_rate"],
             misattribution_rate=self.misattribution_rate,
+            search=self.search,
             device=self.device,
         )
 

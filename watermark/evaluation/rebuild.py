@@ -65,10 +65,9 @@ def marker(config: dict[str, Any], scheme: str, key: str, device: Any = "cpu", *
     if scheme not in config["schemes"]:
         raise UserError(f"--schemes: the run has {', '.join(config['schemes'])}, not {scheme}")
     entry = {**config["schemes"][scheme], **settings}
-    rate = config["false_positive_rate"]
+    asked = {"false_positive_rate": config["false_positive_rate"], "search": config.get("search", "thorough")}
     try:
-        layout = build(config["layout"])
-        return Watermarker.build(entry, key, layout=layout, false_positive_rate=rate, device=device)
+        return Watermarker.build(entry, key, layout=build(config["layout"]), device=device, **asked)
     except ValueError as error:
         raise UserError(f"{scheme}: {str(error).splitlines()[0]}") from None
 

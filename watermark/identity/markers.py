@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from watermark.watermarker import Watermarker
 
 
-def marker_for(slot: "Slot", key: "KeyFile", target_psnr: float | None = None, **rates: Any) -> "Watermarker":
-    """The marker that a slot's definition asks for, at the promised rates (default: those of ``Watermarker.load``).
+def marker_for(slot: "Slot", key: "KeyFile", target_psnr: float | None = None, **asked: Any) -> "Watermarker":
+    """The marker of a slot's definition, with rates and search as asked (default: those of ``Watermarker.load``).
 
     Raises:
         UserError: the scheme or layout is not installed here.
@@ -22,12 +22,14 @@ def marker_for(slot: "Slot", key: "KeyFile", target_psnr: float | None = None, *
 
     settings: dict[str, Any] = {} if target_psnr is None else {"target_psnr": target_psnr}
     try:
-        return Watermarker.load(slot.algorithm, key=key.mark_key, layout=slot.layout, **rates, **settings)
+        return Watermarker.load(slot.algorithm, key=key.mark_key, layout=slot.layout, **asked, **settings)
     except (ValueError, RuntimeError) as error:
         raise UserError(f"slot {slot.slot}: {str(error).splitlines()[0]}") from None
 
 
-def candidates_for(registry: "Registry", keys: Sequence["KeyFile"], **rates: float) -> list[Candidate]:
+def candidates_for(
+    registry: "Registry", keys: Sequence["KeyFile"], *, search: str = "quick", **rates: float
+) -> list[Candidate]:
     """One marker for every pair of a key and a scheme that the registry's slots name, at its share of the rates.
 
     Raises:
@@ -43,6 +45,6 @@ def candidates_for(registry: "Registry", keys: Sequence["KeyFile"], **rates: flo
         raise UserError(f"no slot of this registry belongs to key {names}")
     shares = {name: rate / len(wanted) for name, rate in rates.items()}
     return [
-        Candidate(marker_for(slot, key, **shares), key.key_id, slot.algorithm, slot.layout)
+        Candidate(marker_for(slot, key, search=search, **shares), key.key_id, slot.algorithm, slot.layout)
         for key, slot in wanted.values()
     ]

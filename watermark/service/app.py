@@ -23,9 +23,9 @@ from watermark.service.watching import Metrics, Watch
 
 def make_pool(settings: Settings) -> Pool:
     """The workers of a service, not started yet."""
-    rates = settings.false_positive_rate, settings.misattribution_rate
+    asked = settings.false_positive_rate, settings.misattribution_rate, settings.search
     keys = [str(path) for path in settings.key_files]
-    begin = "watermark.service.examiner", "Examiner", (settings.registry, keys, settings.public, *rates)
+    begin = "watermark.service.examiner", "Examiner", (settings.registry, keys, settings.public, *asked)
     return Pool(begin, settings.workers, settings.queue, settings.seconds)
 
 

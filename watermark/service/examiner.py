@@ -27,6 +27,7 @@ from watermark.identity import (
     trace_content,
 )
 from watermark.identity.markers import candidates_for
+from watermark.identity.tracing import Candidate
 from watermark.keystore import KeyFile
 from watermark.labels.soft_binding import algorithm_name, payload_of
 from watermark.registry import Registry
@@ -48,6 +49,7 @@ class Examiner:
         public: give the answers for strangers.
         false_positive_rate: of every answer as a whole.
         misattribution_rate: likewise.
+        search: how long to look before saying no, ``quick`` or ``thorough``.
 
     Raises:
         UserError: no registry, a bad key file, or no slot that belongs to a key.
@@ -60,6 +62,7 @@ class Examiner:
         public: bool,
         false_positive_rate: float,
         misattribution_rate: float,
+        search: str = "quick",
     ) -> None:
         torch.set_num_threads(1)  # one process per core
         self.keys = [KeyFile.load(Path(path)) for path in key_files]
@@ -69,8 +72,9 @@ class Examiner:
             "false_positive_rate": false_positive_rate,
             "misattribution_rate": misattribution_rate,
         }
+        self.search = search
         self.slots = self.registry.slots()
-        self.candidates = candidates_for(self.registry, self.keys, **self.rates)
+        self.candidates = self._candidates()
         self.looked_at = time.monotonic()
         self._warm_up()
 
@@ -103,7 +107,10 @@ class Examiner:
         self.looked_at = time.monotonic()
         slots = self.registry.slots()
         if slots != self.slots:
-            self.candidates, self.slots = candidates_for(self.registry, self.keys, **self.rates), slots
+            self.candidates, self.slots = self._candidates(), slots
+
+    def _candidates(self) -> list[Candidate]:
+        return candidates_for(self.registry, self.keys, search=self.search, **self.rates)
 
     def _detect(self, image: Image.Image) -> tuple[dict[str, Any], str]:
         tried = len(self.candidates)

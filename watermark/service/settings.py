@@ -29,6 +29,7 @@ class Settings:
         journal_days: after which a day's files are removed.
         false_positive_rate: promised for every answer as a whole.
         misattribution_rate: likewise, for the IDs of a marked picture.
+        search: how long to look before saying no, ``quick`` or ``thorough``.
     """
 
     registry: str
@@ -48,6 +49,7 @@ class Settings:
     journal_days: int = 30
     false_positive_rate: float = 1e-6
     misattribution_rate: float = 1e-4
+    search: str = "quick"
 
     @property
     def places(self) -> int:

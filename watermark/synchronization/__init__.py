@@ -1,5 +1,6 @@
 """Find scale, angle, aspect, flip and shift of a keyed pilot in one Fourier transform; any scheme may use it."""
 
+from watermark.synchronization.gate import promising
 from watermark.synchronization.geometry import Alignment, Lines, Poses
 from watermark.synchronization.reading import read_lines
 from watermark.synchronization.search import Search
@@ -18,6 +19,7 @@ __all__ = [
     "Synchronizer",
     "follow",
     "joint_score",
+    "promising",
     "read_lines",
     "spectra",
     "spread_to",

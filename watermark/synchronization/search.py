@@ -28,3 +28,7 @@ class Search:
         found = first.best()
         doubtful = (found.score < accept).nonzero()[:, 0]
         return cls(found, doubtful, first.select(doubtful))
+
+    def among(self, hopeful: Tensor) -> "Search":
+        """Without the doubtful maps ``(D,)`` that are not hopeful: they are left as they stand."""
+        return Search(self.found, self.doubtful[hopeful], self.candidates.select(hopeful))

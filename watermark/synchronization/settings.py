@@ -53,6 +53,12 @@ class SearchSettings:
         faint: pilot score of a pose below which nothing is gained either: so loud is the best of all without a mark.
         plainly: how many times the score of a pose a climb from it must reach to be more than noise: six free
             parameters add about one deviation where the pilot stands at seven.
+        hopeful_pose: pilot score of a pose in luma from which a quick search goes on (``gate``); of 90 readings of
+            unmarked photographs none reached it,
+        hopeful_power: likewise the power of the loudest cell of a coarse search in luma,
+        hopeful_cells: how many cells of each are asked for the pilot at all shifts,
+        hopeful_pilot: pilot score there that lets the search go on,
+        hopeful_crop: and such a score of both planes at any shift of a pose; each was reached by one of the 90.
         margin: by how much a search must beat what fewer trials found: the best of more is higher by chance.
         blur: plane px by which a scale may be wrong at the border of a picture and yet be found. Probes: .75 finds no
             more and takes twice as long.
@@ -94,6 +100,11 @@ class SearchSettings:
     plain: float = 18.0
     faint: float = 5.0
     plainly: float = 1.15
+    hopeful_pose: float = 5.5
+    hopeful_power: float = 5.0
+    hopeful_cells: int = 6
+    hopeful_pilot: float = 7.1
+    hopeful_crop: float = 7.4
     margin: float = 0.8
     blur: float = 1.25
     posed: int = 16

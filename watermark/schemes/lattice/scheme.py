@@ -31,6 +31,7 @@ from watermark.synchronization import (
     Synchronizer,
     follow,
     joint_score,
+    promising,
     spectra,
     spread_to,
     windows,
@@ -188,12 +189,19 @@ class LatticeScheme(Scheme):
         return logits, others, here.repeated(2).joined(elsewhere).joined(here)
 
     def _align(self, planes: tuple[Spectrum, ...], first: Alignment, scales: tuple[float, ...]) -> Search:
-        """Luma alone where that is enough, so that grey pictures are found; then both planes, then every geometry."""
+        """Luma alone where that is enough, so that grey pictures are found; then both planes, then every geometry.
+
+        A quick search leaves what then shows no sign of a mark.
+        """
         sync, luma = self.synchronizer, planes[0]
         search = Search.started(first, sync.accept)
         if not len(search.doubtful):
             return search
-        both, turned = luma.plus(planes[1]), luma.plus(planes[1], -1.0)  # colour after a turn of the hue
+        both = luma.plus(planes[1])
+        if self.search == "quick":
+            one, two, poses = (each.select(search.doubtful) for each in (luma, both, first))
+            search = search.among(promising(sync, one, two, poses, scales[-1]))
+        turned = luma.plus(planes[1], -1.0)  # colour after a turn of the hue
         search = sync.deepen(search, partial(sync.fast, likely_scales=scales), both, turned)
         search = sync.deepen(search, partial(sync.shifted, scale=scales[-1]), luma, both)
         search = sync.deepen(search, sync.search, luma)

@@ -1,0 +1,64 @@
+"""What ``search="quick"`` leaves out: pictures without a sign of a mark, and nothing else."""
+
+from dataclasses import asdict
+
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+from watermark import Keyring, Watermarker
+from watermark.cli import main
+from watermark.pixels import to_tensor
+from watermark.synchronization import synchronizer
+from watermark.transforms.resample import resize
+
+DOORS = {word: {"search": word, "device": "cpu"} for word in ("quick", "thorough")}
+
+
+def picture():
+    return resize(to_tensor(Image.fromarray(data.astronaut()[:, :448])), (288, 252)).clamp(0, 1)
+
+
+@pytest.fixture(scope="module", params=["tile_spread", "learned"])
+def markers(request):
+    return {word: Watermarker.load(request.param, key="quick", **asked) for word, asked in DOORS.items()}
+
+
+def test_quick_is_the_default_and_another_word_is_one_line(capsys):
+    assert Watermarker.load("tile_spread", key="k").scheme.search == "quick"
+    for load in (
+        lambda: Watermarker.load("dwt_dct", key="k", search="fast"),
+        lambda: Keyring.load("dwt_dct", {1: "k"}, search="fast"),
+    ):
+        with pytest.raises(ValueError, match=r"^search must be one of quick, thorough, got 'fast'$"):
+            load()
+    with pytest.raises(SystemExit):
+        main(["detect", "a.png", "--search", "fast"])
+    assert "--search: invalid choice: 'fast'" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_mark_that_moved_is_read_alike(markers):
+    marked = markers["quick"].embed(picture(), 7, 123)
+    moved = resize(marked[..., 40:, :], (222, 240)).clamp(0, 1)
+    quick, thorough = (markers[word].detect(moved)[0] for word in DOORS)
+    assert quick.content_id == 123
+    assert asdict(quick) == asdict(thorough)
+
+
+def test_each_picture_of_a_batch_is_given_up_on_its_own_and_thorough_reads_on(markers):
+    pictures = torch.cat([markers["quick"].embed(picture(), 7, 123), picture()])
+    moved = resize(pictures, (230, 202)).clamp(0, 1)
+    assert [found.content_id for found in markers["quick"].detect(moved)] == [123, None]
+    quick, thorough = (markers[word].read(moved[1:]).readings.item() for word in DOORS)
+    assert quick <= 2 < thorough  # a pilot that stands on its head is read both ways up
+
+
+def test_quick_never_looks_everywhere_for_what_is_not_there(markers, monkeypatch):
+    def never(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(synchronizer.Synchronizer, "search", never)
+    assert not markers["quick"].detect(picture())[0].is_marked
+    with pytest.raises(AssertionError):
+        markers["thorough"].detect(picture())
