@@ -40,7 +40,7 @@ def test_quick_is_the_default_and_another_word_is_one_line(capsys):
 
 def test_a_mark_that_moved_is_read_alike(markers):
     marked = markers["quick"].embed(picture(), 7, 123)
-    moved = resize(marked[..., 40:, :], (222, 240)).clamp(0, 1)
+    moved = resize(marked[..., 40:, :], (230, 240)).clamp(0, 1)
     quick, thorough = (markers[word].detect(moved)[0] for word in DOORS)
     assert quick.content_id == 123
     assert asdict(quick) == asdict(thorough)

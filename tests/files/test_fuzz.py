@@ -1,8 +1,8 @@
 """Damaged files of every format through every door: an answer or one line, never anything else.
 
 Each case is a valid file with a few mutations, or one with generated metadata: loaded, looked at, its labels read,
-marked, read, saved in another format and loaded again. WATERMARK_FUZZ_SECONDS=3600 goes on for an hour of processor time
-with ever new cases, and says after every round how many there were:
+marked, read, saved in another format and loaded again. WATERMARK_FUZZ_SECONDS=3600 goes on for an hour of processor
+time with ever new cases, and says after every round how many there were:
 
     WATERMARK_FUZZ_SECONDS=3600 pytest -n 0 -s --timeout 0 tests/files/test_fuzz.py
 """

@@ -19,6 +19,10 @@ from watermark.synchronization.settings import OFF_AXIS, SearchSettings
 from watermark.synchronization.spectrum import Spectrum
 
 
+BLOCK = 5
+"""Cells a side of which one peak is taken, as wide as what ``_peaks`` calls local."""
+
+
 @dataclass(frozen=True)
 class WeightedLines:
     """Lines whose power is summed.
@@ -99,12 +103,15 @@ class LogPolarSearch(nn.Module):
         places = (direction[:, None] * radii[:, None]).float()
         self.register_buffer("places", places, persistent=False)
 
-    def forward(self, spectrum: Spectrum, keep: int) -> tuple[Tensor, Tensor]:
-        """The ``keep`` best cells of each map: incoherent scores ``(N, keep)`` and matrices ``(N, keep, 2, 2)``."""
+    def forward(self, spectrum: Spectrum, keep: int, rough: bool = False) -> tuple[Tensor, Tensor]:
+        """The ``keep`` best cells of each map: incoherent scores ``(N, keep)`` and matrices ``(N, keep, 2, 2)``.
+
+        ``rough`` takes the best of blocks of cells in the place of local maxima: faster, and two may share a peak.
+        """
         power = _excess(spectrum.power(self.places))  # (N, turns, columns)
         product = torch.fft.rfft2(power)[:, None] * self.template
         scores = torch.fft.irfft2(product, s=(self.turns, self.columns))[..., : self.count]  # (N, 2, turns, count)
-        values, (mirrored, turn, cell) = _peaks(scores, keep)
+        values, (mirrored, turn, cell) = (_of_blocks if rough else _peaks)(scores, keep)
         angle = -turn * (math.pi / self.turns)  # angle of the plane = picture angle - turn
         # the column offset counts from the largest scale down
         scale = torch.exp(self.first + self.step * (self.count - 1 - cell))
@@ -158,13 +165,16 @@ class LogLogSearch(nn.Module):
         poses = torch.tensor([[[1, 0], [0, 1]], [[1, 0], [0, -1]], [[0, 1], [1, 0]], [[0, 1], [-1, 0]]])
         self.register_buffer("poses", poses.float(), persistent=False)
 
-    def forward(self, spectrum: Spectrum, keep: int) -> tuple[Tensor, Tensor]:
-        """The ``keep`` best cells of each map: incoherent scores ``(N, keep)`` and matrices ``(N, keep, 2, 2)``."""
+    def forward(self, spectrum: Spectrum, keep: int, rough: bool = False) -> tuple[Tensor, Tensor]:
+        """The ``keep`` best cells of each map: incoherent scores ``(N, keep)`` and matrices ``(N, keep, 2, 2)``.
+
+        ``rough`` takes the best of blocks of cells in the place of local maxima: faster, and two may share a peak.
+        """
         power = _excess(spectrum.power(self.places).unflatten(1, (2, self.side)))  # (N, 2, side, side)
         product = (torch.fft.rfft2(power)[:, None] * self.template).sum(2)
         scores = torch.fft.irfft2(product, s=(self.side, self.side))[..., : self.count, : self.count]
         scores = scores.masked_fill(~self.allowed, -math.inf)
-        values, (pose, row, column) = _peaks(scores, keep)
+        values, (pose, row, column) = (_of_blocks if rough else _peaks)(scores, keep)
         scale = torch.exp(self.first + self.step * (self.count - 1 - torch.stack([column, row], -1)))
         return values, self.poses[pose] / scale[..., None, :]
 
@@ -181,3 +191,20 @@ def _peaks(scores: Tensor, keep: int) -> tuple[Tensor, tuple[Tensor, Tensor, Ten
     values, index = peaks.topk(keep, dim=1)
     rows, columns = scores.shape[-2:]
     return values, (index // (rows * columns), index // columns % rows, index % columns)
+
+
+def _of_blocks(scores: Tensor, keep: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    """The largest of ``(N, P, R, C)``, at most one of each block of cells: as ``_peaks`` answers."""
+    rows, columns = scores.shape[-2:]
+    padded = F.pad(scores, (0, -columns % BLOCK, 0, -rows % BLOCK), value=-math.inf)
+    blocks = F.max_pool2d(padded, BLOCK)  # (N, P, R / B, C / B)
+    _, index = blocks.flatten(1).topk(keep, dim=1)
+    high, wide = blocks.shape[-2:]
+    plane, top, left = index // (high * wide), index // wide % high * BLOCK, index % wide * BLOCK
+    step = torch.arange(BLOCK, device=scores.device)
+    image = torch.arange(len(scores), device=scores.device)[:, None, None, None]
+    cells = padded[
+        image, plane[..., None, None], top[..., None, None] + step[:, None], left[..., None, None] + step
+    ]  # (N, keep, B, B)
+    values, inside = cells.flatten(2).max(2)
+    return values, (plane, top + inside // BLOCK, left + inside % BLOCK)

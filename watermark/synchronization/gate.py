@@ -39,7 +39,7 @@ def promising(sync: Synchronizer, luma: Spectrum, both: Spectrum, poses: Alignme
 
 def _somewhere(sync: Synchronizer, spectrum: Spectrum, coarse: LogPolarSearch | LogLogSearch) -> Tensor:
     """Whether some geometry of a coarse search is loud, or holds a pilot at some shift ``(N,)``."""
-    power, matrices = coarse(spectrum, sync.settings.hopeful_cells)
+    power, matrices = coarse(spectrum, sync.settings.hopeful_cells, rough=True)
     pilot, _, _ = sync.peaks(spectrum, matrices, 1)
     return (power[:, 0] >= sync.settings.hopeful_power) | (pilot[:, 0] >= sync.settings.hopeful_pilot)
 
