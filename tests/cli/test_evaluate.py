@@ -59,6 +59,7 @@ def test_settings_reach_the_scheme_and_quality_can_be_set_for_all(tmp_path):
         (["data=folder", "data.path=nowhere"], "expected a folder of pictures, got nowhere"),
         (["scheme=dwt_dct", "schemes=[dwt_dct]"], "got both"),
         (["scheme=dwt_dct", "shard=3/2"], "expected i/n"),
+        (["scheme=dwt_dct", "search=fast"], "search: expected one of quick, thorough, got 'fast'"),
         (["scheme=dwt_dct", "workers=0"], "expected at least 1, got 0"),
     ],
 )

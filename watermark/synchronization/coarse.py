@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from watermark.synchronization.settings import OFF_AXIS, SearchSettings
 from watermark.synchronization.spectrum import Spectrum
 
-
 BLOCK = 5
 """Cells a side of which one peak is taken, as wide as what ``_peaks`` calls local."""
 
