@@ -15,6 +15,7 @@ from watermark.evaluation.rows import load_run
 from watermark.evaluation.run import run
 from watermark.report.data import report_data
 from watermark.report.html import render
+from watermark.report.tables import caption
 
 pytestmark = pytest.mark.usefixtures("frozen_code")
 PICTURE = Image.fromarray(data.chelsea()[:192, :256])
@@ -51,6 +52,7 @@ def test_pictures_that_cannot_be_marked_are_in_no_rate_and_counted(tmp_path, fol
     assert any("CMYK" in group["error"] for group in report["failures"]["grouped"])
     assert json.loads((made / "manifest.json").read_text())["data"]["unreadable"] == 2  # by their headers
     assert "4 pictures of 6 could not be read or marked" in render(report, [])
+    assert "4 pictures of 6 could not be read or marked" in caption(report)
 
 
 def test_a_run_of_nothing_but_such_pictures_is_one_line(tmp_path, folder):

@@ -104,7 +104,8 @@ def test_who_takes_the_pilot_out_does_not_take_the_mark_out(left, attack, scheme
     assert (found.provider_id, found.content_id) == (PAYLOAD.provider_id, PAYLOAD.content_id)
 
 
-def test_an_unmarked_picture_is_not_detected(scheme, detector, photograph):
+def test_an_unmarked_picture_is_not_detected(scheme, detector, photograph, monkeypatch):
+    monkeypatch.setattr(scheme, "search", "thorough")
     found = detector.detect(scheme.decode(torch.cat([photograph, photograph.flip(-1)])))
     assert not any(answer.is_marked for answer in found)
     assert all(answer.readings > 10 for answer in found)  # every candidate that was read is paid for

@@ -54,12 +54,15 @@ def caption(data: Json) -> str:
     rates = [card["detection"] for card in data["schemes"]]
     noun = "photos" if data["group"] == "natural" else "test pictures"
     covered = data["coverage"]
+    lost = max(covered["not_marked"].values(), default=0)
+    left = f" {plural(lost, 'picture')} of {covered['pictures']} could not be read or marked, and count nowhere."
     return (
         f"{covered['unfinished'] + ' ' if covered['unfinished'] else ''}"
         f"{_span(rates, 'images')} {noun}, {plural(len(data['attacks']), 'attack')} "
         f"over their ladders, n = {_span(rates, 'n')} readings per scheme; false alarms on "
         f"{plural(covered['unmarked_pictures'], 'unmarked picture')}, "
         f"rate {power(data['false_positive_rate'])} (theory); 95 % intervals clustered by picture."
+        f"{left if lost else ''}"
     )
 
 
