@@ -1,6 +1,7 @@
 """The door for a platform: the keys of many providers, and one read of a picture for all of them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self, overload
 
@@ -142,20 +143,30 @@ class Keyring:
     def locate(
         self, image: Picture | Sequence[Image.Image | np.ndarray], *, false_alarm_rate: float = FALSE_ALARM_RATE
     ) -> Localization | list[Localization]:
-        """Say which part of a picture carries the best proven mark of these keys; see ``Watermarker.locate``."""
+        """Say which part of a picture carries the best proven mark of these keys; see ``Watermarker.locate``.
+
+        Further marks, of a collage, are its ``others``, each with its part.
+        """
         if isinstance(image, list | tuple):
             return [self.locate(one, false_alarm_rate=false_alarm_rate) for one in image]
         said = [
             reader.maps(image, detector.detect, detector.codec_of, false_alarm_rate)  # type: ignore[arg-type]
             for reader, detector in zip(self.readers, self.detectors, strict=True)
         ]
-        found = [min(maps, key=lambda one: strength(one.detection)) for maps in zip(*said, strict=True)]
+        found = [_together(maps) for maps in zip(*said, strict=True)]
         return found if isinstance(image, Tensor) else found[0]
 
 
 def strength(found: Detection) -> tuple[bool, bool, float]:
     """Sorts answers about one picture, the best proven first."""
     return not found.is_marked, found.provider_id is None, found.log10_p
+
+
+def _together(maps: Sequence[Localization]) -> Localization:
+    """One picture's maps by several readers as one: the best proven mark, and all others."""
+    every = [each for one in maps for each in (one, *one.others)]
+    best, *rest = sorted(every, key=lambda each: strength(each.detection))
+    return replace(best, others=tuple(replace(each, others=()) for each in rest if each.detection.is_marked))
 
 
 def _check(keys: Mapping[int, Key], layout: Layout) -> None:

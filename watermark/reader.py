@@ -1,6 +1,7 @@
 """What one marker and a whole ring of keys share: a scheme, where it lives, and pictures made ready for it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,9 +13,10 @@ from watermark.codec import Codec
 from watermark.detection import Detection
 from watermark.files import Deep
 from watermark.keys import Key, derived_key, key_bytes
-from watermark.localization import Localization, locatable, locate
+from watermark.localization import MOST_MARKS, Localization, locatable, locate, may_hold_more, without
 from watermark.pixels import Picture, ready, unpack
 from watermark.schemes.base import SEARCHES, Readout, Scheme
+from watermark.schemes.lattice.scheme import LatticeScheme
 
 
 class Reader:
@@ -64,18 +66,18 @@ class Reader:
             codec_of: whose key proved the mark of an answer.
             false_alarm_rate: promised share of regions without the mark that are called marked.
         """
-        scheme, images, size = locatable(self.scheme, false_alarm_rate), self.tensors(image), size_of(image)
-        look = scheme.look(images)
+        scheme, size = locatable(self.scheme, false_alarm_rate), size_of(image)
+
+        def mapped(one: Tensor) -> Localization:
+            return _map(scheme, one, detect, codec_of, false_alarm_rate, size)
+
         maps = []
-        for i, found in enumerate(detect(look.readout)):
-            codec = codec_of(found) if found.is_marked else None
-            word = codec.decode(look.readout.reading(i, found.reading)[None])[0].payload if codec else None
-            if codec is None or word is None:
-                maps.append(Localization.nowhere(size, false_alarm_rate, found))
-                continue
-            where = look.where.select(torch.tensor([i])).columns(slice(found.reading, found.reading + 1)).best()
-            message = codec.encode([word]).to(images.device)
-            maps.append(locate(scheme, images[i : i + 1], where, message, found, false_alarm_rate, size))
+        for one in self.tensors(image).split(1):
+            found = [mapped(one)]
+            while len(found) < MOST_MARKS and may_hold_more(found[-1]):
+                one = without(one, found[-1])
+                found.append(mapped(one))
+            maps.append(replace(found[0], others=tuple(each for each in found[1:] if each.detection.is_marked)))
         return maps
 
     def to_device(self, images: Tensor, given: object) -> Tensor:
@@ -90,6 +92,26 @@ class Reader:
         """Where the scheme lives."""
         tensors = (*self.scheme.parameters(), *self.scheme.buffers())
         return next((tensor.device for tensor in tensors), torch.device("cpu"))
+
+
+def _map(
+    scheme: LatticeScheme,
+    image: Tensor,
+    detect: Callable[[Readout], list[Detection]],
+    codec_of: Callable[[Detection], Codec | None],
+    false_alarm_rate: float,
+    size: tuple[int, int],
+) -> Localization:
+    """The map of the best proven mark of one picture ``(1, 3, h, w)``."""
+    look = scheme.look(image)
+    (found,) = detect(look.readout)
+    codec = codec_of(found) if found.is_marked else None
+    word = codec.decode(look.readout.reading(0, found.reading)[None])[0].payload if codec else None
+    if codec is None or word is None:
+        return Localization.nowhere(size, false_alarm_rate, found)
+    where = look.where.columns(slice(found.reading, found.reading + 1)).best()
+    message = codec.encode([word]).to(image.device)
+    return locate(scheme, image, where, message, found, false_alarm_rate, size)
 
 
 def size_of(image: Picture) -> tuple[int, int]:

@@ -31,7 +31,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--output",
         type=Path,
         metavar="PNG",
-        help="picture and map: blue marked, orange with stripes edited, grey unknown; of several pictures a folder",
+        help="picture and map: blue marked, orange with stripes edited, yellow another mark, grey unknown; of several "
+        "pictures a folder",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace maps that are there")
     parser.add_argument("--json", action="store_true", help="one JSON object per picture and line")
@@ -117,6 +118,15 @@ def _facts(path: Path, where: "Localization", target: Path | None) -> dict[str, 
         "content_id": found.content_id,
         **{name: round(share, 4) for name, share in where.shares.items()},
         "false_alarm_rate": where.false_alarm_rate,
+        "others": [
+            {
+                "provider_id": other.detection.provider_id,
+                "content_id": other.detection.content_id,
+                "log10_p": round(other.detection.log10_p, 3),
+                "marked": round(other.shares["marked"], 4),
+            }
+            for other in where.others
+        ],
         "map": str(target) if target else None,
     }
 
@@ -125,5 +135,13 @@ def _line(path: Path, facts: dict[str, Any]) -> str:
     if not facts["is_marked"]:
         return f"{shown(path)}: not marked (log10 p {facts['log10_p']:.1f}), so nothing can be said of its parts"
     parts = ", ".join(f"{name} {100 * facts[name]:.1f} %" for name in ("marked", "edited", "unknown"))
-    whose = "" if facts["provider_id"] is None else f"provider {facts['provider_id']}, "
-    return f"{shown(path)}: {whose}{parts} of the picture (log10 p {facts['log10_p']:.1f})"
+    whose = _whose(facts)
+    others = "".join(
+        f"; another mark, {_whose(other)}in {100 * other['marked']:.1f} % (log10 p {other['log10_p']:.1f})"
+        for other in facts["others"]
+    )
+    return f"{shown(path)}: {whose}{parts} of the picture (log10 p {facts['log10_p']:.1f}){others}"
+
+
+def _whose(facts: dict[str, Any]) -> str:
+    return "" if facts["provider_id"] is None else f"provider {facts['provider_id']}, "

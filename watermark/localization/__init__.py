@@ -1,6 +1,7 @@
 """Where a proven mark lies in a picture, and where the picture was changed, with a stated false-alarm rate."""
 
 from watermark.localization.answer import Localization
+from watermark.localization.collage import MOST_MARKS, may_hold_more, without
 from watermark.localization.locator import FALSE_ALARM_RATE, locatable, locate
 
-__all__ = ["FALSE_ALARM_RATE", "Localization", "locatable", "locate"]
+__all__ = ["FALSE_ALARM_RATE", "MOST_MARKS", "Localization", "locatable", "locate", "may_hold_more", "without"]

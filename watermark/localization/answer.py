@@ -23,6 +23,8 @@ class Localization:
             over all keys that the mark might have had.
         false_alarm_rate: promised share of regions without the mark that are called marked.
         detection: whose mark it is.
+        others: the maps of further marks, as in a collage, each proven at the same rate in what the marks before it
+            left; their parts are ``edited`` or ``unknown`` here.
     """
 
     marked: Bools
@@ -31,6 +33,7 @@ class Localization:
     score: NDArray[np.float32]
     false_alarm_rate: float
     detection: Detection
+    others: tuple["Localization", ...] = ()
 
     @classmethod
     def nowhere(cls, size: tuple[int, int], false_alarm_rate: float, detection: Detection) -> "Localization":

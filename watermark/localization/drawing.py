@@ -7,7 +7,8 @@ from PIL import Image
 from watermark.localization.answer import Localization
 
 COLOURS = {"marked": (0, 114, 178), "edited": (213, 94, 0), "unknown": (90, 90, 90)}
-"""Blue, vermilion and grey (Okabe and Ito, Color Universal Design, 2008)."""
+ANOTHER = (240, 228, 66)
+"""Blue, vermilion, grey, and yellow for another mark (Okabe and Ito, Color Universal Design, 2008)."""
 COVER = {"marked": 0.3, "edited": 0.6, "unknown": 0.6}
 """How much of the picture each colour hides."""
 STRIPES = 60
@@ -15,7 +16,7 @@ STRIPES = 60
 
 
 def drawn(image: Image.Image, where: Localization) -> Image.Image:
-    """An RGB picture of the same size: blue where the mark is, orange and striped where it was edited, else grey.
+    """An RGB picture of the same size: blue the mark, orange and striped edited, yellow another mark, else grey.
 
     Raises:
         ValueError: if the map is that of a picture of another size.
@@ -28,6 +29,9 @@ def drawn(image: Image.Image, where: Localization) -> Image.Image:
         part = getattr(where, name)
         shown[part] += COVER[name] * (np.array(colour, dtype=np.float32) - shown[part])
     shown[where.edited & _stripes(grey.shape)] *= 0.6
+    for other in where.others:
+        part = other.marked & ~where.marked
+        shown[part] = grey[part, None] + COVER["marked"] * (np.array(ANOTHER, dtype=np.float32) - grey[part, None])
     for part in (where.marked, where.edited):
         edge = np.zeros_like(part)
         edge[1:] |= part[1:] != part[:-1]
