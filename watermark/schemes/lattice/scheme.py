@@ -199,8 +199,9 @@ class LatticeScheme(Scheme):
             return search
         both = luma.plus(planes[1])
         if self.search == "quick":
-            one, two, poses = (each.select(search.doubtful) for each in (luma, both, first))
-            search = search.among(promising(sync, one, two, poses, scales[-1]))
+            left = search.doubtful
+            signs = promising(sync, luma.select(left), both.select(left), first.select(left), scales[-1])
+            search = search.among(signs)
         turned = luma.plus(planes[1], -1.0)  # colour after a turn of the hue
         search = sync.deepen(search, partial(sync.fast, likely_scales=scales), both, turned)
         search = sync.deepen(search, partial(sync.shifted, scale=scales[-1]), luma, both)
