@@ -155,6 +155,13 @@ def test_a_mirror_keeps_names(tmp_path, registry, source):
     assert not list((tmp_path / "out").glob("*.tar"))
 
 
+def test_a_mirror_writes_no_picture_over_another(tmp_path, registry, source, capsys):
+    draw(9).save(source / "5.bmp")
+    assert pipeline(tmp_path, source, "--provider", "7", "--mirror") == 2
+    assert "5.png and 5.bmp would both be 5.png; rename one" in capsys.readouterr().err
+    assert not list((tmp_path / "out").rglob("*.png"))
+
+
 class Stop(Exception):
     pass
 

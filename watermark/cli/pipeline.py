@@ -230,11 +230,11 @@ def _run(args: argparse.Namespace, job: "Job") -> int:
 def _engine(args: argparse.Namespace) -> "Execute":
     from watermark.pipeline.executors import in_processes, on_ray
 
-    workers = args.workers or len(os.sched_getaffinity(0))
+    workers = args.workers or (None if args.address else len(os.sched_getaffinity(0)))
     if args.engine == "processes":
         if args.address:
             raise UserError("--address: expected with --engine ray only")
-        return partial(in_processes, workers=workers)
+        return partial(in_processes, workers=workers or 1)
     return partial(on_ray, workers=workers, address=args.address, gpus=int(_wants_gpu(args.device)))
 
 

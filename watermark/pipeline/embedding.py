@@ -98,8 +98,18 @@ class Embedder:
         return self._markers[slot.slot]
 
     def entries(self, source: Place, provider: int | None) -> Iterator[Entry]:
-        """The pictures of a source with their providers; see ``Issuer.entries``."""
-        return self.issuer.entries(sources.entries(source), provider)
+        """The pictures of a source with their providers; see ``Issuer.entries``.
+
+        Raises:
+            UserError: also where two of them would be one file of a mirror.
+        """
+        taken: dict[str, str] = {}
+        for entry in self.issuer.entries(sources.entries(source), provider):
+            name = released_name(entry.name)
+            other = taken.setdefault(name.casefold(), entry.name) if self.marking.mirror else entry.name
+            if other != entry.name:
+                raise UserError(f"{shown(entry.name)} and {shown(other)} would both be {shown(name)}; rename one")
+            yield entry
 
     def rehearse(self, entry: Entry) -> int | None:
         """Mark a picture in memory with an ID that is nobody's; bytes of its file, None where it fails."""

@@ -79,14 +79,14 @@ def _make(number: int) -> Done:
 
 
 def on_ray(
-    build: Build, numbers: Sequence[int], workers: int, *, address: str | None = None, gpus: float = 0
+    build: Build, numbers: Sequence[int], workers: int | None, *, address: str | None = None, gpus: int = 0
 ) -> Iterator[Done]:
     """Make shards with Ray Data: each worker is an actor.
 
     Args:
         build: makes a worker; it is sent to the actors, so it should be small and hold no secret.
         numbers: of the shards.
-        workers: actors.
+        workers: actors; None, or more than there is room for: as many as the cluster has cores, or GPUs.
         address: of a running cluster, or ``auto``; None starts Ray on this machine, and stops it at the end. A Ray that
             this process is connected to already is taken as it is.
         gpus: of each actor.
@@ -113,7 +113,10 @@ def on_ray(
         ray.shutdown()
         raise UserError(f"Ray did not start: {reason(error)}") from error
     try:
-        yield from _through(build, numbers, workers, gpus)
+        room = int(ray.cluster_resources().get("GPU" if gpus else "CPU", 0)) // (gpus or 1)
+        if room < 1:
+            raise UserError(f"expected a {'GPU' if gpus else 'core'} for each worker, this Ray has none; see --device")
+        yield from _through(build, numbers, min(workers or room, room), gpus)
     except (RayError, ConnectionError, RuntimeError) as error:
         raise UserError(_told(error)) from error
     finally:
@@ -121,7 +124,7 @@ def on_ray(
             ray.shutdown()
 
 
-def _through(build: Build, numbers: Sequence[int], workers: int, gpus: float) -> Iterator[Done]:
+def _through(build: Build, numbers: Sequence[int], workers: int, gpus: int) -> Iterator[Done]:
     from ray import data
 
     context = data.DataContext.get_current()
