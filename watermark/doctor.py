@@ -136,6 +136,9 @@ def _own(found: Detection) -> str:
 def _tried(name: str, run: Callable[[], str], remedy: str) -> Check:
     try:
         return Check(name, True, run())
+    except OSError as error:
+        where = error.filename or tempfile.gettempdir()
+        return Check(name, False, reason(error), f"make room in {where} and let this user write there, or set TMPDIR")
     except Exception as error:  # whatever is wrong here is what the doctor is asked about
         return Check(name, False, reason(error), remedy)
 

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from attacks.autoencoder import load_autoencoder
 from attacks.surrogate import load_surrogate
+from watermark.cli.train import take_over
 from watermark.errors import UserError
 from watermark.schemes.learned import Learned
 from watermark.schemes.pair import PairScheme
@@ -121,6 +122,21 @@ def test_a_checkpoint_that_lacks_what_is_needed_is_one_line(tmp_path):
     assert load(tmp_path / "last.pt", "values") == {"values": {}}
     with pytest.raises(UserError, match="expected a checkpoint with values, step"):
         load(tmp_path / "last.pt", "values", "step")
+
+
+def test_a_pipe_in_place_of_a_checkpoint_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "last.pt")
+    with pytest.raises(UserError, match="no regular file"):
+        load(tmp_path / "last.pt")
+
+
+@pytest.mark.parametrize(
+    "values", [None, [1], {"weight": 1}, {1: torch.zeros(2, 2)}, {"weight": torch.zeros(2, 2).long()}]
+)
+def test_a_checkpoint_to_start_from_that_holds_other_things_is_one_line(tmp_path, values):
+    torch.save({"values": values}, tmp_path / "start.pt")
+    with pytest.raises(UserError, match="does not fit this model"):
+        take_over(torch.nn.Linear(2, 2, bias=False), tmp_path / "start.pt", [""])
 
 
 def test_what_is_exported_holds_no_variable_of_the_environment(tmp_path, monkeypatch):

@@ -77,6 +77,25 @@ def test_a_file_that_cannot_take_its_place_is_withdrawn(source, tmp_path, regist
     assert registry.verify().count == 3  # the slot, the issue, its withdrawal
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_stopped_issue_leaves_no_record_without_its_file_and_no_file_without_its_record(
+    source, tmp_path, registry, marker, monkeypatch, moment
+):
+    """Ctrl-C while the record is there and the file is not, and when the file has just got its name."""
+    release = files.Staged.release
+
+    def stopped(self):
+        if moment == "after":
+            release(self)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.Staged, "release", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        issue(Request(source, tmp_path / "out.png", 7), registry, marker, KEY_ID)
+    assert (tmp_path / "out.png").exists() == (moment == "after")
+    assert registry.verify().count == (2 if moment == "after" else 3)  # the slot, the issue, and its withdrawal
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -1,6 +1,7 @@
 """A run that was stopped in the middle can be reported: its parts are merged, and the page says how many they are."""
 
 import json
+import os
 
 import pytest
 from omegaconf import OmegaConf
@@ -62,6 +63,16 @@ def test_what_is_done_is_reported_and_the_rest_resumed(stopped, capsys):
     assert not gather(folder)
     assert main(["report", str(folder)]) == 0
     assert "Not finished" not in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_no_part_is_waited_for_or_read_from_elsewhere(stopped, tmp_path, capsys, kind):
+    folder = run_folder(stopped)
+    part = next(iter((folder / "parts").glob("*.costs.parquet")))
+    part.rename(tmp_path / "elsewhere")
+    os.mkfifo(part) if kind == "pipe" else part.symlink_to(tmp_path / "elsewhere")
+    assert main(["report", str(folder)]) == 2
+    assert "expected a regular file, got none" in capsys.readouterr().err
 
 
 def test_compare_takes_unfinished_runs_too(stopped, capsys):

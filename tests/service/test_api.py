@@ -144,6 +144,20 @@ def test_the_journal_holds_answers_and_feedback_and_nothing_of_the_picture(ask, 
     assert ask().post("/v1/feedback", json=given).status_code == 404
 
 
+def test_a_journal_that_cannot_be_kept_costs_nobody_his_answer(ask, world, tmp_path, monkeypatch):
+    client = ask(journal=tmp_path / "journal", public=False)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("watermark.service.journal.os.open", full)
+    answer = client.post("/v1/detect", content=world.marked, headers=PNG)
+    assert answer.json()["is_marked"]
+    given = {"request_id": answer.headers["x-request-id"], "verdict": "wrong"}
+    answer = client.post("/v1/feedback", json=given)
+    assert (answer.status_code, answer.json()["title"]) == (503, "not-kept")
+
+
 def test_an_unexpected_error_says_nothing_but_that(ask):
     class Broken:
         def examine(self, kind, content):

@@ -1,4 +1,5 @@
 import json
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -71,3 +72,19 @@ def test_who_holds_the_key_finds_a_file_in_the_journal_and_nobody_else(tmp_path)
     mine, again, other = (Journal(tmp_path, 1, secret) for secret in (b"a", b"a", b"b"))
     assert mine.picture(b"file") == again.picture(b"file") != other.picture(b"file")
     assert mine.picture(b"file") != mine.picture(b"another")
+
+
+def test_half_a_line_spoils_no_other_and_a_full_disk_is_said(tmp_path, monkeypatch):
+    journal = Journal(tmp_path, 30, b"secret")
+    journal.write("answers", {"answer": "marked"})
+    (path,) = tmp_path.iterdir()
+    path.write_text(path.read_text() + '{"time": "20')
+    journal.write("answers", {"answer": "plain"})
+    assert [json.loads(line)["answer"] for line in path.read_text().splitlines() if line.endswith("}")] == [
+        "marked",
+        "plain",
+    ]
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:5]))
+    with pytest.raises(OSError, match="No space left"):
+        journal.write("answers", {"answer": "marked"})

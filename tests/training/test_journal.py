@@ -1,5 +1,9 @@
 import json
+from pathlib import Path
 
+import pytest
+
+from watermark.errors import UserError
 from watermark.training.journal import Journal
 
 
@@ -11,3 +15,13 @@ def test_what_a_killed_process_wrote_after_its_checkpoint_is_written_once(tmp_pa
     journal.write(30, "train", {"loss": 1.0})
     journal.close()
     assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == [10, 20, 30]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+def test_a_full_disk_is_one_line_that_names_the_file_and_closing_says_no_more(tmp_path):
+    journal = Journal(tmp_path, 10, 0)
+    journal._file.close()
+    journal._file = Path("/dev/full").open("a")  # noqa: SIM115 - the journal closes it
+    with pytest.raises(UserError, match=r"log\.jsonl: cannot be written \(No space left on device\)"):
+        journal.write(1, "train", {"loss": 1.0})
+    journal.close()

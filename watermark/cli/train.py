@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from torch import nn
+from torch import Tensor, nn
 
 from watermark.cli import tell
 from watermark.cli.hydra_verb import run_hydra
@@ -104,13 +104,13 @@ def take_over(model: nn.Module, checkpoint: Path, parts: list[str]) -> None:
     """
     if not checkpoint.is_file():
         raise UserError(f"start: expected a checkpoint, got {checkpoint}")
-    values = {
-        name: value
-        for name, value in load(checkpoint, "values")["values"].items()
-        if any(part in name for part in parts)
-    }
-    own = model.state_dict()
-    if not values or any(name not in own or own[name].shape != value.shape for name, value in values.items()):
+    held, own = load(checkpoint, "values")["values"], model.state_dict()
+    held = held if isinstance(held, dict) else {}
+    values = {name: value for name, value in held.items() if any(part in str(name) for part in parts)}
+    if not values or not all(
+        isinstance(value, Tensor) and name in own and own[name].shape == value.shape and own[name].dtype == value.dtype
+        for name, value in values.items()
+    ):
         raise UserError(f"start: {checkpoint} does not fit this model (parts {', '.join(parts)})")
     model.load_state_dict({**own, **values})
 

@@ -40,11 +40,10 @@ def merge_parts(folder: Path, units: Sequence[Unit]) -> int:
     """Parts to ``rows.parquet`` and ``costs.parquet``, streamed in the order of the units; how many rows.
 
     Raises:
-        UserError: if a part is not what a run writes.
+        UserError: if a part is not what a run writes, or no regular file of this folder.
     """
-    parts = folder / "parts"
-    _stream(folder / "rows.parquet", arrow_schema(), (parts / f"{unit.name}.rows.parquet" for unit in units))
-    _stream(folder / "costs.parquet", COSTS, (parts / f"{unit.name}.costs.parquet" for unit in units))
+    for kind, schema in (("rows", arrow_schema()), ("costs", COSTS)):
+        _stream(folder / f"{kind}.parquet", schema, (_part(folder, f"{unit.name}.{kind}.parquet") for unit in units))
     return pq.read_metadata(folder / "rows.parquet").num_rows
 
 
@@ -91,6 +90,13 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
             return file.read(columns=schema.names).cast(schema)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UserError(f"{path}: cannot be read: {reason(error)}") from None
+
+
+def _part(folder: Path, name: str) -> Path:
+    path = own_file(folder, "parts", name)
+    if path is None:
+        raise UserError(f"{folder / 'parts' / name}: expected a regular file, got none")
+    return path
 
 
 def _stream(path: Path, schema: pa.Schema, parts: Iterable[Path]) -> None:

@@ -179,7 +179,7 @@ def _check_read_back(request: Request, read: Answer, content_id: int) -> None:
 
 
 def _released(registry: Registry, made: Prepared, staged: files.Staged) -> IssueRecord:
-    """Commit the record, then write the file and give it its name; withdraw the record where that fails."""
+    """Commit the record, then write the file and give it its name; withdraw the record if that is not to be."""
     (record,) = registry.record([made.record], manifests=made.manifests)
     try:
         staged.write(made.content)
@@ -187,7 +187,15 @@ def _released(registry: Registry, made: Prepared, staged: files.Staged) -> Issue
     except UserError as error:
         registry.withdraw(record.slot, record.content_id, "the file could not be put in its place")
         raise UserError(f"{error}; the record is withdrawn") from error
+    except BaseException:  # Ctrl-C: the file has its name or has none
+        if not _holds(staged.path, record.released_sha256):
+            registry.withdraw(record.slot, record.content_id, "stopped before the file was in its place")
+        raise
     return record
+
+
+def _holds(path: Path, sha256: str) -> bool:
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
 
 
 def _checked_slot(request: Request, registry: Registry, key_id: str) -> Slot:

@@ -24,6 +24,7 @@ from watermark.service.problems import ProblemError, documented
 from watermark.service.settings import Settings
 from watermark.service.uploads import FIELD, read_upload
 from watermark.service.watching import Metrics
+from watermark.shown import reason
 
 log = logging.getLogger(__name__)
 NAME = "robust-watermark"
@@ -123,7 +124,10 @@ class House:
         self.metrics.answers.labels(kind, said).inc()
         if self.journal is not None:
             fields = {"request": request.state.request_id, "kind": kind, "answer": said}
-            self.journal.write("answers", {**fields, "picture": self.journal.picture(content)})
+            try:
+                self.journal.write("answers", {**fields, "picture": self.journal.picture(content)})
+            except OSError as error:  # who asks is answered all the same; who watches the log is told
+                log.error("journal-not-written", extra={"fields": {"reason": reason(error)}})
 
 
 async def _hung_up(request: Request) -> None:
@@ -180,13 +184,17 @@ def install(app: FastAPI, house: House) -> None:
             answer = {**answer, "evidence": json.loads(answer["evidence"])}
         return answer
 
-    @router.post("/feedback", status_code=204, responses=documented(400, 404, 429), operation_id="feedback")
+    @router.post("/feedback", status_code=204, responses=documented(400, 404, 429, 503), operation_id="feedback")
     async def feedback(request: Request, given: answers.Feedback, house: Here) -> Response:
         """Say whether an answer was right. Kept for a bounded time, without the picture and without who said it."""
         house.clients.ask(request.client.host if request.client else "unknown")
         if house.journal is None:
             raise ProblemError(404, "not-found", "this service keeps no feedback")
-        house.journal.write("feedback", given.model_dump())
+        try:
+            house.journal.write("feedback", given.model_dump())
+        except OSError as error:
+            log.error("journal-not-written", extra={"fields": {"reason": reason(error)}})
+            raise ProblemError(503, "not-kept", "the feedback cannot be kept now; try again later") from None
         return Response(status_code=204)
 
     @router.get("/about", response_model=answers.About, operation_id="about")

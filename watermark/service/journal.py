@@ -4,6 +4,7 @@ No picture, no address, no ID and no key is in it. A file that was asked about i
 service's key can look up what was answered about a file in hand, and nobody else can.
 """
 
+import errno
 import hashlib
 import hmac
 import json
@@ -49,13 +50,22 @@ class Journal:
         return hmac.new(self._secret, hashlib.sha256(content).digest(), hashlib.sha256).hexdigest()
 
     def write(self, kind: str, fields: dict[str, Any]) -> None:
-        """Append one line, with the time; ``kind`` is one of ``KINDS``."""
+        """Append one line, with the time; ``kind`` is one of ``KINDS``.
+
+        Raises:
+            OSError: it cannot be kept, for the disk is full or gone.
+        """
         self._sweep()
         now = self._clock()
         line = json.dumps({"time": now.strftime("%Y-%m-%dT%H:%M:%SZ"), **fields}) + "\n"
-        handle = os.open(self._folder / f"{kind}-{now:%Y-%m-%d}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        handle = os.open(self._folder / f"{kind}-{now:%Y-%m-%d}.jsonl", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            os.write(handle, line.encode())  # one call: lines of several writers do not mix
+            size = os.fstat(handle).st_size
+            if size and os.pread(handle, 1, size - 1) != b"\n":
+                line = "\n" + line  # a full disk, or a machine that stopped, left half a line
+            data = line.encode()
+            if os.write(handle, data) < len(data):  # one call: lines of several writers do not mix
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(handle)
 

@@ -1,7 +1,6 @@
 """Checkpoints that survive a kill at any moment, and a moving average of the weights."""
 
 import io
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +35,11 @@ def load(path: Path, *needed: str) -> dict[str, Any]:
     Raises:
         UserError: if it is no checkpoint, or holds anything else.
     """
+    if not path.is_file():  # a named pipe would be waited for
+        raise UserError(f"{path}: expected a checkpoint, got no regular file")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, LookupError, pickle.UnpicklingError):
+    except Exception:  # a damaged file raises whatever its bytes lead to
         raise UserError(f"{path}: expected a checkpoint of tensors and plain values") from None
     if not isinstance(state, dict) or any(name not in state for name in needed):
         raise UserError(f"{path}: expected a checkpoint with {', '.join(needed) or 'named entries'}")

@@ -1,5 +1,6 @@
 """What a person sees of a training: a line with the time left, a file of figures, TensorBoard if it is installed."""
 
+import contextlib
 import json
 import logging
 import time
@@ -26,11 +27,11 @@ class Journal:
     def __init__(self, folder: Path, steps: int, start: int) -> None:
         self.steps, self.start, self.began = steps, start, time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "log.jsonl"
-        check_free(path, overwrite=True)  # never through a link
-        _forget_after(path, start)
-        with told(path):
-            self._file = path.open("a", encoding="utf-8")
+        self._path = folder / "log.jsonl"
+        check_free(self._path, overwrite=True)  # never through a link
+        _forget_after(self._path, start)
+        with told(self._path):
+            self._file = self._path.open("a", encoding="utf-8")
         self._board: Any = None
         try:
             from torch.utils.tensorboard import SummaryWriter
@@ -40,9 +41,14 @@ class Journal:
             self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=start)
 
     def write(self, step: int, kind: str, figures: dict[str, Any]) -> None:
-        """One record: a line of ``log.jsonl``, and scalars for TensorBoard."""
-        self._file.write(json.dumps({"step": step, "kind": kind, **figures}) + "\n")
-        self._file.flush()
+        """One record: a line of ``log.jsonl``, and scalars for TensorBoard.
+
+        Raises:
+            UserError: the disk is full or gone; the last checkpoint stays, and the same command goes on from it.
+        """
+        with told(self._path):
+            self._file.write(json.dumps({"step": step, "kind": kind, **figures}) + "\n")
+            self._file.flush()
         for name, value in _flat(figures):
             self._show("add_scalar", f"{kind}/{name}", value, step)
 
@@ -72,8 +78,9 @@ class Journal:
             self._board = None
 
     def close(self) -> None:
-        """Flush everything."""
-        self._file.close()
+        """Flush everything; what cannot be was told when it was written."""
+        with contextlib.suppress(OSError):
+            self._file.close()
         if self._board is not None:
             self._board.close()
 

@@ -10,8 +10,10 @@ leaves is compared with an undisturbed run. Rows are appended to FOLDER/disks.js
 """
 
 import argparse
+import codecs
 import contextlib
 import json
+import logging.config  # noqa: F401 - what another user may not be able to import
 import os
 import shutil
 import subprocess
@@ -19,11 +21,12 @@ import time
 from pathlib import Path
 
 import torch
-from kills import CASES, PICTURES, contents, finished, hidden, inputs, start
+from cases import CASES, PICTURES, hidden
+from kills import contents, finished, inputs, start
 
 ROOM = (0.0, 0.3, 0.6, 0.9)
 DISKS = ("read-only", "not permitted", *ROOM)
-WRITE_NOTHING = ("detect", "remeasure", "compare", "registry verify")
+WRITE_NOTHING = ("detect", "remeasure", "compare", "registry verify", "registry purge")
 NOBODY, PAGE = 65534, 4096
 
 
@@ -122,7 +125,9 @@ def table(rows: list[dict]) -> str:
     for verb in dict.fromkeys(row["verb"] for row in rows):
         mine = {row["disk"]: row for row in rows if row["verb"] == verb}
         counts = [sum(bool(row[name]) for row in mine.values()) for name in ("wrong", "wrong_after")]
-        lines.append(f"| {' | '.join(map(str, (verb, *(mine[kind]['status'] for kind in DISKS), *counts)))} |")
+        lines.append(
+            f"| {' | '.join(map(str, (verb, *(mine[kind]['status'] if kind in mine else '-' for kind in DISKS), *counts)))} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -131,7 +136,9 @@ def run() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--verbs", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--disks", nargs="+", choices=list(map(str, DISKS)), default=list(map(str, DISKS)))
     arguments = parser.parse_args()
+    codecs.lookup("unicode-escape")
     torch.set_num_threads(1)
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -143,7 +150,7 @@ def run() -> int:
     rows = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     for verb in arguments.verbs:
         for kind in DISKS:
-            if any((row["verb"], row["disk"]) == (verb, kind) for row in rows):
+            if str(kind) not in arguments.disks or any((row["verb"], row["disk"]) == (verb, kind) for row in rows):
                 continue
             rows.append(measure(folder, verb, kind))
             with log.open("a") as file:
