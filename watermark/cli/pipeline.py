@@ -18,6 +18,7 @@ from watermark.cli.marking import (
     add_file_options,
     add_misattribution_option,
     add_scheme_options,
+    add_search_option,
 )
 from watermark.errors import UserError
 from watermark.shown import shown
@@ -68,6 +69,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_false_positive_option(detect)
     add_misattribution_option(detect)
     add_keyring_options(detect)
+    add_search_option(detect)
     add_scheme_options(detect)
     _finish(detect, _detect)
 
@@ -172,6 +174,7 @@ def _detect(args: argparse.Namespace) -> int:
         "scheme": args.scheme,
         "layout": args.layout,
         "set": args.set,
+        "search": args.search,
         "keys": _fingerprints(args),
         "false_positive_rate": args.false_positive_rate,
         "misattribution_rate": args.misattribution_rate,
