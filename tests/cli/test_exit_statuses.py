@@ -25,6 +25,12 @@ WORDS = {
     "trace, key": ["trace", "GOOD.png", "--key-file", "BAD", "--registry", "REG"],
     "trace, registry": ["trace", "GOOD.png", "--key-file", "KEY", "--registry", "BAD"],
     "trace, classifier": ["trace", "GOOD.png", "--key-file", "KEY", "--registry", "REG", "--classifier", "BAD"],
+    "pipeline detect": ["pipeline", "detect", "BAD", "OUT", "--key-file", "KEY", "--engine", "processes"],
+    "pipeline detect, key": ["pipeline", "detect", ".", "OUT", "--key-file", "BAD", "--engine", "processes"],
+    "pipeline embed": [
+        *("pipeline", "embed", "BAD", "OUT", "--provider", "1", "--key-file", "KEY", "--registry", "REG"),
+        *("--visible", "elsewhere", "--engine", "processes"),
+    ],
     "registry slots": ["registry", "slots", "--registry", "BAD"],
     "registry show": ["registry", "show", "1", "2", "--registry", "BAD"],
     "registry verify": ["registry", "verify", "--registry", "BAD"],
