@@ -6,13 +6,13 @@ import stat
 
 import pytest
 from registry_fakes import differences, make_record, set_back
-from sqlalchemy import event, text
+from sqlalchemy import create_engine, event, text
 
 from watermark.cli import main
 from watermark.errors import UserError
 from watermark.keystore import KeyFile
 from watermark.registry import Registry, database, schema
-from watermark.registry.database import LostConnectionError, reconnecting, transaction
+from watermark.registry.database import LostConnectionError, RefusedError, reconnecting, transaction
 from watermark.registry.schema import VERSION, stored_version
 from watermark.registry.turns import turn
 
@@ -211,3 +211,19 @@ def test_a_socket_that_was_reset_is_a_lost_connection_and_is_not_kept(tmp_path):
     with pytest.raises(LostConnectionError), transaction(engine, writes=False):
         raise ConnectionResetError(104, "Connection reset by peer")
     assert engine.pool is not pool
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("57P03", LostConnectionError), ("57P01", LostConnectionError), ("28P01", RefusedError)]
+)
+def test_a_server_that_starts_or_stops_is_asked_again_and_one_that_refuses_is_not(code, kind):
+    pg8000 = pytest.importorskip("pg8000", reason="pg8000 is not installed: uv sync --group ci")
+    engine = create_engine("postgresql+pg8000://nobody@localhost/nothing")
+
+    @event.listens_for(engine, "do_connect")
+    def refuse(*_):
+        raise pg8000.dbapi.DatabaseError({"S": "FATAL", "C": code, "M": "the database system is starting up"})
+
+    with pytest.raises(RefusedError) as error, transaction(engine, writes=False):
+        pass
+    assert type(error.value) is kind

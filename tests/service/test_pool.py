@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from watermark.errors import UserError
+from watermark.registry.database import RefusedError
 from watermark.service.pool import Pool
 from watermark.service.problems import ProblemError
+from watermark.service.process import answer
 
 SLOW = ("service_fakes", "Slow", ())
 
@@ -125,3 +127,14 @@ asyncio.run(pool.run("detect", b"600"))
     while alive(worker) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive(worker)
+
+
+class Refused:
+    def examine(self, kind, content):
+        raise RefusedError("the registry's database refused: it is full; nothing was read")
+
+
+def test_a_registry_that_is_away_is_no_fault_of_the_picture():
+    said = answer(Refused(), "trace", b"\xff\xd8\xff")
+    assert (said.status, said.code) == (503, "registry-away")
+    assert "full" not in said.detail

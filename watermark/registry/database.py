@@ -61,7 +61,11 @@ def open_engine(location: str | Path, *, create: bool) -> Engine:
     return engine
 
 
-class LostConnectionError(UserError):
+class RefusedError(UserError):
+    """The database did not do what it was asked; nothing is wrong with the question."""
+
+
+class LostConnectionError(RefusedError):
     """The server went away. A transaction that was not committed left nothing; of one just then, nobody here knows."""
 
 
@@ -108,13 +112,21 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
         with queue, engine.connect().execution_options(writes=writes) as connection, connection.begin():
             yield connection
     except DBAPIError as error:
-        if error.connection_invalidated or (engine.dialect.name != "sqlite" and isinstance(error, InterfaceError)):
+        if error.connection_invalidated or (engine.dialect.name != "sqlite" and _is_gone(error)):
+            engine.dispose()  # its other connections fared no better
             raise LostConnectionError("the registry's database cannot be reached") from error
         done = "nothing was changed" if writes else "nothing was read"
-        raise UserError(f"the registry's database refused: {_reason(error)}; {done}") from error
+        raise RefusedError(f"the registry's database refused: {_reason(error)}; {done}") from error
     except ConnectionError as error:  # pg8000 lets some of the socket's own through; SQLAlchemy then keeps the socket
         engine.dispose()
         raise LostConnectionError("the registry's database cannot be reached") from error
+
+
+def _is_gone(error: DBAPIError) -> bool:
+    """Whether the server went away, or says by SQLSTATE that it is shutting down, starting, or lost the connection."""
+    said = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    code = str(said.get("C", "")) if isinstance(said, dict) else ""
+    return isinstance(error, InterfaceError) or code.startswith(("08", "57P"))
 
 
 def _reason(error: DBAPIError) -> str:

@@ -17,6 +17,7 @@ from watermark.errors import UserError
 from watermark.files import formats
 from watermark.files.limits import TooLargeError, max_pixels
 from watermark.lifeline import end_with_parent
+from watermark.registry.database import RefusedError
 
 NAME = "upload"
 """What errors call a picture."""
@@ -56,6 +57,8 @@ class Examines(Protocol):
 
 def refusal(content: bytes, error: UserError) -> Refusal:
     """Why a picture could not be read, as the HTTP status that says it."""
+    if isinstance(error, RefusedError):
+        return Refusal(503, "registry-away", "the registry does not answer; try again later")
     if isinstance(error, TooLargeError):
         return Refusal(413, "too-large", f"expected a picture of at most {max_pixels():,} pixels")
     if content[:1] == b"{":  # a question in JSON, no picture
