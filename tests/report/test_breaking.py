@@ -10,6 +10,7 @@ from scipy import stats
 
 from watermark.errors import UserError
 from watermark.report import build_report, compare_runs, print_summary, schema
+from watermark.report.tables import terminal
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,20 @@ def test_the_verdict_is_a_sentence_that_a_provider_understands(told, searched):
     assert "$>$ 0.8" in (searched / "table.tex").read_text()
     evidence = json.loads((searched / "robustness_evidence.json").read_text())
     assert evidence["fragile"]["robustnessEvidence"]["results"]["crop"]["breakingPoint"]["at_once"] == 6
+
+
+def test_the_table_of_seven_schemes_fits_a_terminal(told):
+    names = ("learned_tough", "tile_spread", "tile_spread_tough", "learned", "dwt_dct", "hidden", "dwt_dct_svd")
+    card, points = told["schemes"][1], [p for p in told["breaking"]["points"] if p["scheme"] == "fragile"]
+    wide = told | {
+        "schemes": [card | {"scheme": name} for name in names],
+        "breaking": told["breaking"] | {"points": [p | {"scheme": name} for name in names for p in points]},
+    }
+    console = Console(width=80, record=True)
+    console.print(terminal(wide))
+    text = console.export_text()
+    assert "…" not in text
+    assert text.count("0.95") == 7
 
 
 def test_no_rate_is_made_of_searched_readings(told):

@@ -67,7 +67,7 @@ def _strengths(frame: Frame, axis: Json) -> list[str]:
 
 def _steps(frame: Frame, axis: Json, point: Json, index: int, lift: float) -> str:
     """One scheme's line, ``lift`` pixels above its true height; the band is where it belongs."""
-    full = {"rate": 1.0, "low": 0.5 ** (1 / max(1, point["images"])), "high": 1.0}
+    full = {"rate": 1.0, "low": 0.025 ** (1 / max(1, point["images"])), "high": 1.0}  # Clopper-Pearson of n in n
     before, level, line, area = full, 0.0, [], []
     for end, rate in [*((step["level"], step["rate"]) for step in point["curve"]), (1.0, None)]:
         for at in (level, end):

@@ -81,7 +81,8 @@ def _headline(found: list[Card], pairs: list[SchemePair], noun: str) -> str:
 def _broken_headline(run: Run, found: list[Card], broken: Breaking) -> str:
     """What the first attack takes to break the first and the last scheme, and who withstands most over all attacks."""
     level = [card.scheme for card in found if card.rank in ("best", "not separable")]
-    who = f"{level[0]} withstands most" if len(level) == 1 else f"{_listed(level)} withstand most"
+    told = "cannot be told apart" if len(level) == len(found) else "withstand most"
+    who = f"{level[0]} withstands most" if len(level) == 1 else f"{_listed(level)} {told}"
     own = {p.scheme: p for p in broken.points if p.attack == broken.axes[0].attack and p.group == run.headline_group}
     ends = [name for name in dict.fromkeys((found[0].scheme, found[-1].scheme)) if name in own]
     said = lost_at([own[name] for name in ends], run.axes[broken.axes[0].attack])
