@@ -60,6 +60,8 @@ WORDS = {
     "torture, suite": ["torture", "GOOD.png", "--suite", "BAD"],
     "torture, output": ["torture", "GOOD.png", "--output", "BAD"],
     "locate": ["locate", "BAD"],
+    "study page": ["study", "page", "BAD"],
+    "study analyse": ["study", "analyse", "BAD"],
     "demo, key": ["demo", "--key-file", "BAD", "--port", "0"],
     "demo, port": ["demo", "--port", "99999"],
     "locate, key": ["locate", "GOOD.png", "--key-file", "BAD"],

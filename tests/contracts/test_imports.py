@@ -23,7 +23,7 @@ FLOORS = (
     "depth,watermarker keyring",
     "evaluation mark_file",
     "identity report",
-    "demo doctor pipeline service",
+    "demo doctor pipeline service study",
     "cli",
     "__main__",
 )

@@ -26,6 +26,7 @@ VERBS = {
     "locate": "say which part of a picture carries the mark, and which was edited",
     "issue": "allocate an ID, mark, label and record a picture, all or nothing",
     "torture": "put one marked picture through forty everyday attacks and say what survives",
+    "study": "ask people whether they see the mark, and say what they answered",
     "trace": "say whose picture this is, with evidence",
     "serve": "answer over HTTP whose pictures these are: a page and an API",
     "pipeline": "mark or read pictures by the million, on Ray or on this machine",
