@@ -15,7 +15,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from watermark.config import compose, config_file, config_names, locate
+from watermark.config import compose, config_file, config_names, target_of
 
 GROUPS = {"schemes": "scheme", "attacks": "attack", "suites": "suite", "layouts": "layout"}
 """What can be listed, and the group of the configuration that it is."""
@@ -124,7 +124,7 @@ def as_yaml(shown: Shown) -> str:
 
 
 def _class(config: dict[str, Any]) -> Any:
-    return locate((config.get("build") or config)["_target_"])
+    return target_of(config.get("build") or config)
 
 
 def _card(config: dict[str, Any]) -> str | None:

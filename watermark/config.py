@@ -21,8 +21,10 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]  # OmegaConf brings it, and no types
 
 from watermark.errors import UserError
+from watermark.shown import reason
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +102,11 @@ def compose(group: str, name: str, settings: Config | None = None, *, more: Iter
         plain = OmegaConf.to_container(loaded, resolve=True)
     except OmegaConfBaseException as error:
         raise ValueError(f"{file}: {str(error).splitlines()[0]}") from None
-    return {str(key): value for key, value in dict(plain).items()} | dict(settings or {})  # type: ignore[arg-type]
+    except (YAMLError, OSError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{file}: expected settings in YAML ({reason(error)})") from None
+    if not isinstance(plain, dict):
+        raise ValueError(f"{file}: expected settings in YAML, NAME: VALUE, got a list")
+    return {str(key): value for key, value in plain.items()} | dict(settings or {})
 
 
 def build_named(group: str, name: str, **settings: Any) -> Any:
@@ -120,7 +126,7 @@ def check_settings(name: str, config: Config, settings: Iterable[str]) -> None:
     Raises:
         ValueError: naming it and what there is.
     """
-    accepted = inspect.signature(locate(config["_target_"])).parameters
+    accepted = inspect.signature(target_of(config)).parameters
     if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in accepted.values()):
         return
     for setting in settings:
@@ -142,7 +148,7 @@ def build(config: Config | DictConfig, **settings: Any) -> Any:
     """
     if isinstance(config, DictConfig):
         config = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    kind = locate(config["_target_"])
+    kind = target_of(config)
     arguments = {str(key): _built(value) for key, value in config.items() if not str(key).startswith("_")} | settings
     if config.get("_partial_"):
         return partial(kind, **arguments)
@@ -156,6 +162,18 @@ def build(config: Config | DictConfig, **settings: Any) -> Any:
             raise ValueError(said) from error
         given = ", ".join(f"{name}={value!r}" for name, value in settings.items() if name != "key")
         raise ValueError(f"{kind.__name__} cannot be built{given and ' with '}{given}: {said}") from error
+
+
+def target_of(config: Config | DictConfig) -> Callable[..., Any]:
+    """The class or function that a configuration names.
+
+    Raises:
+        ValueError: it names none, or one that is not there.
+    """
+    target = config.get("_target_")
+    if not isinstance(target, str):
+        raise ValueError(f"expected the dotted name of a class as _target_, got {target!r:.80}")
+    return locate(target)
 
 
 def locate(target: str) -> Callable[..., Any]:

@@ -56,6 +56,31 @@ def test_a_plug_in_is_listed_and_shown(tmp_path, monkeypatch, capsys):
     assert "watermark.codec.payload.Layout" in lines(capsys)
 
 
+BROKEN = {
+    "syntax": b"a: [1,\n b: }",
+    "list": b"- 1\n",
+    "text": b"hello",
+    "binary": bytes(range(256)),
+    "deep": b"a: " + b"[" * 3000,
+    "no class": b"a: 1\n",
+    "no name": b"_target_: 7\n",
+    "missing": b"_target_: no.such.Class\n",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_file_of_a_plug_in_is_one_line(tmp_path, monkeypatch, capsys, kind):
+    for group in ("attack", "layout"):
+        (tmp_path / group).mkdir()
+        (tmp_path / group / "mine.yaml").write_bytes(BROKEN[kind])
+    monkeypatch.setenv("WATERMARK_CONFIGS", str(tmp_path))
+    for words in (["list", "attacks"], ["show", "attack", "mine"], ["show", "layout", "mine"]):
+        assert main(words) == 2, words
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert "unexpected" not in said
+
+
 def test_a_scheme_is_shown_with_settings_and_card(capsys):
     assert main(["show", "scheme", "learned", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict
 
 from watermark.catalogue import KINDS, entries
+from watermark.errors import UserError
 from watermark.shown import shown
 
 
@@ -18,7 +19,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Print them; a command takes each by the name that stands first."""
     for kind in [args.kind] if args.kind else KINDS:
-        found = entries(kind)
+        try:
+            found = entries(kind)
+        except ValueError as error:  # a broken file among one's own
+            raise UserError(str(error)) from None
         if args.json:
             print(*(json.dumps({"kind": kind, **asdict(entry)}) for entry in found), sep="\n")
             continue
