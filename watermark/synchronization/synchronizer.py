@@ -160,20 +160,16 @@ class Synchronizer(nn.Module):
 
         Poses that a small map does not tell apart are tried once; of a large one those where the lines are loudest.
         """
-        return self._settle(spectrum, self.unshifted(spectrum, scale))
-
-    def unshifted(self, spectrum: Spectrum, scale: float) -> Tensor:
-        """The matrices ``(N, C, 2, 2)`` of poses whose shifts ``shifted`` tries."""
         posed = self._posed((scale,))[0, :, :4]  # (S, 4, 2, 2)
         spread = math.log(float(self.pose_matrices[0, 0, 0, 0] / self.pose_matrices[-1, 0, 0, 0]))
         width = 2 * self.settings.blur * scale / (max(spectrum.size) / 2)  # of the scales that one stands for
         count = math.ceil(spread / width)
         if count <= self.settings.posed:
             few = posed[torch.linspace(0, len(posed), count + 1)[:-1].add(0.5 * len(posed) / count).long()]
-            return few.flatten(0, 1).expand(len(spectrum), -1, -1, -1)
+            return self._settle(spectrum, few.flatten(0, 1).expand(len(spectrum), -1, -1, -1))
         matrices = posed.flatten(0, 1).expand(len(spectrum), -1, -1, -1)
         which = self.power(spectrum, matrices).topk(self.settings.loudest, dim=1).indices
-        return matrices.gather(1, which[..., None, None].expand(-1, -1, 2, 2))
+        return self._settle(spectrum, matrices.gather(1, which[..., None, None].expand(-1, -1, 2, 2)))
 
     def search(self, spectrum: Spectrum) -> Alignment:
         """Try every rotation and scale, every pair of scales, and the shifts of the best; candidates ``(N, C)``."""

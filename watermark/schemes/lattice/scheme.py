@@ -200,7 +200,7 @@ class LatticeScheme(Scheme):
         both = luma.plus(planes[1])
         if self.search == "quick":
             left = search.doubtful
-            signs = promising(sync, luma.select(left), both.select(left), first.select(left), scales[-1])
+            signs = promising(sync, luma.select(left), both.select(left), first.select(left))
             search = search.among(signs)
         turned = luma.plus(planes[1], -1.0)  # colour after a turn of the hue
         search = sync.deepen(search, partial(sync.fast, likely_scales=scales), both, turned)
