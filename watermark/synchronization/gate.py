@@ -2,8 +2,8 @@
 
 Of a picture without a mark most of the time goes into finalists, bends and decoding. A mark that can be read shows
 before that: in the power of luma at some geometry, or in the pilot of luma or of both planes at the geometries of most
-power. (The power of both planes together says nothing, for the colours of a picture follow its luma.) None of it knows the codec's key, so what is left out here leaves the
-false-positive rate where it was.
+power. (The power of both planes together says nothing, for the colours of a picture follow its luma.) None of it knows
+the codec's key, so what is left out here leaves the false-positive rate where it was.
 """
 
 import math
