@@ -44,7 +44,7 @@ class Watermarker(Reader):
             often, over the choice of keys, after paying for everything that the detector tried.
         misattribution_rate: the promise behind the IDs of a marked picture: they are given only where the chance that
             they are not its own is at most this.
-        search: ``quick`` says no after a fifth of the time where a picture shows no sign of a mark, ``thorough`` tries
+        search: ``quick`` says no after a third of the time where a picture shows no sign of a mark, ``thorough`` tries
             everything on every picture; ``results/published/platform`` has what quick loses.
 
     Raises:

@@ -72,6 +72,8 @@ def table(rows: list[dict]) -> None:
     )
     for size in SIZES:
         here = [row for row in rows if row["cell"] == f"unmarked {size[0]}x{size[1]}"]
+        if not here:
+            continue
         quick, thorough = (np.array([row[name] for row in here]) for name in ("quick", "thorough"))
         draws = np.random.default_rng(0).integers(0, len(here), (2000, len(here)))
         low, high = np.quantile(quick[draws].mean(1) / thorough[draws].mean(1), [0.025, 0.975])
