@@ -52,6 +52,8 @@ def test_mark_attack_and_read_on_a_phone_without_a_request_to_anybody_else(addre
         expect(answer).to_contain_text("Undone to read it: turned 5.0 degrees left")
         expect(answer).to_contain_text("marked, provider 7, content 123456")
         expect(page.locator("#attacked")).to_contain_text("Attacked, 240 x 200 px")
+        page.evaluate("scrollTo(0, 700)")
+        expect(answer).to_be_in_viewport()  # whoever moves a slider sees what it does
         page.get_by_label("Attack the picture without its mark").check()
         expect(answer).to_contain_text("not marked (log10 p 0.0)")
         page.get_by_label("Provider ID").first.fill("99999")

@@ -26,7 +26,9 @@ PRESETS = {
 NO_JPEG = 100
 """Where the slider of the quality stands if no JPEG is saved."""
 STYLE = """
-#answer {position: sticky; top: 0; z-index: 9; background: var(--body-background-fill)}
+#answer {position: fixed; inset: auto 0 0 0; z-index: 9; background: var(--body-background-fill); border-radius: 0;
+  border-top: 1px solid var(--border-color-primary)}
+.gradio-container {padding-bottom: 9rem !important}
 .answer {font-size: 1.15rem; border-left: .3rem solid; padding: .5rem 1rem; overflow-wrap: anywhere}
 .answer.yes {border-color: #0072b2} .answer.no {border-color: #d55e00}
 .answer p {margin: .2rem 0} .answer .more {font-size: .95rem; opacity: .85}
@@ -62,6 +64,7 @@ def make_page(markers: Markers, example: Path) -> gr.Blocks:
             outputs,
             trigger_mode="always_last",
             show_progress="minimal",
+            show_progress_on=answer,
             api_visibility="private",
         )
         mark[0].select(lambda name: strengths[name], mark[0], mark[1], api_visibility="private")
