@@ -62,9 +62,9 @@ def job(folder, **worker):
 
 
 def contents(folder):
-    """Everything that a run is to write the same every time."""
+    """Everything that a run is to write the same every time; a hidden file of a worker killed just now goes later."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.endswith("_stats.json") and path.name != ".lock"
+        if path.is_file() and not path.name.endswith("_stats.json") and not path.name.startswith(".")
     }

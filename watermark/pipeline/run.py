@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from watermark.errors import UserError
+from watermark.files import sweep
 from watermark.pipeline import plan as plans
 from watermark.pipeline import shards, store
 from watermark.pipeline.executors import Build
@@ -128,6 +129,9 @@ def _closed(job: Job, plan: Plan, made: int) -> Outcome:
         "settings": plan.settings,
         "shards": lines,
     }
+    if not job.target.scheme:
+        for folder in (".", plans.FOLDER, shards.ROWS_FOLDER):
+            sweep(Path(job.target.path) / folder)  # what killed workers left half written
     store.write(job.target / MANIFEST, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
     return whole
 
