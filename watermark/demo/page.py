@@ -26,12 +26,13 @@ PRESETS = {
 NO_JPEG = 100
 """Where the slider of the quality stands if no JPEG is saved."""
 STYLE = """
-#answer {position: fixed; inset: auto 0 0 0; z-index: 9; background: var(--body-background-fill); border-radius: 0;
+#answer {position: fixed; inset: auto 0 0 0; z-index: 9999; background: var(--body-background-fill); border-radius: 0;
   border-top: 1px solid var(--border-color-primary)}
+#answer, #answer * {opacity: 1 !important}
 .gradio-container {padding-bottom: 9rem !important}
 .answer {font-size: 1.15rem; border-left: .3rem solid; padding: .5rem 1rem; overflow-wrap: anywhere}
 .answer.yes {border-color: #0072b2} .answer.no {border-color: #d55e00}
-.answer p {margin: .2rem 0} .answer .more {font-size: .95rem; opacity: .85}
+.answer p {margin: .2rem 0} .answer .more {font-size: .95rem}
 """
 HEAD = """# Invisible watermark: mark, attack, read
 A mark that nobody sees says who made a picture and which picture it is. Move the sliders: what is still read?"""
@@ -64,7 +65,7 @@ def make_page(markers: Markers, example: Path) -> gr.Blocks:
             outputs,
             trigger_mode="always_last",
             show_progress="minimal",
-            show_progress_on=answer,
+            show_progress_on=pictures,
             api_visibility="private",
         )
         mark[0].select(lambda name: strengths[name], mark[0], mark[1], api_visibility="private")
