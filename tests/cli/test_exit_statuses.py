@@ -138,7 +138,7 @@ def test_bad_input_is_one_line_and_status_2(room, capfd, monkeypatch, verb, kind
         status = stop.code
     said = capfd.readouterr().err
     assert status == 2, (words, said)
-    beside = ("WARNING", "usage:", "   ", "1 pictures,", "Measuring")  # no key file, argparse, progress
+    beside = ("WARNING", "usage:", "   ", "1 picture,", "Measuring")  # no key file, argparse, progress
     lines = [line for line in said.splitlines() if not line.startswith(beside)]
     assert len(lines) == 1, said
     assert "Traceback" not in said

@@ -78,9 +78,11 @@ def _scheme(name: str, more: list[Path]) -> dict[str, Any]:
 
 def _run_with_progress(job: "Job") -> Path:
     from watermark.evaluation.run import run, run_folder
+    from watermark.report.wording import plural
 
     console = Console(stderr=True)
-    counts = f"{len(job.images.infos)} pictures, {len(job.config['schemes'])} schemes, {len(job.cells)} cells each"
+    sizes = {"picture": len(job.images.infos), "scheme": len(job.config["schemes"]), "cell": len(job.cells)}
+    counts = ", ".join(plural(size, noun) for noun, size in sizes.items()) + " each"
     fewer = len(job.unmarked) < len(job.images.infos)
     unmarked = f"{len(job.unmarked)} of the pictures unmarked" if fewer else "unmarked"
     console.print(
