@@ -25,8 +25,8 @@ def markers(request):
     return {word: Watermarker.load(request.param, key="quick", **asked) for word, asked in DOORS.items()}
 
 
-def test_quick_is_the_default_and_another_word_is_one_line(capsys):
-    assert Watermarker.load("tile_spread", key="k").scheme.search == "quick"
+def test_thorough_is_the_default_until_quick_loses_nothing_and_another_word_is_one_line(capsys):
+    assert Watermarker.load("tile_spread", key="k").scheme.search == "thorough"
     for load in (
         lambda: Watermarker.load("dwt_dct", key="k", search="fast"),
         lambda: Keyring.load("dwt_dct", {1: "k"}, search="fast"),

@@ -17,7 +17,7 @@ from watermark.keys import Key, key_bytes
 from watermark.localization import FALSE_ALARM_RATE, Localization
 from watermark.pixels import Picture
 from watermark.reader import Reader, pick_device, scheme_key
-from watermark.schemes.base import Scheme
+from watermark.schemes.base import DEFAULT_SEARCH, Scheme
 
 
 class Keyring:
@@ -60,7 +60,7 @@ class Keyring:
         layout: Layout | None = None,
         false_positive_rate: float = 1e-6,
         misattribution_rate: float = MISATTRIBUTION_RATE,
-        search: str = "quick",
+        search: str = DEFAULT_SEARCH,
     ) -> None:
         layout = layout or Layout()
         _check(keys, layout)
@@ -88,7 +88,7 @@ class Keyring:
         layout: str = "l64",
         false_positive_rate: float = 1e-6,
         misattribution_rate: float = MISATTRIBUTION_RATE,
-        search: str = "quick",
+        search: str = DEFAULT_SEARCH,
         device: str | torch.device = "auto",
         **settings: Any,
     ) -> Self:

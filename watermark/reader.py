@@ -15,7 +15,7 @@ from watermark.files import Deep
 from watermark.keys import Key, derived_key, key_bytes
 from watermark.localization import MOST_MARKS, Localization, locatable, locate, may_hold_more, without
 from watermark.pixels import Picture, ready, unpack
-from watermark.schemes.base import SEARCHES, Readout, Scheme
+from watermark.schemes.base import DEFAULT_SEARCH, SEARCHES, Readout, Scheme
 from watermark.schemes.lattice.scheme import LatticeScheme
 
 
@@ -30,7 +30,7 @@ class Reader:
         ValueError: for another word.
     """
 
-    def __init__(self, scheme: Scheme, search: str = "quick") -> None:
+    def __init__(self, scheme: Scheme, search: str = DEFAULT_SEARCH) -> None:
         if search not in SEARCHES:
             raise ValueError(f"search must be one of {', '.join(SEARCHES)}, got {search!r}")
         self.scheme = scheme.eval()

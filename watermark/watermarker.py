@@ -22,7 +22,7 @@ from watermark.localization import FALSE_ALARM_RATE, Localization
 from watermark.metrics.psnr import psnr
 from watermark.pixels import Picture, ready, unpack
 from watermark.reader import Reader, pick_device, scheme_key
-from watermark.schemes.base import Scheme, scale_for_psnr
+from watermark.schemes.base import DEFAULT_SEARCH, Scheme, scale_for_psnr
 from watermark.transforms.color import luma
 
 Ids = int | Sequence[int]
@@ -71,7 +71,7 @@ class Watermarker(Reader):
         layout: Layout | None = None,
         false_positive_rate: float = 1e-6,
         misattribution_rate: float = MISATTRIBUTION_RATE,
-        search: str = "quick",
+        search: str = DEFAULT_SEARCH,
     ) -> None:
         if isinstance(scheme, Scheme):
             raise TypeError(f"expected what builds a scheme from key=..., got a finished {type(scheme).__name__}")
@@ -89,7 +89,7 @@ class Watermarker(Reader):
         layout: str = "l64",
         false_positive_rate: float = 1e-6,
         misattribution_rate: float = MISATTRIBUTION_RATE,
-        search: str = "quick",
+        search: str = DEFAULT_SEARCH,
         device: str | torch.device = "auto",
         **settings: Any,
     ) -> Self:
@@ -134,7 +134,7 @@ class Watermarker(Reader):
         layout: Layout | None = None,
         false_positive_rate: float = 1e-6,
         misattribution_rate: float = MISATTRIBUTION_RATE,
-        search: str = "quick",
+        search: str = DEFAULT_SEARCH,
         device: str | torch.device = "auto",
         **settings: Any,
     ) -> Self:

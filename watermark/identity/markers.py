@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from watermark.errors import UserError
 from watermark.identity.tracing import Candidate
+from watermark.schemes.base import DEFAULT_SEARCH
 
 if TYPE_CHECKING:
     from watermark.keystore import KeyFile
@@ -28,7 +29,7 @@ def marker_for(slot: "Slot", key: "KeyFile", target_psnr: float | None = None, *
 
 
 def candidates_for(
-    registry: "Registry", keys: Sequence["KeyFile"], *, search: str = "quick", **rates: float
+    registry: "Registry", keys: Sequence["KeyFile"], *, search: str = DEFAULT_SEARCH, **rates: float
 ) -> list[Candidate]:
     """One marker for every pair of a key and a scheme that the registry's slots name, at its share of the rates.
 

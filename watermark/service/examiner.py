@@ -31,6 +31,7 @@ from watermark.identity.tracing import Candidate
 from watermark.keystore import KeyFile
 from watermark.labels.soft_binding import algorithm_name, payload_of
 from watermark.registry import Registry
+from watermark.schemes.base import DEFAULT_SEARCH
 from watermark.service.process import NAME, Finding
 
 SCORES = {10**12: 100, 10**6: 90, 10**3: 70}
@@ -62,7 +63,7 @@ class Examiner:
         public: bool,
         false_positive_rate: float,
         misattribution_rate: float,
-        search: str = "quick",
+        search: str = DEFAULT_SEARCH,
     ) -> None:
         torch.set_num_threads(1)  # one process per core
         self.keys = [KeyFile.load(Path(path)) for path in key_files]

@@ -49,7 +49,7 @@ class Settings:
     journal_days: int = 30
     false_positive_rate: float = 1e-6
     misattribution_rate: float = 1e-4
-    search: str = "quick"
+    search: str = "thorough"
 
     @property
     def places(self) -> int:
