@@ -11,6 +11,7 @@ import watermark.metrics
 METRICS = [f"watermark.metrics.{one.name}" for one in pkgutil.iter_modules(watermark.metrics.__path__)]
 WITHOUT = {
     "watermark.metrics.perceptual",  # needs networks that do not ship
+    "watermark.metrics.seen",  # needs packages of an extra
     "watermark.metrics.null_diagnostics",  # pages of a report, explained in docs/report.md
     "watermark.metrics.quality_plane",
 }
