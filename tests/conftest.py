@@ -1,8 +1,12 @@
 import logging
+import os
 from pathlib import Path
 
 import pytest
 import torch
+
+os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+"""Else, under `uv run pytest`, Ray starts its workers in an environment without Ray; it asks once, when imported."""
 
 
 @pytest.fixture(scope="session", autouse=True)
