@@ -11,7 +11,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watermark.cli.marking import add_file_options, add_scheme_options, expand, load_marker, with_progress
+from watermark.cli.marking import (
+    add_file_options,
+    add_scheme_options,
+    check_quality,
+    expand,
+    load_marker,
+    with_progress,
+)
 from watermark.errors import UserError
 from watermark.shown import reason, shown
 
@@ -59,8 +66,7 @@ def run(args: argparse.Namespace) -> int:
     from watermark.files.whole import DiskError
 
     pairs = _pairs(args.input, args.output, args.every_frame)
-    if args.quality is not None and not 1 <= args.quality <= 100:
-        raise UserError(f"--quality: expected 1 to 100, got {args.quality}")
+    check_quality(args.quality)
     marker = load_marker(args)
     contents = _contents(marker, args.provider, args.content, len(pairs))
     alone, done = not args.input.is_dir(), 0

@@ -111,6 +111,12 @@ def add_misattribution_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check_quality(quality: int | None) -> None:
+    """``--quality``, before anything is read or reserved."""
+    if quality is not None and not 1 <= quality <= 100:
+        raise UserError(f"--quality: expected 1 to 100, got {quality}")
+
+
 def add_search_option(parser: argparse.ArgumentParser) -> None:
     """``--search``."""
     parser.add_argument(

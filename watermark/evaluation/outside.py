@@ -20,7 +20,7 @@ from watermark.files import look
 from watermark.keys import keyed_words
 from watermark.metrics.rates import wilson
 from watermark.pixels import ready
-from watermark.shown import reason
+from watermark.shown import reason, shown
 
 Detect = Callable[[Image.Image], bool]
 """A picture, 8-bit RGB, to whether it is marked; whatever it raises is counted as no answer."""
@@ -82,7 +82,7 @@ def command(words: str, timeout: float = 60.0) -> Detect:
             done = subprocess.run(asked, capture_output=True, text=True, errors="replace", timeout=timeout, check=False)
         if done.returncode not in (0, 1):
             said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
-            raise UserError(f"status {done.returncode}: {said}")
+            raise UserError(f"status {done.returncode}: {shown(said)}")
         return done.returncode == 0
 
     return detect

@@ -17,12 +17,10 @@ from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from watermark.registry import ledger
 from watermark.registry.records import canonical_json
-from watermark.registry.tables import checkpoint, records
+from watermark.registry.tables import CHUNK, checkpoint, records
 
 DRAWN = 1000
 """Records before a checkpoint that are looked at again, drawn anew each time."""
-CHUNK = 500
-"""Records per statement."""
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,11 @@ from watermark.registry.opened import OpenDatabase
 from watermark.registry.permutation import KeyedPermutation
 from watermark.registry.records import RETENTION, History, IssueRecord, Slot, time_text
 from watermark.registry.rows import found_in, slot_of, whole_rows
-from watermark.registry.tables import IS_SLOT, counters, records
+from watermark.registry.tables import CHUNK, IS_SLOT, counters, records
 from watermark.registry.tables import manifests as kept_manifests
 from watermark.registry.verification import CounterOf, Verification, verify
 
 log = logging.getLogger(__name__)
-IDS_A_QUERY = 500
-"""Databases limit how many values a question may name."""
 
 
 @dataclass(frozen=True)
@@ -189,8 +187,8 @@ class Registry(OpenDatabase):
         """As ``find``, of as many as you like: what is recorded, by content ID."""
         found: dict[int, History] = {}
         texts = [str(one) for one in content_ids]
-        for start in range(0, len(texts), IDS_A_QUERY):
-            wanted = (records.c.slot == slot) & records.c.content_id.in_(texts[start : start + IDS_A_QUERY])
+        for start in range(0, len(texts), CHUNK):
+            wanted = (records.c.slot == slot) & records.c.content_id.in_(texts[start : start + CHUNK])
             rows: dict[str, list[Row[Any]]] = {}
             for row in self._read(partial(whole_rows, wanted=wanted)):
                 rows.setdefault(row.content_id, []).append(row)

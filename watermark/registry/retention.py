@@ -7,9 +7,7 @@ from sqlalchemy import Connection, delete, exists, select, update
 from watermark.errors import UserError
 from watermark.registry import ledger
 from watermark.registry.ledger import Entry
-from watermark.registry.tables import manifests, records
-
-CHUNK = 500  # records per statement
+from watermark.registry.tables import CHUNK, manifests, records
 
 
 def purge(connection: Connection, key: bytes, now: str, sequences: Iterable[int] | None = None) -> int:

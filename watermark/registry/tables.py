@@ -19,6 +19,9 @@ from sqlalchemy import (
     literal_column,
 )
 
+CHUNK = 500
+"""Values that one statement names: databases limit how many it may."""
+
 metadata = MetaData()
 
 records = Table(
