@@ -119,3 +119,20 @@ def test_pages_link_to_files_that_are_there():
             if not re.match(r"[a-z]+:", target) and not ((ROOT / name).parent / target).exists():
                 missing.append(f"{name}: {target}")
     assert not missing
+
+
+def test_every_table_has_a_head_and_rows_of_its_width():
+    """A renderer shows a table without its head as a paragraph of bars."""
+    pages = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    wrong = []
+    for page in pages.split():
+        text = re.sub(
+            r"^```.*?^```", lambda code: "\n" * code[0].count("\n"), (ROOT / page).read_text(), flags=re.S | re.M
+        )
+        cells = [len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0 for line in text.split("\n")]
+        for number, line in enumerate(text.split("\n")):
+            if re.fullmatch(r"\|(\s*:?-+:?\s*\|)+", line):
+                end = next(i for i in range(number, len(cells)) if not cells[i])
+                if number == 0 or any(count != cells[number] for count in cells[number - 1 : end]):
+                    wrong.append(f"{page}:{number + 1}")
+    assert not wrong
