@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from attacks.diffusion.unet import UNet, save_unet
 from attacks.regeneration import ImageCoder
@@ -93,8 +94,8 @@ class _Run:
         self.recipe, self.train, self.held, self.folder, self.seed = recipe, train, held, folder, seed
         self.device = device
         self.model = recipe.build(train).to(device=device, memory_format=layout)  # type: ignore[call-overload]
-        self.average = recipe.build(train).to(device=device, memory_format=layout).requires_grad_(False)  # type: ignore[call-overload]
-        self.average.load_state_dict(self.model.state_dict())
+        self.average = AveragedModel(self.model, avg_fn=self._blend)
+        self.average.update_parameters(self.model)  # the first call copies
         self.optimiser = torch.optim.AdamW(self.model.parameters(), betas=(0.9, 0.99), weight_decay=1e-4)
         self.step, self.seconds = 0, 0.0
 
@@ -113,8 +114,13 @@ class _Run:
             if done or now - saved > self.recipe.save_seconds:
                 self._save()
                 saved = now
-        save_unet(self.average, self.folder / WEIGHTS)
+        save_unet(self._averaged, self.folder / WEIGHTS)
         return self.folder / WEIGHTS
+
+    @property
+    def _averaged(self) -> UNet:
+        """The network with the moving average's weights."""
+        return self.average.module  # type: ignore[return-value]
 
     def _update(self) -> float:
         recipe = self.recipe
@@ -127,9 +133,12 @@ class _Run:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
-        kept = min(recipe.decay, (self.step + 1) / (self.step + 10))
-        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - kept)
+        self.average.update_parameters(self.model)
         return float(loss.detach())
+
+    def _blend(self, old: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
+        """The moving average after update ``count``, warmed up."""
+        return old.lerp(new, 1 - min(self.recipe.decay, float(count / (count + 9))))
 
     def _draw(self) -> tuple[Tensor, Tensor, Tensor]:
         """This step's clean crops, their noise and its standard deviations."""
@@ -163,7 +172,7 @@ class _Run:
         low, high = (math.log(value) for value in self.recipe.sigma)
         sigma = torch.exp(torch.linspace(low, high, len(clean))).to(self.device)
         parts = zip(*(values.split(8) for values in (clean, noise, sigma)), strict=True)
-        held = torch.cat([self._loss(self.average, *part) for part in parts])
+        held = torch.cat([self._loss(self._averaged, *part) for part in parts])
         thirds = [round(float(part.mean()), 5) for part in held.tensor_split(3)]
         found = {"step": self.step, "loss": round(loss, 5), "held": round(float(held.mean()), 5), "thirds": thirds}
         with (self.folder / JOURNAL).open("a") as journal:
@@ -174,7 +183,7 @@ class _Run:
         parts = {"model": self.model, "average": self.average, "optimiser": self.optimiser}
         state = {name: part.state_dict() for name, part in parts.items()}
         save_atomically({**state, "step": self.step, "seconds": self.seconds, "seed": self.seed}, self.folder / LAST)
-        save_unet(self.average, self.folder / WEIGHTS)
+        save_unet(self._averaged, self.folder / WEIGHTS)
 
     def _resume(self) -> None:
         path = self.folder / LAST

@@ -69,6 +69,16 @@ def test_the_held_out_loss_falls_below_that_of_knowing_nothing(folder, tmp_path)
     assert notes[-1]["held"] < 0.9  # 1 is the best that can be done pixel by pixel
 
 
+def test_the_average_keeps_a_tenth_of_the_start_after_one_step(folder, tmp_path):
+    recipe(steps=1).run(folder, folder, tmp_path, 3, CPU)
+    state = torch.load(tmp_path / LAST, weights_only=True)
+    torch.manual_seed(3)
+    start = recipe().build(torch.load(next(tmp_path.glob("train*.pt")), weights_only=True)).state_dict()
+    for name, trained in state["model"].items():
+        torch.testing.assert_close(state["average"][f"module.{name}"], start[name].lerp(trained, 0.9))
+    assert not torch.equal(start["last.weight"], state["model"]["last.weight"])
+
+
 def test_a_coders_codes_are_denoised_where_there_is_a_coder(folder, tmp_path):
     torch.manual_seed(0)
     coder = Autoencoder(8, 4).eval()
