@@ -236,5 +236,5 @@ def psnr_of_pictures(image: Image.Image, reference: Image.Image) -> float:
 
     The same number as ``watermark.metrics.psnr``, without floats of the whole pictures; transparency is left out.
     """
-    first, second = (np.asarray(one.convert("RGB")) for one in (image, reference))
+    first, second = (np.asarray(one if one.mode == "RGB" else one.convert("RGB")) for one in (image, reference))
     return psnr_of_arrays(first, second, 255)

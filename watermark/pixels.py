@@ -18,7 +18,8 @@ PLANES = (1, 3, 4)
 
 def to_tensor(image: Image.Image) -> Tensor:
     """Any 8-bit PIL picture to ``(1, 3, H, W)`` float in ``[0, 1]``; transparency is left out."""
-    return _array_to_tensor(np.asarray(image.convert("RGBA" if image.mode == "P" else "RGB").convert("RGB")))
+    image = image.convert("RGBA") if image.mode == "P" else image
+    return _array_to_tensor(np.asarray(image if image.mode == "RGB" else image.convert("RGB")))
 
 
 def to_image(tensor: Tensor) -> Image.Image:
@@ -136,7 +137,7 @@ def like(original: Image.Image, marked: Image.Image) -> Image.Image:
 
 
 def _array_to_tensor(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.array(array)).permute(2, 0, 1)[None].float() / 255
+    return torch.from_numpy(np.array(array)).permute(2, 0, 1)[None].float().div_(255)
 
 
 def _tensor_to_array(tensor: Tensor) -> np.ndarray:

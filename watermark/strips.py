@@ -75,20 +75,20 @@ def reduced_change(
 
 
 def _scaled(scheme: Scheme, pixels: np.ndarray, change: Tensor) -> Tensor:
-    """The change ``(1, 3 or 1, h, W)`` at the strength that the scheme asks for, found at some rows."""
+    """The change ``(1, 3 or 1, h, W)`` at the strength that the scheme asks for, found at some rows; in place."""
     height, width, planes = pixels.shape
     rows = torch.arange(0, height, max(1, width * height // SAMPLE))
     seen = torch.from_numpy(pixels[rows.numpy()]).permute(2, 0, 1)[None].float() / 255
     seen = seen.expand(1, 3, -1, -1)
-    there = _enlarged(change, rows, height)
+    there = torch.cat([_enlarged(change, some, height) for some in rows.split(8)], 2)  # few rows between them
     if scheme.target_psnr is not None:
         scale = scale_for_psnr(seen, there, scheme.target_psnr, scheme.gain_limits)[:, None, None, None]
-        change, there = change * scale, there * scale
+        change, there = change.mul_(scale), there.mul_(scale)
     if planes == 3:
         return change
     reached = float(psnr(to_8bit((seen + there).clamp(0, 1)), seen))
     change, there = luma(change), luma(there).expand(-1, 3, -1, -1)
-    return change * scale_for_psnr(seen, there, reached)[:, None, None, None] if math.isfinite(reached) else change
+    return change.mul_(scale_for_psnr(seen, there, reached)[:, None, None, None]) if math.isfinite(reached) else change
 
 
 def added(pixels: np.ndarray, change: Tensor, levels: int = 255) -> np.ndarray:
@@ -107,8 +107,11 @@ def _widened(change: Tensor, width: int) -> Tensor:
     """A change ``(1, C, h, w)`` enlarged to ``width`` columns, by cubic convolution; OpenCV is the fastest at it."""
     import cv2
 
-    planes = [cv2.resize(one, (width, one.shape[0]), interpolation=cv2.INTER_CUBIC) for one in change[0].numpy()]
-    return torch.from_numpy(np.stack(planes))[None]
+    planes = change[0].numpy()
+    wide = np.empty((*planes.shape[:2], width), np.float32)
+    for plane, enlarged in zip(planes, wide, strict=True):
+        cv2.resize(plane, (width, len(plane)), enlarged, interpolation=cv2.INTER_CUBIC)
+    return torch.from_numpy(wide)[None]
 
 
 def _enlarged(wide: Tensor, rows: Tensor, height: int) -> Tensor:

@@ -7,6 +7,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from watermark import files
 from watermark.errors import UserError
+from watermark.files.modes import plain
 
 RNG = np.random.default_rng(0)
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -157,3 +158,14 @@ def test_pictures_are_found_below_a_folder_in_order_without_hidden_ones(tmp_path
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert [p.relative_to(tmp_path).as_posix() for p in files.find_pictures(tmp_path)] == ["b.png", "sub/a.JPG"]
+
+
+def test_a_picture_in_a_plain_mode_is_not_copied_and_no_caller_sees_it_changed(tmp_path):
+    given = picture()
+    given.info = {"comment": b"mine"}
+    before, told = given.tobytes(), dict(given.info)
+    assert plain(given) is given
+    for suffix in (".png", ".jpg", ".tiff", ".webp"):
+        files.save(given, tmp_path / f"a{suffix}")
+        assert type(files.load(tmp_path / f"a{suffix}")) is Image.Image  # and no longer a file that can be closed
+    assert (given.tobytes(), given.info) == (before, told)

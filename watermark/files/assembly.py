@@ -180,7 +180,7 @@ def _pixels(image: Picture, name: str, options: dict[str, Any]) -> bytes:
         return deep.coded(image, name, options)
     if isinstance(image, Animation):
         return animation.coded(image, name, options)
-    bare = image.copy() if image.info else image
+    bare = image.copy() if image.info or type(image) is not Image.Image else image  # of a TIFF it would take the tags
     bare.info = {}
     buffer = io.BytesIO()
     bare.save(buffer, format=name, **options)

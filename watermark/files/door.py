@@ -93,9 +93,9 @@ def decode(data: bytes, name: object, *, strict: bool = True) -> Image.Image:
         image.load()
         orientation = _orientation(image, metadata)
         flat: Image.Image = plain(image) if image.mode in CONVERTIBLE else _to_8bit(image, _depth(image, data))
-        if flat is image:
-            flat = image.copy()
         turned = upright(flat, orientation)
+        if turned is image:  # a picture, and no longer a file
+            turned = image.copy()
         metadata = _completed(image, metadata).corrected(turned.size)
         return with_metadata(turned, metadata)
 

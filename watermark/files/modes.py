@@ -17,11 +17,15 @@ CONVERTIBLE = PLAIN | {"1", "P", "PA", "La", "RGBa", "RGBX"}
 def plain(image: Image.Image) -> Image.Image:
     """The same pixels as L, LA, RGB or RGBA, with every transparent palette entry or colour as transparency.
 
+    A picture that is so already comes back itself, for a copy of a large one takes as long as decoding it.
+
     Raises:
         ValueError: for CMYK, LAB, YCbCr and more than 8 bits a channel, in one line.
     """
     if image.mode not in CONVERTIBLE:
         raise ValueError(f"expected 8 bits per channel, RGB or grey, got {image.mode}; convert it first")
+    if image.mode in PLAIN and not {"transparency", "palette"} & image.info.keys():
+        return image
     if image.mode == "P":
         made = _of_palette(image)
     elif "transparency" in image.info and image.mode in ("1", "L", "RGB"):
