@@ -15,12 +15,15 @@ from attacks.denoise import DctShrinkage, DenoiseResample, NonLocalMeans, TotalV
 from attacks.diffusion.latent import DiffusionRegeneration
 from attacks.diffusion.pixel import PixelDiffusion
 from attacks.editing import BlurPart, Clone, InpaintTelea
+from attacks.elastic import Elastic
 from attacks.erase import Erase
-from attacks.filters import GaussianBlur, Median, Sharpen
+from attacks.filters import GaussianBlur, KernelBlur, Median, Sharpen
 from attacks.geometry import Bending, Linear, Pad, Perspective, RemoveLines, Shear, Translate
 from attacks.identity import Identity
+from attacks.looks import Look
 from attacks.noise import GaussianNoise, ImpulseNoise, SaltPepper, ShotNoise, SpeckleNoise
 from attacks.optics import DefocusBlur, MotionBlur
+from attacks.overlays import Caption, Meme, Stripes
 from attacks.palette import Palette
 from attacks.partial import Collage, Inpaint, OverlayText, Paste, Splice, Stickers
 from attacks.photometric import (
@@ -41,6 +44,7 @@ from attacks.resize import Aspect, Pixelate, Resize, ResizeBack
 from attacks.rotation import Flip, Rotation
 from attacks.screenshot import Screenshot, ScreenshotCrop
 from attacks.soft_jpeg import SoftJpeg
+from attacks.weather import Fog, Snow
 
 __all__ = [
     "Aspect",
@@ -49,6 +53,7 @@ __all__ = [
     "Bending",
     "BlurPart",
     "Brightness",
+    "Caption",
     "Chain",
     "ChannelSwap",
     "Clone",
@@ -61,9 +66,11 @@ __all__ = [
     "DefocusBlur",
     "DenoiseResample",
     "DiffusionRegeneration",
+    "Elastic",
     "Equalize",
     "Erase",
     "Flip",
+    "Fog",
     "Gamma",
     "GaussianBlur",
     "GaussianNoise",
@@ -75,8 +82,11 @@ __all__ = [
     "InpaintTelea",
     "Jpeg",
     "Jpeg2000",
+    "KernelBlur",
     "Linear",
+    "Look",
     "Median",
+    "Meme",
     "MotionBlur",
     "Negative",
     "NonLocalMeans",
@@ -103,11 +113,13 @@ __all__ = [
     "Sharpness",
     "Shear",
     "ShotNoise",
+    "Snow",
     "SoftJpeg",
     "SoftScreenCamera",
     "SpeckleNoise",
     "Splice",
     "Stickers",
+    "Stripes",
     "TotalVariation",
     "Translate",
     "WaveletShrinkage",

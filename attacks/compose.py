@@ -57,7 +57,11 @@ class Chain(Attack):
 
 
 def _geometric(share: float) -> list[Attack]:
-    return [Rotation(45 * share), CropResize(1 - 0.5 * share), Erase(0.25 * share)]
+    return [
+        Rotation(45 * share, mode="nearest"),
+        CropResize(1 - 0.5 * share, mode="bilinear"),
+        Erase(0.25 * share),
+    ]
 
 
 def _photometric(share: float) -> list[Attack]:
@@ -95,4 +99,4 @@ class Combined(Chain):
             raise ValueError(f"share must be in 0..1, got {share}")
         if group not in GROUPS:
             raise ValueError(f"group must be one of {list(GROUPS)}, got {group!r}")
-        super().__init__(share, [attack for build in GROUPS[group] for attack in build(share)])
+        super().__init__(share, [attack for build in GROUPS[group] for attack in build(share)], version=2)

@@ -91,15 +91,18 @@ class Jpeg2000(_File):
 
     Args:
         ratio: uncompressed bytes to compressed bytes; 10 is mild, 100 severe.
+        colour_transform: luma and chroma are coded, as nearly every program does; False: red, green and blue, which is
+            3 to 7 dB worse at the same size.
     """
 
     harder, unit = "higher", "compression ratio"
-    reproduces = "JPEG Trust watermarking benchmark, J2K ratio 10"
+    reproduces = "JPEG Trust watermarking benchmark, J2K ratio 10 (without the colour transform)"
 
-    def __init__(self, ratio: float) -> None:
+    def __init__(self, ratio: float, *, colour_transform: bool = True) -> None:
         if ratio < 1:
             raise ValueError(f"ratio must be at least 1, got {ratio}")
         super().__init__(ratio)
+        self.colour_transform = colour_transform
 
     def save_settings(self) -> dict[str, object]:
         return {
@@ -107,7 +110,7 @@ class Jpeg2000(_File):
             "quality_mode": "rates",
             "quality_layers": [self.strength],
             "irreversible": True,
-            "mct": 1,
+            "mct": int(self.colour_transform),
         }
 
 

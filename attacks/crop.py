@@ -5,6 +5,7 @@ from torch import Tensor
 
 from attacks.base import Attack, Generators
 from attacks.functional import draw, warp
+from attacks.resize import resampling
 
 POSITIONS = ("random", "center")
 
@@ -15,6 +16,7 @@ class Crop(Attack):
     Args:
         area: share of the picture that survives, in (0, 1].
         position: ``random`` (another place for every image) or ``center``.
+        truncate: sides are cut to whole pixels, not rounded.
     """
 
     differentiable, geometric, harder = True, True, "lower"
@@ -22,16 +24,16 @@ class Crop(Attack):
     unit, neutral = "area kept, 0..1", 1.0
     reproduces = "VideoSeal and Stable Signature crop; OmniSealBench centre crop"
 
-    def __init__(self, area: float, position: str = "random") -> None:
+    def __init__(self, area: float, position: str = "random", *, truncate: bool = False) -> None:
         if not 0 < area <= 1:
             raise ValueError(f"area must be in (0, 1], got {area}")
         if position not in POSITIONS:
             raise ValueError(f"position must be one of {POSITIONS}, got {position!r}")
         super().__init__(area)
-        self.position = position
+        self.position, self.truncate = position, truncate
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        height, width = warp.scaled(images, self.strength**0.5)
+        height, width = warp.scaled(images, self.strength**0.5, self.truncate)
         room = images.shape[-2] - height, images.shape[-1] - width
         if self.position == "center":
             corners = [(room[0] // 2, room[1] // 2)] * len(images)
@@ -43,10 +45,21 @@ class Crop(Attack):
 
 
 class CropResize(Crop):
-    """Keep ``area`` of the picture and scale it back to the old size (bicubic)."""
+    """Keep ``area`` of the picture and scale it back to the old size.
+
+    Args:
+        area: share of the picture that survives, in (0, 1].
+        position: ``random`` or ``center``.
+        mode: ``bicubic`` or ``bilinear``.
+    """
 
     geometric = True
-    reproduces = "WAVES Dist-RCrop"
+    reproduces = "WAVES Dist-RCrop; JPEG Trust crop"
+
+    def __init__(self, area: float, position: str = "random", mode: str = "bicubic") -> None:
+        super().__init__(area, position)
+        self.mode = resampling(mode)
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        return warp.resize(super().transform(images, generators), (images.shape[-2], images.shape[-1]))
+        kept = super().transform(images, generators)
+        return warp.resize(kept, (images.shape[-2], images.shape[-1]), self.mode)

@@ -27,6 +27,32 @@ class GaussianBlur(Attack):
         return filters.gaussian_blur(images, self.strength)
 
 
+class KernelBlur(Attack):
+    """Gaussian blur that is cut off at a square, as libraries do that ask for a kernel's size.
+
+    Args:
+        size: side of the square in pixels, odd; 1 changes nothing.
+        sigma: in pixels; None: .15 ``size`` + .35, which is torchvision's choice.
+    """
+
+    differentiable, geometric, harder = True, False, "higher"
+    family = "filter"
+    unit, neutral = "side of the kernel, pixels", 1.0
+    reproduces = "VideoSeal, OmniSealBench and WIBE blur (torchvision); JPEG Trust blur (sigma a sixth of the size)"
+
+    def __init__(self, size: int, sigma: float | None = None) -> None:
+        if not 1 <= size <= 255 or size % 2 == 0:
+            raise ValueError(f"size must be odd and in 1..255, got {size}")
+        if sigma is not None and not sigma > 0:
+            raise ValueError(f"sigma must be above 0, got {sigma}")
+        super().__init__(size)
+        self.sigma = 0.15 * size + 0.35 if sigma is None else sigma
+
+    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+        """Rows, then columns; borders are continued."""
+        return filters.separable(images, filters.cut_gaussian(int(self.strength), self.sigma, images))
+
+
 class Median(Attack):
     """Median of every channel over a square, on 8-bit values.
 
@@ -53,19 +79,19 @@ class Median(Attack):
 
 
 class Sharpen(Attack):
-    """Unsharp mask: add ``amount`` times the difference to a Gaussian blur of ``sigma`` pixels.
+    """Unsharp mask: add ``amount`` times the difference to a blurred picture.
 
     Args:
         amount: 0 (nothing) to 5.
-        sigma: of the blur, pixels.
+        sigma: of a Gaussian blur, pixels; None: the mean over 3x3 pixels.
     """
 
     differentiable, geometric, harder = True, False, "higher"
     family = "filter"
     unit, neutral = "share of the detail added", 0.0
-    reproduces = "StirMark sharpening; the unsharp mask of photo editors"
+    reproduces = "StirMark sharpening; JPEG Trust sharpness (sigma None); the unsharp mask of photo editors"
 
-    def __init__(self, amount: float, sigma: float = 1.0) -> None:
+    def __init__(self, amount: float, sigma: float | None = 1.0) -> None:
         if not 0 <= amount <= 5:
             raise ValueError(f"amount must be in 0..5, got {amount}")
         super().__init__(amount)
@@ -73,4 +99,5 @@ class Sharpen(Attack):
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Boost what the blur takes away."""
-        return images + self.strength * (images - filters.gaussian_blur(images, self.sigma))
+        smooth = filters.box_blur(images, 1) if self.sigma is None else filters.gaussian_blur(images, self.sigma)
+        return images + self.strength * (images - smooth)

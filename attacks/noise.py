@@ -29,13 +29,24 @@ class GaussianNoise(Attack):
 
 
 class SpeckleNoise(GaussianNoise):
-    """Multiply by one plus normal noise of standard deviation ``sigma``."""
+    """Multiply the distance from a level by one plus normal noise of standard deviation ``sigma``.
+
+    Args:
+        sigma: standard deviation, 0 to 1.
+        about: the level on 0..1 where there is no noise: 0, black, for speckle as it is; JPEG Trust's code has .5.
+    """
 
     unit = "relative standard deviation"
-    reproduces = "JPEG Trust watermarking benchmark, speckle"
+    reproduces = "speckle of coherent light; JPEG Trust watermarking benchmark (about .5)"
+
+    def __init__(self, sigma: float, about: float = 0.0) -> None:
+        if not 0 <= about <= 1:
+            raise ValueError(f"about must be in 0..1, got {about}")
+        super().__init__(sigma)
+        self.about = about
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        return images * (1 + self.strength * draw.normal(generators, images))
+        return images + (images - self.about) * (self.strength * draw.normal(generators, images))
 
 
 class SaltPepper(Attack):

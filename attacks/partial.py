@@ -85,7 +85,7 @@ def _lay(canvas: Tensor, picture: Tensor, down: float, across: float) -> Tensor:
     return torch.where(covered, F.pad(picture, (left, right, top, bottom)), canvas)
 
 
-class _Drawn(Attack):
+class Drawn(Attack):
     """Something drawn over the picture with Pillow."""
 
     differentiable, geometric, harder = True, False, "higher"
@@ -110,7 +110,7 @@ class _Drawn(Attack):
         """An RGBA picture of ``size`` (width, height)."""
 
 
-class OverlayText(_Drawn):
+class OverlayText(Drawn):
     """Write over the picture: outlined lines in a band at the top, the bottom or the middle.
 
     Args:
@@ -139,7 +139,7 @@ class OverlayText(_Drawn):
         return layer
 
 
-class Stickers(_Drawn):
+class Stickers(Drawn):
     """Stick smileys on the picture until they would cover ``area``, were they not to overlap.
 
     Args:

@@ -8,12 +8,28 @@ from torch import Tensor
 from attacks.base import Attack, Family, Generators
 from attacks.functional import warp
 
+RESAMPLING = ("bicubic", "bilinear")
+
+
+def resampling(mode: str) -> str:
+    """The mode, if it is one.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    if mode not in RESAMPLING:
+        raise ValueError(f"mode must be one of {RESAMPLING}, got {mode!r}")
+    return mode
+
 
 class Resize(Attack):
-    """Scale both sides by ``scale`` (bicubic, antialiased); the output has the new size.
+    """Scale both sides by ``scale``; the output has the new size.
 
     Args:
         scale: of each side, 0.05 to 4.
+        mode: ``bicubic`` or ``bilinear``.
+        antialias: the filter widens when shrinking.
+        truncate: sizes are cut to whole pixels, not rounded.
     """
 
     differentiable, geometric, harder = True, True, "away"
@@ -21,13 +37,18 @@ class Resize(Attack):
     unit, neutral = "scale of a side", 1.0
     reproduces = "VideoSeal, OmniSealBench and StirMark resize"
 
-    def __init__(self, scale: float) -> None:
+    def __init__(self, scale: float, mode: str = "bicubic", *, antialias: bool = True, truncate: bool = False) -> None:
         if not 0.05 <= scale <= 4:
             raise ValueError(f"scale must be in 0.05..4, got {scale}")
         super().__init__(scale)
+        self.mode, self.antialias, self.truncate = resampling(mode), antialias, truncate
+
+    def resample(self, images: Tensor, size: tuple[int, int]) -> Tensor:
+        """Resample to ``(height, width)``; values may overshoot [0, 1]."""
+        return warp.resize(images, size, self.mode, self.antialias)
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        return warp.resize(images, warp.scaled(images, self.strength)).clamp(0, 1).clone()
+        return self.resample(images, warp.scaled(images, self.strength, self.truncate)).clamp(0, 1).clone()
 
 
 class ResizeBack(Resize):
@@ -38,7 +59,7 @@ class ResizeBack(Resize):
     family = "filter"
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        return warp.resize(super().transform(images, generators), (images.shape[-2], images.shape[-1]))
+        return self.resample(super().transform(images, generators), (images.shape[-2], images.shape[-1]))
 
 
 class Pixelate(Attack):
@@ -64,10 +85,11 @@ class Pixelate(Attack):
 
 
 class Aspect(Attack):
-    """Stretch the width by ``ratio`` and leave the height (bicubic, antialiased).
+    """Stretch the width by ``ratio`` and leave the height (antialiased).
 
     Args:
         ratio: new width over old width, 0.25 to 4.
+        mode: ``bicubic`` or ``bilinear``.
     """
 
     differentiable, geometric, harder = True, True, "away"
@@ -75,10 +97,12 @@ class Aspect(Attack):
     unit, neutral = "width ratio", 1.0
     reproduces = "StirMark aspect ratio change"
 
-    def __init__(self, ratio: float) -> None:
+    def __init__(self, ratio: float, mode: str = "bicubic") -> None:
         if not 0.25 <= ratio <= 4:
             raise ValueError(f"ratio must be in 0.25..4, got {ratio}")
         super().__init__(ratio)
+        self.mode = resampling(mode)
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        return warp.resize(images, (images.shape[-2], max(1, round(images.shape[-1] * self.strength)))).clone()
+        size = images.shape[-2], max(1, round(images.shape[-1] * self.strength))
+        return warp.resize(images, size, self.mode).clone()

@@ -1,24 +1,27 @@
 """Turn or mirror the picture."""
 
 import math
+from typing import get_args
 
 import torch
 from torch import Tensor
 
 from attacks.base import Attack, Generators
 from attacks.functional import warp
+from attacks.functional.opencv import Mode
 
 FRAMES = ("same", "expand", "inside")
 
 
 class Rotation(Attack):
-    """Turn counter-clockwise about the centre (bicubic); what comes in from outside is black.
+    """Turn counter-clockwise about the centre; what comes in from outside is black.
 
     Args:
         degrees: -360 to 360.
         frame: ``same`` keeps the size (corners are lost and black ones appear), ``expand`` grows it until nothing is
             lost, ``inside`` cuts the largest rectangle of the old shape without black, as photo editors do after
             straightening.
+        mode: ``bicubic``, ``bilinear`` or ``nearest``.
     """
 
     differentiable, geometric, harder = True, True, "away"
@@ -27,19 +30,21 @@ class Rotation(Attack):
     version = 2
     reproduces = "WAVES Dist-Rotation (frame same); StirMark rotation with cropping (frame inside)"
 
-    def __init__(self, degrees: float, frame: str = "same") -> None:
+    def __init__(self, degrees: float, frame: str = "same", mode: Mode = "bicubic") -> None:
         if not -360 <= degrees <= 360:
             raise ValueError(f"degrees must be in -360..360, got {degrees}")
         if frame not in FRAMES:
             raise ValueError(f"frame must be one of {FRAMES}, got {frame!r}")
+        if mode not in get_args(Mode):
+            raise ValueError(f"mode must be one of {get_args(Mode)}, got {mode!r}")
         super().__init__(degrees)
-        self.frame = frame
+        self.frame, self.mode = frame, mode
 
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """Sample along the turned grid."""
         height, width = self._frame_size(images.shape[-2], images.shape[-1])
         cosine, sine = (torch.tensor([value], dtype=torch.float64) for value in warp.cosine_and_sine(self.strength))
-        return warp.project(images, warp.rotation(cosine, sine), (height, width))
+        return warp.project(images, warp.rotation(cosine, sine), (height, width), mode=self.mode)
 
     def _frame_size(self, height: int, width: int) -> tuple[int, int]:
         if self.frame == "same":

@@ -14,8 +14,12 @@ BLOCK = 64
 
 def gaussian_kernel(sigma: float, like: Tensor) -> Tensor:
     """Normalised samples of a Gaussian out to four sigma, ``(2 ceil(4 sigma) + 1,)``."""
-    radius = max(1, math.ceil(4 * sigma))
-    positions = torch.arange(-radius, radius + 1, device=like.device, dtype=like.dtype)
+    return cut_gaussian(2 * max(1, math.ceil(4 * sigma)) + 1, sigma, like)
+
+
+def cut_gaussian(size: int, sigma: float, like: Tensor) -> Tensor:
+    """Normalised samples of a Gaussian, ``(size,)``, odd."""
+    positions = torch.arange(-(size // 2), size // 2 + 1, device=like.device, dtype=like.dtype)
     weights = torch.exp(-0.5 * (positions / sigma) ** 2)
     return weights / weights.sum()
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Mode = Literal["bicubic", "bilinear"]
+Mode = Literal["bicubic", "bilinear", "nearest"]
 LARGEST_SIDE = 32_000
 """Pixels; OpenCV keeps positions inside a warped picture as 16-bit integers."""
 
@@ -71,13 +71,14 @@ def project(images: Tensor, matrices: np.ndarray, size: tuple[int, int], outside
     Beyond the border every pixel is ``outside``. Bicubic (a = -0.75, as in torch) values may overshoot.
     """
     cv2 = _library()
-    how = {"bicubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}[mode] | cv2.WARP_INVERSE_MAP
+    kinds = {"bicubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
+    how = kinds[mode] | cv2.WARP_INVERSE_MAP
     border = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": (outside,) * 4}
     result = images.new_empty(len(images), 3, *size)
     everyone = np.broadcast_to(matrices, (len(images), 3, 3))
     found = np.empty((TILE, TILE, 3), np.float32)
     for image, goal, matrix in zip(images.detach().contiguous().numpy(), result.numpy(), everyone, strict=True):
-        if mode == "bilinear":  # each channel alone: fresh memory would cost more than the positions
+        if mode != "bicubic":  # each channel alone: fresh memory would cost more than the positions
             for source, plane in zip(image, goal, strict=True):
                 cv2.warpPerspective(source, matrix, size[::-1], plane, how, **border)
             continue

@@ -13,16 +13,22 @@ SIGNS = np.array([[-1.0, -1], [1, -1], [1, 1], [-1, 1]])
 """Of the corners' x and y from the centre, clockwise from the top left."""
 
 
-def resize(images: Tensor, size: tuple[int, int], mode: str = "bicubic") -> Tensor:
+def resize(images: Tensor, size: tuple[int, int], mode: str = "bicubic", antialias: bool = True) -> Tensor:
     """Scale to ``(height, width)``; the filter widens when shrinking, as in Pillow. Values may overshoot [0, 1]."""
     if size == tuple(images.shape[-2:]):
         return images
-    return F.interpolate(images, size=size, mode=mode, antialias=True, align_corners=False)
+    return F.interpolate(images, size=size, mode=mode, antialias=antialias, align_corners=False)
 
 
-def scaled(images: Tensor, factor: float) -> tuple[int, int]:
-    """Height and width after scaling by ``factor``, rounded, at least one pixel."""
-    return max(1, round(images.shape[-2] * factor)), max(1, round(images.shape[-1] * factor))
+def scaled(images: Tensor, factor: float, truncate: bool = False) -> tuple[int, int]:
+    """Height and width after scaling by ``factor``, rounded (or cut) to whole pixels, at least one."""
+    whole = _cut if truncate else round
+    return max(1, whole(images.shape[-2] * factor)), max(1, whole(images.shape[-1] * factor))
+
+
+def _cut(length: float) -> int:
+    """Down to a whole number, unless rounding errors alone keep it from the next one."""
+    return math.floor(length + 1e-6)
 
 
 def axes(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -72,7 +78,7 @@ def project(
             pixels from the centre of its picture. Double precision on the CPU.
         size: height and width of the result.
         outside: grey level of the pixels that the filter meets beyond the border.
-        mode: ``bicubic`` or ``bilinear``.
+        mode: ``bicubic``, ``bilinear`` or ``nearest``.
 
     Returns:
         ``(N, 3, *size)``. Bicubic values may overshoot; there is no antialiasing filter.

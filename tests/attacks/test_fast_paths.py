@@ -45,6 +45,11 @@ def test_projections_agree_to_a_fraction_of_a_level(photos, torch_only, mode, ou
         assert both(lambda: warp.project(photos, back, (300, 110), outside, mode), torch_only) < 3e-4  # noqa: B023
 
 
+def test_the_nearest_pixel_is_the_same_one_but_for_ties(photos, torch_only):
+    turn = attacks.Rotation(9, mode="nearest")
+    assert (turn(photos) == torch_only(lambda: turn(photos))).float().mean() > 0.995
+
+
 def test_lookups_agree_to_a_fraction_of_a_level(photos, torch_only):
     shared = 0.9 * warp.pixel_grid(80, 110, photos)[None] + 4.1
     own = shared + torch.tensor([0.0, 3.7, -50.2]).view(3, 1, 1, 1)

@@ -1,4 +1,4 @@
-"""The suites are what they say: the 25 attacks of the protocol, and other benchmarks' strengths to the number."""
+"""The suites are what they say: the attacks of the protocol, and other benchmarks' strengths to the number."""
 
 from pathlib import Path
 
@@ -35,9 +35,15 @@ FAMILIES = [
     "denoise_resample regeneration regeneration_rinse2 regeneration_rinse4",
     "diffusion diffusion_rinse2 diffusion_rinse4 diffusion_pixel",
     "embedding_attack_short",
+    "defocus_blur motion_blur",
+    "impulse_noise shot_noise pixelate",
+    "fog snow",
+    "elastic",
+    "look_warm look_faded look_noir negative channel_swap",
+    "meme stripes",
 ]
 QUARTERS = [0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2]
-KERNELS = [0.8, 1.1, 1.7, 2.3, 2.9]  # sigma of 3, 5, 9, 13, 17 px in torchvision: .15 k + .35
+KERNELS = [3, 5, 9, 13, 17]
 SIDES = [0.32, 0.45, 0.55, 0.63, 0.71, 0.77, 0.84, 0.89, 0.95, 1]
 PUBLISHED = {
     "standard": {
@@ -111,8 +117,9 @@ PUBLISHED = {
     "videoseal": {
         "flip": [1],
         "grayscale": [1],
-        "gaussian_blur": KERNELS,
-        "rotation": [5, 10, 30, 45, 90],
+        "kernel_blur": KERNELS,
+        "rotation": [5, 10, 30, 45],
+        "quarter_turn": [90],
         "resize": SIDES,
         "crop": [round(side**2, 4) for side in SIDES],  # its sizes are of a side
         "saturation": QUARTERS,
@@ -126,17 +133,18 @@ PUBLISHED = {
     "omniseal": {
         "splice": [0.05, 0.1, 0.2, 0.5, 1],
         "rotation": [5, 10, 30, 45, 90],
-        "resize": [round(area**0.5, 3) for area in SIDES],  # read as areas there
+        "resize": [float(f"{area**0.5:.5g}") for area in SIDES],  # read as areas there
         "crop_center": [0.05, 0.1, 0.2, 0.5, 1],
         "saturation": QUARTERS,
         "sharpness": QUARTERS,
         "median": [3, 5, 9, 13, 17],
-        "gaussian_blur": KERNELS,
+        "kernel_blur": KERNELS,
         "perspective": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8],
         "hue": [-0.4, -0.3, -0.2, -0.1, 0.1, 0.2, 0.3, 0.4, 0.5],
         "jpeg": [90, 80, 70, 60, 50, 40],
         "brightness": QUARTERS,
         "contrast": QUARTERS,
+        "overlay_text": [0.15],
         "chain_omniseal": [80],
     },
     "stirmark": {
@@ -153,6 +161,7 @@ PUBLISHED = {
         "jpeg": [80, 50, 20],
         "rotation": [30, 60],
         "quarter_turn": [90],
+        "kernel_blur": [3, 5, 7],
         "gaussian_noise": [0.03, 0.05, 0.08],
         "crop_center": [0.8, 0.5, 0.3],
         "resize": [0.5, 2],
@@ -164,14 +173,14 @@ PUBLISHED = {
     "jpeg_trust": {
         "gaussian_noise": [0.01, 0.1],  # a sigma in its README, a variance in its code
         "speckle_noise": [0.3],
-        "gaussian_blur": [1.1],
+        "kernel_blur": [5],
         "median": [5],
         "brightness": [1.3],
         "sharpness": [1.25],
         "gamma": [1.5],
         "rotation": [15],
-        "resize": [0.5],
-        "crop_center": [0.9],
+        "resize_back": [0.5],  # "scaled"
+        "crop_resize": [0.64],  # a tenth off every side
         "jpeg": [50],
         "jpeg2000": [10],
     },
@@ -199,13 +208,15 @@ def test_diffusion_runs_at_the_published_size_where_it_is_published(suite):
     assert set(sizes.values()) == {512}
 
 
-def test_standard_is_the_25_attacks_with_five_rungs_each():
+def test_standard_is_the_attacks_of_the_protocol_with_five_rungs_each():
     found = ladders("standard")
     named = {name for family in FAMILIES for name in family.split()}
-    assert len(FAMILIES) == 25
+    assert len(FAMILIES) == 31
     assert named == set(found) - {"identity"}
     short = {name: len(rungs) for name, rungs in found.items() if len(rungs) < 5}
     assert short == {"identity": 1, "flip": 1, "flip_vertical": 1, "grayscale": 1} | {
+        "negative": 1,
+        "channel_swap": 1,
         "crop_center": 1,  # the published extra rung of number 7
         "splice": 4,  # the fifth, the whole area, is the identity
         "chain_videoseal": 3,  # as published
@@ -216,8 +227,8 @@ def test_videoseals_chain_cuts_to_71_percent_of_each_side_and_stays_there(photo)
     for quality in ladders("videoseal")["chain_videoseal"]:
         dice = [torch.Generator().manual_seed(4) for _ in range(2)]
         attacked = build_attack("chain_videoseal", "strength", quality)(photo, dice[:1])
-        assert attacked.shape[-2:] == (round(0.71 * 192), round(0.71 * 256))
-        cut = attacks.Crop(0.71**2)(attacks.Jpeg(quality)(photo), dice[1:])
+        assert attacked.shape[-2:] == (int(0.71 * 192), int(0.71 * 256))
+        cut = attacks.Crop(0.71**2, truncate=True)(attacks.Jpeg(quality)(photo), dice[1:])
         assert torch.allclose(attacked, cut / 2)
 
 
