@@ -11,16 +11,18 @@ import secrets
 import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from watermark.errors import UserError
+from watermark.files.reading import read_regular
 from watermark.files.whole import Staged
 
 FORMAT = "robust-watermark key 1"
 _SECRET_BYTES = 32
 _MAX_BYTES = 4096
-"""A key file has some 300; more is none, and is not parsed."""
+"""A key file has some 300; more is none."""
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -76,14 +78,10 @@ class KeyFile:
         Raises:
             UserError: it is missing, readable by others, somebody else's, or no key file; never with its content.
         """
+        text = read_regular(path, _MAX_BYTES, partial(_refuse_loose, path))
         try:
-            with path.open("rb") as file:
-                _refuse_loose(path, os.fstat(file.fileno()))
-                text = file.read(_MAX_BYTES + 1)
             content = _parse(text)
             key = cls(_secret(content["mark_key"]), _secret(content["registry_key"]), content["created_at"])
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror})") from None
         except (ValueError, KeyError, TypeError, RecursionError):
             raise UserError(f"{path}: not a key file; make one with: watermark key new {path}") from None
         if content.get("key_id") != key.key_id:
@@ -93,7 +91,7 @@ class KeyFile:
 
 def _parse(text: bytes) -> dict[str, Any]:
     """The fields of a key file; the time is one, so that whatever is shown of a key is harmless to a terminal."""
-    content = json.loads(text) if len(text) <= _MAX_BYTES else None
+    content = json.loads(text)
     if not isinstance(content, dict) or content["format"] != FORMAT:
         raise ValueError
     if datetime.strptime(content["created_at"], _TIME).strftime(_TIME) != content["created_at"]:

@@ -89,7 +89,7 @@ CONTENT = {
     "JSON of another kind": b"[1, 2, 3]",
     "JSON, deep": b"[" * 100_000,
 }
-KINDS = ["missing", "folder", "below a file", *CONTENT]
+KINDS = ["missing", "folder", "below a file", "pipe", "huge", *CONTENT]
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +106,10 @@ def room(tmp_path_factory):
         whole = (folder / "GOOD.png").read_bytes()
         (folder / kind).write_bytes(whole[: len(whole) // 2] if content is None else content)
         (folder / kind).chmod(0o600)
+    os.mkfifo(folder / "pipe", 0o600)  # nobody writes to it: who opens it waits for ever
+    with (folder / "huge").open("wb") as file:
+        file.truncate(2**40)  # takes no room
+    (folder / "huge").chmod(0o600)
     return folder
 
 

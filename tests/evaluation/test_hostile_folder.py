@@ -223,5 +223,5 @@ def test_a_manifest_of_a_hundred_megabytes_is_not_read(tmp_path, capsys):
     run = hostile(tmp_path)
     with (run / "manifest.json").open("ab") as file:
         file.truncate(100 * 2**20)
-    with pytest.raises(UserError, match="expected at most 64 MiB, got 100"):
+    with pytest.raises(UserError, match="larger than 64 MiB"):
         read_manifest(run)

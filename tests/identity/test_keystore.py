@@ -75,10 +75,10 @@ def test_a_file_that_is_no_key_is_refused_without_its_content(tmp_path, damage):
     path = tmp_path / "key.json"
     path.touch(0o600)
     path.write_bytes(damage.encode(errors="surrogateescape"))
-    with pytest.raises(UserError, match="not a key file") as refusal:
+    with pytest.raises(UserError, match=r"not a key file|larger than 4096") as refusal:
         KeyFile.load(path)
     assert "SECRET" not in str(refusal.value)
-    assert refusal.value.__suppress_context__
+    assert refusal.value.__suppress_context__ or refusal.value.__context__ is None
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_damaged_secret_is_noticed(tmp_path):
 
 
 def test_a_missing_file_is_said(tmp_path):
-    with pytest.raises(UserError, match="No such file"):
+    with pytest.raises(UserError, match="no such file"):
         KeyFile.load(tmp_path / "none.json")
 
 

@@ -175,6 +175,18 @@ def test_a_view_in_place_of_a_table_is_not_asked(stranger):
         Registry(stranger / "registry.db")
 
 
+@pytest.mark.parametrize("beside", ["-wal", "-shm", "-journal", "-queue"])
+def test_nothing_is_written_through_a_link_beside_the_database(stranger, tmp_path, capsys, beside):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"a letter that is mine" * 1000)
+    (stranger / f"registry.db{beside}").unlink(missing_ok=True)
+    (stranger / f"registry.db{beside}").symlink_to(victim)
+    words = ["registry", "reserve", "7", "1", *where(stranger), "--key-file", str(stranger / "key.json")]
+    assert main(words) == 2
+    assert "symbolic link" in capsys.readouterr().err
+    assert victim.read_bytes() == b"a letter that is mine" * 1000
+
+
 HOSTILE = "\x1b]0;owned\x07\n  match\u202e\u009b31m\u200b"
 
 

@@ -35,10 +35,38 @@ def test_an_address_of_the_open_internet_is(address):
     assert is_public(address)
 
 
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n"
+RAW = {
+    "nowhere": b"HTTP/1.1 302 Found\r\n\r\n",
+    "not-modified": b"HTTP/1.1 304 Not Modified\r\n\r\n",
+    "no-port": b"HTTP/1.1 302 Found\r\nLocation: https://pictures.example:99999/\r\n\r\n",
+    "half-address": b"HTTP/1.1 302 Found\r\nLocation: https://[::1\r\n\r\n",
+    "wild-address": b"HTTP/1.1 302 Found\r\nLocation: https://\xff\xfe\xed\xa0\x80/\r\n\r\n",
+    "long-address": b"HTTP/1.1 302 Found\r\nLocation: https://" + b"a." * 4000 + b"\r\n\r\n",
+    "status": b"HTTP/1.1 999 ?\r\n\r\n",
+    "no-status": b"HTTP/1.1 abc\r\n\r\n",
+    "nothing": b"",
+    "length": OK + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n",
+    "negative": OK + b"Content-Length: -5\r\n\r\nxxxxx",
+    "two-lengths": OK + b"Content-Length: 5\r\nContent-Length: 7\r\n\r\nxxxxx",
+    "chunk": OK + b"Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFFFFF\r\nx",
+    "headers": OK + b"".join(b"X-%d: y\r\n" % i for i in range(20_000)) + b"\r\n",
+    "early": b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2000,
+    "upgrade": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
+    "cut": OK + b"Content-Length: 500\r\n\r\nxx",
+    "bytes-in-type": b"HTTP/1.1 200 OK\r\nContent-Type: \xff\xed\r\n\r\nx",
+}
+"""What no server should answer."""
+
+
 class Site(http.server.BaseHTTPRequestHandler):
     """What a stranger's server may do."""
 
     def do_GET(self):
+        if self.path.startswith("/raw/"):
+            self.wfile.write(RAW[self.path.removeprefix("/raw/")])
+            self.close_connection = True
+            return
         status, headers, body = {
             "/picture": (200, {"Content-Type": "image/png"}, PICTURE),
             "/page": (200, {"Content-Type": "text/html"}, b"<html>"),
@@ -131,6 +159,13 @@ def test_what_is_not_to_be_fetched_is_refused(fetcher, status, url):
     with pytest.raises(ProblemError) as refused:
         fetch(fetcher, url)
     assert refused.value.status == status
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_whatever_a_server_answers_is_a_problem_that_is_told(fetcher, name):
+    with pytest.raises(ProblemError) as raised:
+        fetch(fetcher, f"https://pictures.example/raw/{name}")
+    assert raised.value.status in (400, 413, 415, 422)
 
 
 def test_a_service_fetches_for_who_asks(fetcher, ask, world):

@@ -41,6 +41,24 @@ def test_where_all_are_right_the_interval_is_not_empty():
     assert whole.low < whole.d_prime < whole.high
 
 
+def many(pictures, repeats=1):
+    one = [{"picture": f"{i}", "marked": "left", "chosen": "left"} for i in range(pictures)]
+    return json.dumps({"study": "s", "person": "many", "answers": one * repeats})
+
+
+@pytest.mark.parametrize(("text", "said"), [(many(1001), "at most 1000 pictures"), (many(10, 1001), "at most 10000")])
+def test_answers_by_the_hundred_thousand_take_no_minutes(tmp_path, capsys, text, said):
+    (tmp_path / "a.json").write_text(text)
+    assert main(["study", "analyse", str(tmp_path / "a.json")]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_ten_thousand_answers_of_one_person_are_analysed(tmp_path, capsys):
+    (tmp_path / "a.json").write_text(many(200, 50))
+    assert main(["study", "analyse", str(tmp_path / "a.json")]) == 0
+    assert "10000 of 10000 right" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

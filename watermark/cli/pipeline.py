@@ -67,6 +67,11 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source", metavar="SOURCE", help="a folder, a .parquet manifest, or .tar files; or s3://, gs://"
     )
+    parser.add_argument(
+        "--anywhere",
+        action="store_true",
+        help="believe a manifest that names pictures outside of its own folder; a stranger's could name files of yours",
+    )
     parser.add_argument("target", metavar="TARGET", help="the folder to fill, here or there")
 
 
@@ -114,7 +119,7 @@ def _embed(args: argparse.Namespace) -> int:
     here = Embedder(marking, target)
     if args.provider is not None:
         here.issuer.slot(args.provider)
-    entries = lambda: here.entries(source, args.provider)  # noqa: E731
+    entries = lambda: here.entries(source, args.provider, args.anywhere)  # noqa: E731
     if args.dry_run:
         from watermark.pipeline.estimate import estimate
 
@@ -157,7 +162,7 @@ def _detect(args: argparse.Namespace) -> int:
     if args.dry_run:
         from watermark.pipeline.estimate import estimate
 
-        return _tell_cost(args, estimate(sources.entries(source), here.rehearse), "rows")
+        return _tell_cost(args, estimate(sources.entries(source, args.anywhere), here.rehearse), "rows")
     facts = {
         "scheme": args.scheme,
         "layout": args.layout,
@@ -169,7 +174,9 @@ def _detect(args: argparse.Namespace) -> int:
     }
     worker = partial(Examiner, build, target, args.max_pixels)
     settings = _settings(args, source, facts)
-    job = Job(target, settings, partial(sources.entries, source), None, worker, args.shard_size, tars=False)
+    job = Job(
+        target, settings, partial(sources.entries, source, args.anywhere), None, worker, args.shard_size, tars=False
+    )
     return _run(args, job)
 
 

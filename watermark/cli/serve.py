@@ -1,6 +1,8 @@
 """`watermark serve`: detection over HTTP, as a page and as an API; it runs until it is stopped."""
 
 import argparse
+import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
     from watermark.service.settings import Settings
 
 PUBLIC_RATE, PUBLIC_NEAR_COPIES = 30, 20
-LEAST_TOKEN = 16
-"""Characters of a token that nobody guesses."""
+LEAST_TOKEN, MOST_TOKEN = 16, 4096
+"""Characters of a token that nobody guesses, and bytes of its file."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -168,12 +170,17 @@ def _key_files(args: argparse.Namespace) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def _refuse_loose(path: Path, facts: os.stat_result) -> None:
+    if facts.st_mode & 0o077:
+        raise UserError(f"{shown(path)}: others may read this token; run: chmod 600 {shown(path)}")
+
+
 def _token(path: Path) -> str:
+    from watermark.files import read_regular
+
     try:
-        if path.stat().st_mode & 0o077:
-            raise UserError(f"{shown(path)}: others may read this token; run: chmod 600 {shown(path)}")
-        token = path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
+        token = read_regular(path, MOST_TOKEN, partial(_refuse_loose, path)).decode().strip()
+    except UnicodeDecodeError as error:
         raise UserError(f"{shown(path)}: cannot be read ({reason(error)})") from None
     if len(token) < LEAST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         raise UserError(f"{shown(path)}: expected a token of at least {LEAST_TOKEN} letters and digits")

@@ -8,6 +8,7 @@ from typing import Any
 
 from watermark.errors import UserError
 from watermark.evaluation.parts import own_file
+from watermark.files.reading import read_regular
 from watermark.json_schema import Json
 from watermark.shown import shown
 
@@ -107,10 +108,8 @@ def read_json(path: Path, shape: Any) -> Json:
         UserError: in one line, for whatever is wrong with it.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"{path}: expected at most {MAX_BYTES >> 20} MiB, got {path.stat().st_size >> 20}")
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        found = json.loads(read_regular(path, MAX_BYTES).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
         raise UserError(f"{path}: cannot be read as JSON: {reason}") from None
     if wrong := _wrong(found, shape, ""):

@@ -9,6 +9,7 @@ from watermark.files.deep import Deep
 from watermark.files.door import decode, decode_any, load, load_any, look, metadata_of, read_bytes, size_of
 from watermark.files.folders import check_apart, find_pictures, is_below, is_one_file, passed_over_line, targets
 from watermark.files.limits import DEFAULT_MAX_PIXELS, max_pixels, set_max_pixels
+from watermark.files.reading import read_regular
 from watermark.files.whole import Staged, sweep, write_whole
 from watermark.files.writing import Encoded, Picture, check_target, encode, fit_mode, save
 
@@ -35,6 +36,7 @@ __all__ = [
     "metadata_of",
     "passed_over_line",
     "read_bytes",
+    "read_regular",
     "save",
     "set_max_pixels",
     "size_of",

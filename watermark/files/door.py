@@ -24,6 +24,7 @@ from watermark.files.deep import Deep
 from watermark.files.limits import check_size, max_file_bytes
 from watermark.files.metadata import FURTHER, JpegCoding, Metadata, with_metadata
 from watermark.files.modes import CONVERTIBLE, plain, upright
+from watermark.files.reading import read_regular
 from watermark.shown import reason, shown
 
 PPM_HEADER = 65_536
@@ -61,21 +62,12 @@ def look(path: Path) -> Image.Image:
 
 
 def read_bytes(path: Path) -> bytes:
-    """A regular file's content.
+    """A picture file's content, if it is a regular file of at most ``max_file_bytes``.
 
     Raises:
         UserError: in one line.
     """
-    try:
-        if path.exists() and not path.is_file():
-            raise UserError(f"{shown(path)}: cannot be read (not a regular file)")
-        if path.stat().st_size > max_file_bytes():
-            raise UserError(f"{shown(path)}: cannot be read (larger than {max_file_bytes() >> 20} MiB)")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"{shown(path)}: no such file") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{shown(path)}: cannot be read ({reason(error)})") from None
+    return read_regular(path, max_file_bytes())
 
 
 def decode(data: bytes, name: object, *, strict: bool = True) -> Image.Image:

@@ -6,12 +6,14 @@ that a picture is unchanged: the manifest's own hard binding does.
 
 import io
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import watermark
 from watermark.errors import UserError
+from watermark.files import read_regular
 from watermark.labels.soft_binding import ASSERTION
 from watermark.shown import reason, shown
 
@@ -25,6 +27,8 @@ MEDIA_TYPES = {
     ".tif": "image/tiff",
     ".tiff": "image/tiff",
 }
+MOST_PEM = 2**20
+"""Bytes of a file of certificates or of a key."""
 GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
 
@@ -51,12 +55,12 @@ class Credentials:
         Raises:
             UserError: one of them cannot be read, or others may read the key.
         """
-        try:
-            if key.stat().st_mode & 0o077:
+
+        def refuse_loose(facts: os.stat_result) -> None:
+            if facts.st_mode & 0o077:
                 raise UserError(f"{shown(key)}: others may read this key; run: chmod 600 {shown(key)}")
-            return cls(certificates.read_bytes(), key.read_bytes(), algorithm, owner)
-        except OSError as error:
-            raise UserError(f"{shown(error.filename)}: cannot be read ({reason(error)})") from None
+
+        return cls(read_regular(certificates, MOST_PEM), read_regular(key, MOST_PEM, refuse_loose), algorithm, owner)
 
 
 @dataclass(frozen=True)

@@ -97,14 +97,14 @@ class Embedder:
             self._markers[slot.slot] = marker_for(slot, key, how.target_psnr, device=how.device)
         return self._markers[slot.slot]
 
-    def entries(self, source: Place, provider: int | None) -> Iterator[Entry]:
-        """The pictures of a source with their providers; see ``Issuer.entries``.
+    def entries(self, source: Place, provider: int | None, anywhere: bool = False) -> Iterator[Entry]:
+        """The pictures of a source with their providers; see ``Issuer.entries`` and ``sources.entries``.
 
         Raises:
             UserError: also where two of them would be one file of a mirror.
         """
         taken: dict[str, str] = {}
-        for entry in self.issuer.entries(sources.entries(source), provider):
+        for entry in self.issuer.entries(sources.entries(source, anywhere), provider):
             name = released_name(entry.name)
             other = taken.setdefault(name.casefold(), entry.name) if self.marking.mirror else entry.name
             if other != entry.name:

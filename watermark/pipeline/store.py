@@ -6,8 +6,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from os.path import realpath
 from pathlib import Path
+from posixpath import normpath
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
@@ -69,10 +71,22 @@ class Place:
     def __str__(self) -> str:
         return f"{self.scheme}://{self.path}{self.options}" if self.scheme else self.path
 
+    def is_below(self, folder: "Place") -> bool:
+        """Whether it lies in this folder or deeper, links followed; with other options it is another server's."""
+        if (self.scheme, self.options) != (folder.scheme, folder.options):
+            return False
+        here = normpath(self.path) if self.scheme else realpath(self.path)
+        return here.startswith(f"{_true_path(folder).rstrip('/')}/")
+
     @property
     def parent(self) -> "Place":
         """The folder that holds it."""
         return Place(self.scheme, self.path.rpartition("/")[0], self.options)
+
+
+@lru_cache(16)
+def _true_path(folder: Place) -> str:
+    return normpath(folder.path) if folder.scheme else realpath(folder.path)
 
 
 @dataclass(frozen=True)
@@ -107,8 +121,10 @@ def kind(place: Place) -> str:
 
 
 def opened(place: Place) -> Any:
-    """A file that can be read from anywhere in it (``pyarrow.NativeFile``)."""
+    """A file that can be read from anywhere in it (``pyarrow.NativeFile``); what would be waited for is refused."""
     with told(place):
+        if not place.scheme and Path(place.path).exists() and not Path(place.path).is_file():
+            raise UserError(f"{shown(place)}: cannot be read (not a regular file)")
         return _file_system(place).open_input_file(place.path)
 
 

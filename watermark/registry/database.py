@@ -51,6 +51,8 @@ def open_engine(location: str | Path, *, create: bool) -> Engine:
     if not is_sqlite:
         return engine
     file = _sqlite_file(engine)
+    if file and (link := next((one for one in map(file.with_name, _beside(file)) if one.is_symlink()), None)):
+        raise UserError(f"{link}: expected a file of the registry, got a symbolic link; SQLite would write through it")
     if file and not (file.is_file() and file.stat().st_size):
         if not create:
             raise no_registry(location)
@@ -140,6 +142,11 @@ def _sqlite_file(engine: Engine) -> Path | None:
     name = engine.url.database
     is_file = engine.dialect.name == "sqlite" and name and name != ":memory:" and not name.startswith("file:")
     return Path(name) if is_file and name else None
+
+
+def _beside(file: Path) -> list[str]:
+    """Names of what SQLite and the queue keep beside the file: a stranger may have made links of them."""
+    return [f"{file.name}{suffix}" for suffix in ("-wal", "-shm", "-journal", "-queue")]
 
 
 def _queue_of(file: Path) -> Path:

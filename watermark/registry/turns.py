@@ -52,7 +52,7 @@ def turn(path: Path, seconds: float) -> Iterator[None]:
 def _draw(path: Path) -> tuple[int, int] | None:
     """An open file and the number drawn from it; None on a full or read-only disk, or without such locks."""
     try:
-        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError:
         return None
     try:

@@ -90,7 +90,7 @@ class Fetcher:
         """The content, or the address that it leads on to."""
         response = await client.send(await self._request(client, url), stream=True)
         try:
-            if response.is_redirect:
+            if response.has_redirect_location:
                 return str(httpx.URL(url).join(response.headers["location"]))
             _check(response, max_bytes, media_type)
             body = bytearray()

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ import numpy as np
 from scipy.stats import norm
 
 from watermark.errors import UserError
+from watermark.files.reading import read_regular
 from watermark.metrics.rates import clopper_pearson
 from watermark.shown import reason, shown
 
 DRAWS = 2000
 """Bootstrap draws behind the interval of the whole study."""
 SIDES = ("left", "right")
-MOST_BYTES = 2**24
+MOST_BYTES, MOST_ANSWERS, MOST_PICTURES = 2**24, 10_000, 1000
+"""Of a file, of a file, and of a study: anybody may have sent it, and the interval takes time for each picture."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,11 @@ def read_answers(files: Sequence[Path]) -> list[Answer]:
         content = _load(file)
         try:
             name, person = str(content["study"]), str(content["person"])
-            own = [_answer(person, one) for one in content["answers"]]
+            own = [_answer(person, one) for one in content["answers"][: MOST_ANSWERS + 1]]
         except (KeyError, TypeError, ValueError):
             raise UserError(f"{shown(file)}: expected the answers that a page of `watermark study` saves") from None
+        if len(own) > MOST_ANSWERS:
+            raise UserError(f"{shown(file)}: expected at most {MOST_ANSWERS} answers of one person")
         if study is not None and name != study:
             raise UserError(f"{shown(file)}: expected answers to study {shown(study)}, got {shown(name)}")
         if person in people:
@@ -78,15 +83,15 @@ def read_answers(files: Sequence[Path]) -> list[Answer]:
         answers += own
     if not answers:
         raise UserError("expected answers, got none")
+    if (pictures := len({one.picture for one in answers})) > MOST_PICTURES:
+        raise UserError(f"expected answers to at most {MOST_PICTURES} pictures, got {pictures}")
     return answers
 
 
 def _load(file: Path) -> dict[str, Any]:
     try:
-        if file.stat().st_size > MOST_BYTES:
-            raise UserError(f"{shown(file)}: expected at most {MOST_BYTES} bytes of answers")
-        content: dict[str, Any] = json.loads(file.read_text())
-    except (OSError, ValueError, RecursionError) as error:
+        content: dict[str, Any] = json.loads(read_regular(file, MOST_BYTES))
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{shown(file)}: cannot be read ({reason(error)})") from None
     return content
 
@@ -135,8 +140,9 @@ def overall(answers: Sequence[Answer], seed: int = 0) -> Sensitivity:
 
 def grouped(answers: Sequence[Answer], by: str) -> dict[str, Sensitivity]:
     """The d' of each ``person`` or ``picture``, the most sensitive first."""
-    names = sorted({getattr(one, by) for one in answers})
-    rights = {name: [one.right for one in answers if getattr(one, by) == name] for name in names}
+    rights: dict[str, list[bool]] = {}
+    for one in sorted(answers, key=attrgetter(by)):
+        rights.setdefault(getattr(one, by), []).append(one.right)
     found = {name: sensitivity(sum(right), len(right)) for name, right in rights.items()}
     return dict(sorted(found.items(), key=lambda item: -item[1].d_prime))
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from watermark.evaluation.manifest import MAX_BYTES
 from watermark.evaluation.parts import own_file
 from watermark.evaluation.rows import Run
+from watermark.files.reading import read_regular
 from watermark.json_schema import Count, Json, Size, limits
 from watermark.metrics.power_law import power_law
 
@@ -87,7 +89,7 @@ def read(path: Path) -> Json:
         ValueError: if it is none; one line.
     """
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(read_regular(path, MAX_BYTES))
         cases = [_case(case) for case in content["cases"]]
         return {**{name: content[name] for name in FACTS}, "cases": cases, "growth": growth(cases)}
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from watermark.evaluation.manifest import MAX_BYTES
 from watermark.evaluation.parts import own_file
 from watermark.evaluation.rows import Run
+from watermark.files.reading import read_regular
 from watermark.json_schema import Count, Json, Share, limits
 from watermark.metrics.rates import wilson
 
@@ -115,7 +117,7 @@ def read(path: Path) -> Json:
         ValueError: if it is none; one line.
     """
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(read_regular(path, MAX_BYTES))
         content = {"answers": content} if isinstance(content, list) else content
         for answer in content["answers"]:
             wilson(answer["wins"], answer["n"])
