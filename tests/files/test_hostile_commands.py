@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from PIL import Image
 from raw_bytes import chunk, segment, with_chunks, with_segments
 from test_fuzz import XMP, mutated, with_metadata
+from test_generated_metadata import cases
 
 from watermark.cli import main
 from watermark.keystore import KeyFile
@@ -81,7 +82,7 @@ def test_damaged_files_and_generated_metadata(desk, tmp_path, capsys):
     @settings(
         max_examples=CASES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
     )
-    @given(st.one_of(mutated(), with_metadata()))
+    @given(st.one_of(mutated(), with_metadata(), cases(side=96).map(lambda made: (made.suffix[1:], made.content))))
     def case(given_case):
         name, data = given_case
         path = tmp_path / f"a.{name.split()[0].lower()}"

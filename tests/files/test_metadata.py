@@ -4,9 +4,11 @@ import io
 import struct
 import time
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from raw_bytes import chunk, segment, with_chunks, with_segments
 
@@ -249,7 +251,7 @@ def test_damaged_chunks_cost_a_note_and_not_the_picture(tmp_path, picture):
     broken[-1] ^= 1
     with_chunks(path, bytes(broken), chunk(b"iTXt", b"XML:com.adobe.xmp\0\x01\0\0\0not zlib"))
     loaded = files.load(path)
-    assert metadata.of(loaded).dropped == ("damaged chunks",)
+    assert metadata.of(loaded).dropped == ("damaged chunks", "damaged XMP")
     assert np.array_equal(np.asarray(loaded), np.asarray(picture))
 
 
@@ -293,3 +295,59 @@ def test_the_colour_space_of_an_avif_goes_with_it(tmp_path, picture):
     files.save(loaded, tmp_path / "b.png")
     assert chunk(b"cICP", bytes([12, 13, 0, 1])) in (tmp_path / "b.png").read_bytes()
     assert files.save(loaded, tmp_path / "b.jpg") == ("colour space (cICP)",)
+
+
+def test_of_two_blocks_of_one_kind_the_first_is_kept_and_the_other_is_named(tmp_path, picture):
+    path, lying = tmp_path / "a.png", tiff.stream_of((tiff.Entry(0x0112, 3, 1, b"\x06\0"),), "<")
+    picture.save(path)
+    blocks = [camera_exif(), lying], [packet(), packet(orientation=6)]
+    with_chunks(path, *[chunk(b"eXIf", block) for block in blocks[0]])
+    with_chunks(path, *[chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + block) for block in blocks[1]])
+    with_chunks(path, chunk(b"iCCP", b"name\0\0not zlib"))
+    loaded = files.load(path)
+    assert np.array_equal(np.asarray(loaded), np.asarray(picture))
+    dropped = ("a second EXIF block", "a second XMP block", "a damaged colour profile")
+    assert sorted(metadata.of(loaded).dropped) == sorted(dropped)
+    files.save(loaded, tmp_path / "b.png")
+    written = (tmp_path / "b.png").read_bytes()
+    assert [written.count(kind) for kind in (b"eXIf", b"XML:com.adobe.xmp", b"iCCP")] == [1, 1, 0]
+
+
+@pytest.mark.parametrize("kind", [1, 3, 4, 6, 8, 9])
+@pytest.mark.parametrize("form", [np.uint8, np.uint16])
+def test_the_orientation_of_a_tiff_may_be_any_whole_number_or_stand_in_its_xmp(kind, form):
+    pixels = np.arange(20 * 30 * 3).reshape(20, 30, 3).astype(form)
+    content = tifffile_of(pixels, (0x0112, kind, 1, 6, True))
+    in_xmp = tifffile_of(pixels, (700, 1, len(packet(orientation=6)), packet(orientation=6), True))
+    for data in (content, in_xmp):
+        loaded = files.decode_any(data, "a")
+        written = files.encode(loaded, Path("b.tiff")).content
+        for one in (loaded, files.decode_any(written, "b")):
+            assert np.array_equal(one.colour if isinstance(one, files.Deep) else one, pixels.swapaxes(0, 1)[:, ::-1])
+        assert files.size_of(data, "a") == (20, 30)
+
+
+def tifffile_of(pixels, tag):
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, pixels, photometric="rgb", extratags=[tag], metadata=None)
+    return buffer.getvalue()
+
+
+def test_an_xmp_of_several_segments_is_corrected_and_still_pointed_to(tmp_path, picture):
+    large = packet("<tiff:Make>" + "x" * 150_000 + "</tiff:Make>", orientation=6)
+    _, extension = xmp.split_for_jpeg(large)
+    small, _ = xmp.split_for_jpeg(large)
+    picture.save(tmp_path / "a.jpg", quality=95)
+    stranger = xmp.split_for_jpeg(b"another packet")[1]
+    with_segments(tmp_path / "a.jpg", *[segment(0xE1, part) for part in (XMP_HEAD + small, *stranger, *extension)])
+    loaded = files.load(tmp_path / "a.jpg")
+    assert loaded.size == (80, 120)
+    for suffix in (".jpg", ".png"):
+        files.save(loaded, tmp_path / f"b{suffix}")
+        again = files.load(tmp_path / f"b{suffix}")
+        assert again.size == (80, 120)
+        assert (metadata.of(again).xmp + metadata.of(again).xmp_extension).count(b'tiff:Orientation="1"') == 1
+    without_one = [segment(0xE1, part) for part in (XMP_HEAD + small, *extension[1:])]
+    picture.save(tmp_path / "c.jpg")
+    with_segments(tmp_path / "c.jpg", *without_one)
+    assert metadata.of(files.load(tmp_path / "c.jpg")).dropped == ("the damaged rest of a large XMP packet",)

@@ -56,6 +56,7 @@ def _jpeg(image: Picture, metadata: Metadata, quality: int | None) -> tuple[byte
     packet, extensions = metadata.xmp, list[bytes]()
     if metadata.xmp_extension:
         _, extensions = xmp.split_for_jpeg(metadata.xmp_extension)
+        packet = xmp.pointing(packet, extensions)
     if len(packet) > xmp.MAX_JPEG:
         packet, extensions = xmp.split_for_jpeg(packet)
     if packet:

@@ -98,10 +98,12 @@ def _jpeg(data: bytes) -> tuple[Metadata, bytes]:
         other = [one for one in other if one.marker != jpeg.APP11]
     photoshop, cut = _without_previews(b"".join(resources))
     dropped += ["thumbnail"] * cut
+    rest_of_xmp = xmp.extension_of(extension, found.xmp)
+    dropped += ["the damaged rest of a large XMP packet"] * (bool(extension) and not rest_of_xmp)
     found = replace(
         found,
         icc=b"".join(profile[number] for number in sorted(profile)),
-        xmp_extension=xmp.extension_of(extension),
+        xmp_extension=rest_of_xmp,
         photoshop=photoshop,
         comments=tuple(comments),
         segments=tuple(other),
@@ -140,15 +142,20 @@ def _png(data: bytes) -> tuple[Metadata, bytes]:
     found, kept, dropped = Metadata(), list[png.Chunk](), ["damaged chunks"] * (damaged > 0)
     dropped += [_TOO_MANY] * (len(chunks) == png.KEPT)
     for chunk in chunks:
-        if chunk.kind == b"eXIf" and not found.exif:
-            found = replace(found, exif=exif.bare(chunk.body))
-        elif chunk.kind == b"iTXt" and chunk.keyword.encode("latin-1") == xmp.PNG_KEYWORD and not found.xmp:
-            found = replace(found, xmp=png.text_of(chunk) or b"")
+        if chunk.kind == b"eXIf":
+            dropped += ["a second EXIF block"] * bool(found.exif)
+            found = replace(found, exif=found.exif or exif.bare(chunk.body))
+        elif chunk.kind == b"iTXt" and chunk.keyword.encode("latin-1") == xmp.PNG_KEYWORD:
+            packet = png.text_of(chunk)
+            dropped += ["damaged XMP" if packet is None else "a second XMP block"] * bool(found.xmp or packet is None)
+            found = replace(found, xmp=found.xmp or packet or b"")
         elif chunk.kind == b"iCCP" and any(one.kind == b"iCCP" for one in kept):
             dropped.append("a second colour profile")
         elif chunk.kind == b"iCCP":
-            found = replace(found, icc=png.inflate(chunk.body.partition(b"\0")[2][1:]) or b"")
-            kept.append(chunk)
+            profile = png.inflate(chunk.body.partition(b"\0")[2][1:])
+            dropped += ["a damaged colour profile"] * (not profile)
+            found = replace(found, icc=profile or b"")
+            kept += [chunk] * bool(profile)
         elif chunk.kind == b"pHYs" and len(chunk.body) == 9:
             found = replace(found, density=_physical(chunk.body))
         elif chunk.kind == b"caBX":

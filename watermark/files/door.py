@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile, JpegImagePlugin
+from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 
 from watermark.errors import UserError
 from watermark.files import animation, deep, exif, formats
@@ -82,8 +82,8 @@ def decode(data: bytes, name: object, *, strict: bool = True) -> Image.Image:
     with told(name), _opened(data, name) as (image, metadata, _):
         if strict:
             _refuse_unfit(image, metadata, data, name)
+        orientation = _orientation(image, metadata)  # Pillow forgets it on loading
         image.load()
-        orientation = _orientation(image, metadata)
         flat: Image.Image = plain(image) if image.mode in CONVERTIBLE else _to_8bit(image, _depth(image, data))
         turned = upright(flat, orientation)
         if turned is image:  # a picture, and no longer a file
@@ -102,9 +102,9 @@ def decode_any(data: bytes, name: object, *, every_frame: bool = False) -> Image
         depth = _depth(image, data)
         if depth > 8 and image.format in deep.FORMATS:
             _refuse_frames(image, metadata, name)
+            orientation = _orientation(image, metadata, pillow=False)
             image.load()  # OpenCV makes something of a file that is cut off
-            metadata = _completed(image, metadata)
-            return deep.read(pixels, metadata, depth, _orientation(image, metadata))
+            return deep.read(pixels, _completed(image, metadata), depth, orientation)
     return decode(data, name)
 
 
@@ -176,9 +176,12 @@ def _opened(data: bytes, name: object) -> Iterator[tuple[ImageFile.ImageFile, Me
         yield image, metadata, pixels
 
 
-def _orientation(image: ImageFile.ImageFile, metadata: Metadata) -> int:
-    if metadata.source == "TIFF":
-        return 1  # Pillow and OpenCV have turned it
+def _orientation(image: ImageFile.ImageFile, metadata: Metadata, *, pillow: bool = True) -> int:
+    """What is left to turn, asked before the picture is loaded; decoders of TIFF turn it where its own tag says so."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        image.info.pop("xmp", None)  # or Pillow would turn it on loading, and not tell so before
+        is_byte = isinstance(image.tag_v2.get(exif.ORIENTATION), bytes)  # which libtiff heeds and Pillow does not
+        return 1 if exif.orientation(metadata.exif) and not (is_byte and pillow) else metadata.orientation
     return _completed(image, metadata).orientation
 
 

@@ -174,10 +174,10 @@ def _number(exif: bytes, order: tiff.Order, at: int) -> int | None:
 def _put(content: bytearray, order: tiff.Order, at: int | None, value: int) -> None:
     if at is not None:
         kind = struct.unpack_from(order + "H", content, at + 2)[0]
-        if kind == 3 and value > 65_535:
+        if value >= 1 << (8 * tiff.UNITS[kind] - (kind > 4)):
             struct.pack_into(order + "H", content, at + 2, 4)
             kind = 4
-        struct.pack_into(order + {1: "B", 3: "H", 4: "L"}[kind], content, at + 8, value)
+        struct.pack_into(order + tiff.WHOLE[kind], content, at + 8, value)
 
 
 def _pointer(exif: bytes, order: tiff.Order, directory: int, tag: int) -> int:
@@ -199,7 +199,7 @@ def _cut_thumbnail(content: bytearray, exif: bytes, order: tiff.Order, first: in
     length = _find(exif, order, second, THUMBNAIL_BYTES)
     if where is not None and length is not None:
         start, size = _number(exif, order, where) or 0, _number(exif, order, length) or 0
-        if start >= 8 and start + size <= len(exif) and exif[start : start + 2] == b"\xff\xd8":
+        if start >= 8 and size > 0 and start + size <= len(exif) and exif[start : start + 2] == b"\xff\xd8":
             content[start : start + size] = bytes(size)
     return True
 

@@ -90,15 +90,17 @@ class Metadata:
     @property
     def orientation(self) -> int:
         """1 to 8, from EXIF where it says so, else from XMP."""
-        return exif.orientation(self.exif) or xmp.orientation(self.xmp)
+        return exif.orientation(self.exif) or xmp.orientation(self.xmp + self.xmp_extension)
 
     def corrected(self, size: tuple[int, int]) -> "Metadata":
         """As it is true of an upright, marked picture of this size."""
         of_exif, untrue = exif.corrected(self.exif, size)
         behind = any(one == FURTHER or "after" in one for one in self.dropped)
-        of_xmp, untrue_too = xmp.corrected(self.xmp, size, nothing_behind=behind)
-        names = dict.fromkeys([*self.dropped, *(one for one in (*untrue, *untrue_too) if one != "pixel size")])
-        return replace(self, exif=of_exif, xmp=of_xmp, dropped=tuple(names))
+        of_xmp, of_packet = xmp.corrected(self.xmp, size, nothing_behind=behind)
+        extension, of_rest = xmp.corrected(self.xmp_extension, size, nothing_behind=behind)
+        untrue += [*of_packet, *of_rest]
+        names = dict.fromkeys([*self.dropped, *(one for one in untrue if one != "pixel size")])
+        return replace(self, exif=of_exif, xmp=of_xmp, xmp_extension=extension, dropped=tuple(names))
 
     def texts_named(self, part: str) -> list[tuple[str, str]]:
         """PNG texts whose keyword has this part: keyword and text; at most 1,000 and 8 MiB, without damaged ones."""

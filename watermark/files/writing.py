@@ -131,7 +131,9 @@ def _fitting(metadata: Metadata, name: str, body: Picture) -> tuple[Metadata, li
     if name != "JPEG":
         lost += ["JPEG segments"] * bool(metadata.segments)
         lost += ["comment"] * bool(metadata.comments and name not in {"PNG", "GIF"})
-        packet = xmp.whole(metadata.xmp, metadata.xmp_extension) if metadata.xmp else b""
+        packet = (
+            xmp.whole(metadata.xmp, metadata.xmp_extension) if metadata.xmp else None if metadata.xmp_extension else b""
+        )
         lost += ["rest of a large XMP packet"] * (packet is None)
         metadata = replace(metadata, xmp=metadata.xmp if packet is None else packet, xmp_extension=b"")
     if name == "JXL" and metadata.xmp:  # pillow-jxl-plugin neither reads nor writes it back

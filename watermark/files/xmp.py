@@ -13,6 +13,7 @@ _POINTER = re.compile(
     rb"(?<!\s)\s+xmpNote:HasExtendedXMP\s{0,9}=\s{0,9}(?:\"[^\"]*\"|'[^']*')"
     rb"|<xmpNote:HasExtendedXMP>[^<]*</xmpNote:HasExtendedXMP>"
 )
+_POINTED = re.compile(rb"(xmpNote:HasExtendedXMP\s{0,9}(?:=\s{0,9}[\"']|>))([0-9A-Fa-f]{32})")
 _NAMESPACE = re.compile(rb"\b(?=xmlns:([\w.-]+)=)(xmlns:[\w.-]+=(?:\"[^\"]*\"|'[^']*'))")
 _BEHIND = re.compile(  # what says that a gain map or a film follows the picture
     rb"(?<!\s)\s+(?:hdrgm:\w{1,80}|GCamera:(?:MotionPhoto|MicroVideo)\w{0,80})\s{0,9}=\s{0,9}(?:\"[^\"]*\"|'[^']*')"
@@ -126,9 +127,22 @@ def split_for_jpeg(packet: bytes) -> tuple[bytes, list[bytes]]:
     ]
 
 
-def extension_of(segments: list[bytes]) -> bytes:
-    """What the extension segments of a JPEG carry together, without holes; empty if a part is missing."""
+def pointing(packet: bytes, extension: list[bytes]) -> bytes:
+    """The packet, pointing to the extension that these segments carry: a corrected one has another digest."""
+    name = extension[0][len(EXTENSION_HEAD) :][:32]
+    return _POINTED.sub(lambda found: found[1] + name, packet)
+
+
+def extension_of(segments: list[bytes], packet: bytes) -> bytes:
+    """What the extension segments of a JPEG carry together, without holes; empty if a part is missing.
+
+    Of several extensions it is the one that the packet points to, or the first.
+    """
     head = len(EXTENSION_HEAD)
+    names = [segment[head : head + 32] for segment in segments]
+    pointer = _POINTED.search(packet)
+    name = pointer[2] if pointer and pointer[2] in names else names[0] if names else b""
+    segments = [segment for segment in segments if segment[head : head + 32] == name]
     parts = sorted(
         (int.from_bytes(s[head + 36 : head + 40], "big"), s[head + 40 :]) for s in segments if len(s) > head + 40
     )

@@ -10,6 +10,7 @@ from typing import Literal
 
 Order = Literal["<", ">"]
 UNITS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 1, 7: 1, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4}  # bytes that swap as one
+WHOLE = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l"}
 SIZES = UNITS | {5: 8, 10: 8}
 _BIG_SIZES = SIZES | {16: 8, 17: 8, 18: 8}
 EXIF, GPS, INTEROPERABILITY = 0x8769, 0x8825, 0xA005
@@ -28,11 +29,10 @@ class Entry:
     directory: "tuple[Entry, ...] | None" = None
 
     def numbers(self, order: Order) -> tuple[int, ...]:
-        """The whole numbers of bytes, shorts or longs; none of anything else."""
-        forms = {1: "B", 3: "H", 4: "L"}
-        if self.kind not in forms:
+        """The whole numbers of bytes, shorts or longs, with a sign or without; none of anything else."""
+        if self.kind not in WHOLE:
             return ()
-        return struct.unpack_from(f"{order}{self.count}{forms[self.kind]}", self.value)
+        return struct.unpack_from(f"{order}{self.count}{WHOLE[self.kind]}", self.value)
 
     def number(self, order: Order) -> int | None:
         """The first of them."""
