@@ -6,7 +6,8 @@ import torch
 from PIL import Image
 from skimage import data
 
-from watermark import Watermarker
+from watermark import Watermarker, files
+from watermark.files.modes import upright
 from watermark.pixels import ready, to_tensor
 
 PICTURE = Image.fromarray(data.chelsea()).resize((300, 200))
@@ -154,6 +155,17 @@ def test_a_picture_that_pillow_opened_lying_stands_upright_and_keeps_its_profile
         assert written.info["icc_profile"] == profile
         assert np.abs(np.asarray(written).astype(int) - np.asarray(upright)).mean() < 3
         assert marker.detect(written).content_id == 5
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_tiff_that_pillow_turns_as_it_loads_is_turned_once(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    PICTURE.save(tmp_path / "a.tiff", exif=exif)
+    wanted = np.asarray(upright(PICTURE, orientation))
+    for use in (ready, lambda opened: files.save(opened, tmp_path / "b.png") or files.load(tmp_path / "b.png")):
+        with Image.open(tmp_path / "a.tiff") as opened:
+            assert np.array_equal(np.asarray(use(opened)), wanted)
 
 
 @pytest.mark.parametrize(("mode", "key"), [("L", 7), ("1", 0), ("RGB", (1, 2, 3)), ("P", 3)])

@@ -118,6 +118,8 @@ def of(image: "Image.Image | Deep | Animation") -> Metadata:
     kept = image.info.get(KEY)
     if isinstance(kept, Metadata):
         return kept
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        image.load()  # turns it, and forgets its orientation
     found = _of_info(image.info)
     if not isinstance(image, Image.Image):
         return found

@@ -82,8 +82,8 @@ def encode(image: Picture, path: Path, quality: int | None = None) -> Encoded:
     """
     found = formats.of_suffix(path.suffix)
     assert found is not None  # check_target was asked
-    metadata = of(image)
     try:
+        metadata = of(image)
         body = fit_mode(image, found.name)
         metadata, lost = _fitting(metadata, found.name, body)
         lost += ["transparency, laid on white"] * (is_clear(image) and not is_clear(body))
