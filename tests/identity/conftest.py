@@ -14,7 +14,7 @@ def marker():
 
 @pytest.fixture
 def candidates(marker):
-    return [Candidate(marker, KEY_ID, "fake", "l64")]
+    return [Candidate(marker, (KEY_ID,), "fake", "l64")]
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_ids_and_slots_that_are_not_on_record_are_told_apart(registry, candidate
     unknown_slot = resave(tmp_path / "b.png", marker.embed(draw(3), 8, 99))
     assert ask(unknown_id, registry, candidates).watermark.state is State.UNKNOWN_ID
     assert ask(unknown_slot, registry, candidates).watermark.state is State.SLOT_UNKNOWN
-    foreign = [Candidate(marker, "key-2", "fake", "l64")]
+    foreign = [Candidate(marker, ("key-2",), "fake", "l64")]
     assert ask(unknown_id, registry, foreign).watermark.state is State.SLOT_UNKNOWN
 
 

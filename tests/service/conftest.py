@@ -54,7 +54,9 @@ def examiners(world):
     """The real examiner, for strangers and for the owner, in this process."""
     from watermark.service.examiner import Examiner
 
-    return {public: Examiner(world.registry, [str(world.key_file)], public, 1e-6, 1e-4) for public in (True, False)}
+    return {
+        public: Examiner(world.registry, [str(world.key_file)], None, public, 1e-6, 1e-4) for public in (True, False)
+    }
 
 
 @pytest.fixture

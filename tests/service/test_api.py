@@ -40,7 +40,7 @@ def test_metadata_and_watermark_are_told_apart(ask, world):
 def test_the_owner_gets_the_whole_detection_and_the_evidence(ask, world, examiners):
     client = ask(public=False)
     said = client.post("/v1/detect", content=world.bare, headers=PNG).json()
-    found = examiners[False].candidates[0].marker.detect(Image.open(io.BytesIO(world.bare)))
+    found = examiners[False].candidates[0].finder.detect(Image.open(io.BytesIO(world.bare)))
     assert {field.name: said[field.name] for field in fields(Detection)} == pytest.approx(vars(found))
     traced = client.post("/v1/trace", content=world.bare, headers=PNG).json()
     assert traced["evidence"]["watermark"]["content_id"] == world.record.content_id

@@ -47,7 +47,7 @@ def issued(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def examiner(issued):
-    return Examiner(str(issued[0] / "registry.db"), [str(issued[0] / "key.json")], True, 1e-6, 1e-4)
+    return Examiner(str(issued[0] / "registry.db"), [str(issued[0] / "key.json")], None, True, 1e-6, 1e-4)
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_the_value_of_the_mark_leads_there_too(client, issued):
 
 def test_an_unmarked_picture_and_a_copied_mark_lead_nowhere(client, issued, examiner, world):
     assert client.post("/v1/matches/byContent", content=world.plain, headers=PNG).json() == {"matches": []}
-    marker = examiner.candidates[0].marker
+    marker = examiner.candidates[0].finder
     copied = io.BytesIO()
     marker.embed(Image.fromarray(data.coffee()[:256, :256]), 7, issued[2].content_id).save(copied, "PNG")
     assert client.post("/v1/matches/byContent", content=copied.getvalue(), headers=PNG).json() == {"matches": []}

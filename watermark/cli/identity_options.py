@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from watermark.cli.marking import add_sync_key_option
+from watermark.errors import UserError
+from watermark.shown import shown
+
 if TYPE_CHECKING:
     from watermark.keystore import KeyFile
     from watermark.registry import Registry
@@ -50,6 +54,34 @@ def open_registry(args: argparse.Namespace, key: "KeyFile | None", *, create: bo
     from watermark.registry import Registry
 
     return Registry(args.registry, key.registry_key if key else None, create=create)
+
+
+def add_keys_options(parser: argparse.ArgumentParser) -> None:
+    """``--key-file``, ``--keyring`` and ``--sync-key-file`` of a verb that looks for the marks of a registry."""
+    parser.add_argument(
+        "--key-file", type=Path, action="append", default=[], help="repeat it for every key in use or rotated out"
+    )
+    parser.add_argument(
+        "--keyring", type=Path, metavar="FOLDER", help="key files under any names; the registry says whose they are"
+    )
+    add_sync_key_option(parser)
+
+
+def key_files(args: argparse.Namespace) -> list[Path]:
+    """The key files of ``--key-file`` and ``--keyring``.
+
+    Raises:
+        UserError: none was given, or the folder is none or holds none.
+    """
+    found = list(args.key_file)
+    if args.keyring is not None:
+        if not args.keyring.is_dir():
+            there = "a file" if args.keyring.exists() else "nothing"
+            raise UserError(f"{shown(args.keyring)}: expected a folder of key files, got {there}")
+        found += sorted(path for path in args.keyring.iterdir() if path.is_file() and not path.name.startswith("."))
+    if not found:
+        raise UserError("expected a key: --key-file FILE, or --keyring FOLDER with key files in it")
+    return found
 
 
 def load_keys(paths: Sequence[Path]) -> list["KeyFile"]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watermark.cli.identity_options import add_label_options, add_registry_option, load_keys, open_registry
-from watermark.cli.marking import add_file_options, check_quality
+from watermark.cli.marking import add_file_options, add_sync_key_option, check_quality, sync_key
 from watermark.errors import UserError
 from watermark.shown import shown
 
@@ -25,6 +25,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--provider", type=int, required=True, metavar="ID", help="provider ID: a slot (watermark registry slots)"
     )
     parser.add_argument("--key-file", type=Path, required=True, help="the slot's key")
+    add_sync_key_option(parser)
     add_registry_option(parser)
     add_label_options(parser, "draw")
     parser.add_argument("--produce-id", help="your number for the picture (default: made from slot and content ID)")
@@ -67,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
         quality=args.quality,
         credentials=_credentials(args),
     )
-    record = issue(request, registry, marker_for(slot, key, args.target_psnr), key.key_id)
+    marker = marker_for(slot, key, args.target_psnr, sync_key=sync_key(args))
+    record = issue(request, registry, marker, key.key_id)
     ids = f"provider {record.slot}, content {record.content_id}"
     print(f"{shown(args.output)}: issued as {ids}, kept until {record.retain_until}")
     return 0

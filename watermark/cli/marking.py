@@ -25,9 +25,7 @@ def add_scheme_options(parser: argparse.ArgumentParser) -> None:
     """Options that embedding and detection must agree on."""
     parser.add_argument("--scheme", default=DEFAULT_SCHEME, help="a name under configs/scheme (default: %(default)s)")
     parser.add_argument("--key-file", type=Path, help="the secret (make one with: watermark key new FILE)")
-    parser.add_argument(
-        "--sync-key-file", type=Path, help="a second secret, shared by providers whose marks are read together"
-    )
+    add_sync_key_option(parser)
     parser.add_argument("--layout", default="l64", help="a name under configs/layout (default: %(default)s)")
     parser.add_argument(
         "--set",
@@ -37,6 +35,13 @@ def add_scheme_options(parser: argparse.ArgumentParser) -> None:
         help="a setting of the scheme, for example --set target_psnr=40",
     )
     add_device_option(parser)
+
+
+def add_sync_key_option(parser: argparse.ArgumentParser) -> None:
+    """``--sync-key-file``."""
+    parser.add_argument(
+        "--sync-key-file", type=Path, help="a second secret, shared by providers whose marks are read together"
+    )
 
 
 def add_device_option(parser: argparse.ArgumentParser) -> None:

@@ -19,6 +19,7 @@ from watermark.cli.marking import (
     add_misattribution_option,
     add_scheme_options,
     add_search_option,
+    add_sync_key_option,
     check_quality,
 )
 from watermark.errors import UserError
@@ -47,6 +48,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     embed.add_argument(
         "--key-file", type=Path, required=True, action="append", help="the slot's key; repeat it for several providers"
     )
+    add_sync_key_option(embed)
     add_registry_option(embed)
     add_label_options(embed, None)
     embed.add_argument("--mirror", action="store_true", help="write pictures under their own names instead of tars")
@@ -94,6 +96,7 @@ def _finish(parser: argparse.ArgumentParser, run: Any) -> None:
 
 def _embed(args: argparse.Namespace) -> int:
     """Exit status 0 if every picture was marked, 1 if some failed."""
+    from watermark.keystore import KeyFile
     from watermark.pipeline import Job, sources
     from watermark.pipeline.embedding import Embedder, Marking
 
@@ -106,6 +109,7 @@ def _embed(args: argparse.Namespace) -> int:
     marking = Marking(
         registry=args.registry if "://" in args.registry else str(Path(args.registry).absolute()),
         key_files=tuple(path.absolute() for path in args.key_file),
+        sync_key_file=args.sync_key_file and args.sync_key_file.absolute(),
         mirror=args.mirror,
         label=args.label,
         draw_visible=args.visible == "draw",
@@ -127,6 +131,7 @@ def _embed(args: argparse.Namespace) -> int:
     facts = {
         "provider": args.provider,
         "keys": sorted(here.issuer.keys),
+        "sync_key": KeyFile.load(args.sync_key_file).key_id if args.sync_key_file else None,
         "label": args.label,
         "visible": args.visible,
         "recipient": here.recipient,

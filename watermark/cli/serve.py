@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watermark.cli.identity_options import add_registry_option
+from watermark.cli.identity_options import add_keys_options, add_registry_option, key_files
 from watermark.cli.listening import LOCAL, add_listening_options, address, check_port, listen, run_until_stopped
 from watermark.cli.marking import add_file_options, add_misattribution_option, add_search_option
 from watermark.errors import UserError
@@ -22,10 +22,7 @@ LEAST_TOKEN, MOST_TOKEN = 16, 4096
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = subparsers.add_parser("serve", help="answer over HTTP whose pictures these are", description=__doc__)
-    parser.add_argument(
-        "--key-file", type=Path, action="append", default=[], help="repeat it for every key in use or rotated out"
-    )
-    parser.add_argument("--keyring", type=Path, metavar="DIR", help="a folder of key files, all of them")
+    add_keys_options(parser)
     add_registry_option(parser)
     parser.add_argument(
         "--public",
@@ -136,7 +133,8 @@ def _settings(args: argparse.Namespace) -> "Settings":
         raise UserError(f"--host {args.host}: others could ask for all evidence; say --public or --token-file FILE")
     return Settings(
         registry=args.registry,
-        key_files=_key_files(args),
+        key_files=tuple(key_files(args)),
+        sync_key_file=args.sync_key_file,
         public=args.public,
         token=token,
         workers=workers,
@@ -157,17 +155,6 @@ def _settings(args: argparse.Namespace) -> "Settings":
 
 def _or(value: int | None, default: int) -> int:
     return default if value is None else value
-
-
-def _key_files(args: argparse.Namespace) -> tuple[Path, ...]:
-    found = list(args.key_file)
-    if args.keyring is not None:
-        if not args.keyring.is_dir():
-            raise UserError(f"--keyring: expected a folder, got {shown(args.keyring)}")
-        found += sorted(path for path in args.keyring.iterdir() if path.is_file() and not path.name.startswith("."))
-    if not found:
-        raise UserError("expected a key: --key-file FILE, or --keyring DIR with key files in it")
-    return tuple(found)
 
 
 def _refuse_loose(path: Path, facts: os.stat_result) -> None:

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watermark.cli.identity_options import add_registry_option, load_keys, open_registry
-from watermark.cli.marking import add_file_options, add_misattribution_option, add_search_option
+from watermark.cli.identity_options import add_keys_options, add_registry_option, key_files, load_keys, open_registry
+from watermark.cli.marking import add_file_options, add_misattribution_option, add_search_option, sync_key
 from watermark.errors import UserError
 from watermark.shown import shown
 
@@ -21,9 +21,7 @@ DEFAULT_POLICY = "watermark.identity.policy:measures_article_6"
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = subparsers.add_parser("trace", help="say whose picture this is, with evidence", description=__doc__)
     parser.add_argument("file", type=Path, metavar="FILE", help="a picture")
-    parser.add_argument(
-        "--key-file", type=Path, required=True, action="append", help="repeat it for every key in use or rotated out"
-    )
+    add_keys_options(parser)
     add_registry_option(parser)
     parser.add_argument("--declared", choices=["yes", "no"], help="whether the uploader said that it is AI-generated")
     parser.add_argument(
@@ -61,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
     policy = load_policy(args.policy)
     registry = open_registry(args, None)
     rates = {"false_positive_rate": args.false_positive_rate, "misattribution_rate": args.misattribution_rate}
-    candidates = candidates_for(registry, load_keys(args.key_file), search=args.search, **rates)
+    keys = load_keys(key_files(args))
+    candidates = candidates_for(registry, keys, sync_key=sync_key(args), search=args.search, **rates)
     evidence = trace(
         args.file,
         registry,

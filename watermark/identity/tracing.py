@@ -35,31 +35,35 @@ class Answer(Protocol):
     def name_uncertain(self) -> str | None: ...  # noqa: D102
 
 
-class Marker(Protocol):
-    """Two verbs on PIL images; ``watermark.Watermarker`` is one."""
-
-    def embed(self, image: Image.Image, provider_id: int, content_id: int) -> Image.Image:
-        """A marked copy."""
-        ...
+class Finder(Protocol):
+    """Reads PIL images; ``watermark.Watermarker`` and ``watermark.Keyring`` do."""
 
     def detect(self, image: Image.Image) -> Answer:
         """What the pixels say."""
         ...
 
 
+class Marker(Finder, Protocol):
+    """Marks PIL images as well; ``watermark.Watermarker`` does."""
+
+    def embed(self, image: Image.Image, provider_id: int, content_id: int) -> Image.Image:
+        """A marked copy."""
+        ...
+
+
 @dataclass(frozen=True)
 class Candidate:
-    """A key and scheme that the registry's marks may have been made with.
+    """Keys and a scheme that the registry's marks may have been made with.
 
     Attributes:
-        marker: built with that key, scheme and layout, at its share of the promised rates.
-        key_id: fingerprint of the key.
+        finder: built with those keys, scheme and layout, at its share of the promised rates.
+        key_ids: fingerprints of the keys.
         algorithm: scheme name.
         layout: payload layout.
     """
 
-    marker: Marker
-    key_id: str
+    finder: Finder
+    key_ids: tuple[str, ...]
     algorithm: str
     layout: str
 
@@ -151,21 +155,21 @@ def look_up(
 
     ``with_parts`` also says which part of the picture carries the mark; it takes about as long as reading it again.
     """
-    tried = len(candidates)
-    answers = [(candidate.marker.detect(image), candidate) for candidate in candidates]
+    tried = sum(len(candidate.key_ids) for candidate in candidates)
+    answers = [(candidate.finder.detect(image), candidate) for candidate in candidates]
     answers.sort(key=lambda pair: (not pair[0].is_marked, pair[0].provider_id is None, pair[0].log10_p))
-    log10_p = min(0.0, answers[0][0].log10_p + math.log10(tried)) if answers else 0.0
+    log10_p = min(0.0, answers[0][0].log10_p + math.log10(len(candidates))) if answers else 0.0
     nothing = WatermarkEvidence(State.NO_MARK, log10_p, false_positive_rate, misattribution_rate, tried)
     if not answers or not answers[0][0].is_marked:
         return nothing
     found, candidate = answers[0]
-    nothing = replace(nothing, parts=_parts(candidate.marker, image) if with_parts else None)
+    nothing = replace(nothing, parts=_parts(candidate.finder, image) if with_parts else None)
     provider_id, content_id = found.provider_id, found.content_id
     if provider_id is None or content_id is None:
         return replace(nothing, state=State.NAME_UNCERTAIN, name_uncertain=found.name_uncertain)
     slot, record, comparison = registry.slot(provider_id), None, None
-    expected = (candidate.key_id, candidate.algorithm, candidate.layout)
-    if slot is None or (slot.key_id, slot.algorithm, slot.layout) != expected:
+    expected = candidate.algorithm, candidate.layout
+    if slot is None or slot.key_id not in candidate.key_ids or (slot.algorithm, slot.layout) != expected:
         state = State.SLOT_UNKNOWN
     elif (record := registry.find(provider_id, content_id)) is None or record.record is None:
         state = State.UNKNOWN_ID
@@ -183,9 +187,9 @@ def look_up(
     )
 
 
-def _parts(marker: Marker, image: Image.Image) -> dict[str, float] | None:
-    """Shares of the picture; None where the marker or its scheme cannot tell."""
-    locate = getattr(marker, "locate", None)
+def _parts(finder: Finder, image: Image.Image) -> dict[str, float] | None:
+    """Shares of the picture; None where the finder or its scheme cannot tell."""
+    locate = getattr(finder, "locate", None)
     try:
         return None if locate is None else dict(locate(image).shares)
     except ValueError:  # another family of schemes

@@ -12,6 +12,7 @@ from watermark.errors import UserError
 from watermark.files import formats
 from watermark.identity.issuing import Prepared, Request, prepare
 from watermark.identity.markers import marker_for
+from watermark.keystore import load_key
 from watermark.labels import add_visible_label
 from watermark.labels.carriers import SUFFIXES
 from watermark.pipeline import plan as plans
@@ -38,6 +39,7 @@ class Marking:
     Attributes:
         registry: location of the registry that the IDs come from.
         key_files: of the slots; the first one also opens the registry.
+        sync_key_file: of the secret that the providers share, if they do.
         mirror: write pictures under their names below the source instead of tars.
         target_psnr: dB; None: the scheme's.
         device: see ``Watermarker.load``.
@@ -46,6 +48,7 @@ class Marking:
 
     registry: str
     key_files: tuple[Path, ...]
+    sync_key_file: Path | None = None
     mirror: bool = False
     label: str = "1"
     draw_visible: bool = False
@@ -87,6 +90,7 @@ class Embedder:
         self.issuer = Issuer(marking.registry, marking.key_files)
         self.registry = self.issuer.registry
         self.recipient = self.registry.recipient_reference(marking.recipient) if marking.recipient else None
+        self.sync_key = load_key(marking.sync_key_file) if marking.sync_key_file else None
         self._markers: dict[int, Watermarker] = {}
 
     def marker(self, slot: Slot) -> "Watermarker":
@@ -94,7 +98,7 @@ class Embedder:
         if slot.slot not in self._markers:
             how = self.marking
             key = self.issuer.keys[slot.key_id]
-            self._markers[slot.slot] = marker_for(slot, key, how.target_psnr, device=how.device)
+            self._markers[slot.slot] = marker_for(slot, key, how.target_psnr, sync_key=self.sync_key, device=how.device)
         return self._markers[slot.slot]
 
     def entries(self, source: Place, provider: int | None, anywhere: bool = False) -> Iterator[Entry]:

@@ -25,7 +25,11 @@ def make_pool(settings: Settings) -> Pool:
     """The workers of a service, not started yet."""
     asked = settings.false_positive_rate, settings.misattribution_rate, settings.search
     keys = [str(path) for path in settings.key_files]
-    begin = "watermark.service.examiner", "Examiner", (settings.registry, keys, settings.public, *asked)
+    begin = (
+        "watermark.service.examiner",
+        "Examiner",
+        (settings.registry, keys, settings.sync_key_file, settings.public, *asked),
+    )
     return Pool(begin, settings.workers, settings.queue, settings.seconds)
 
 

@@ -28,7 +28,7 @@ from watermark.identity import (
 )
 from watermark.identity.markers import candidates_for
 from watermark.identity.tracing import Candidate
-from watermark.keystore import KeyFile
+from watermark.keystore import KeyFile, load_key
 from watermark.labels.soft_binding import algorithm_name, payload_of
 from watermark.registry import Registry
 from watermark.schemes.base import DEFAULT_SEARCH
@@ -47,6 +47,7 @@ class Examiner:
     Args:
         registry: SQLite file or database URL.
         key_files: their paths.
+        sync_key_file: of the secret that the providers share, if they do.
         public: give the answers for strangers.
         false_positive_rate: of every answer as a whole.
         misattribution_rate: likewise.
@@ -60,6 +61,7 @@ class Examiner:
         self,
         registry: str,
         key_files: Sequence[str],
+        sync_key_file: Path | None,
         public: bool,
         false_positive_rate: float,
         misattribution_rate: float,
@@ -67,6 +69,7 @@ class Examiner:
     ) -> None:
         torch.set_num_threads(1)  # one process per core
         self.keys = [KeyFile.load(Path(path)) for path in key_files]
+        self.sync_key = load_key(sync_key_file) if sync_key_file else None
         self.registry = Registry(registry, None, create=False)
         self.public = public
         self.rates: dict[str, Any] = {
@@ -111,11 +114,11 @@ class Examiner:
             self.candidates, self.slots = self._candidates(), slots
 
     def _candidates(self) -> list[Candidate]:
-        return candidates_for(self.registry, self.keys, search=self.search, **self.rates)
+        return candidates_for(self.registry, self.keys, sync_key=self.sync_key, search=self.search, **self.rates)
 
     def _detect(self, image: Image.Image) -> tuple[dict[str, Any], str]:
         tried = len(self.candidates)
-        answers: list[Any] = [candidate.marker.detect(image) for candidate in self.candidates]
+        answers: list[Any] = [candidate.finder.detect(image) for candidate in self.candidates]
         best: Detection = min(answers, key=lambda one: (not one.is_marked, one.provider_id is None, one.log10_p))
         best = replace(best, log10_p=min(0.0, best.log10_p + math.log10(tried)))
         return asdict(best.public() if self.public else best), "marked" if best.is_marked else "no mark"

@@ -14,6 +14,7 @@ class Settings:
     Attributes:
         registry: SQLite file or database URL; it is opened without its key.
         key_files: of the marks that are looked for.
+        sync_key_file: of the secret that the providers share, if they do; their keys are then asked in one read.
         public: strangers ask: answers give no measure, and what each may ask is bounded.
         token: what everybody but strangers must show (``Authorization: Bearer``); None asks nobody.
         workers: processes that look at pictures, each with the models in memory.
@@ -34,6 +35,7 @@ class Settings:
 
     registry: str
     key_files: tuple[Path, ...]
+    sync_key_file: Path | None = None
     public: bool = False
     token: str | None = field(default=None, repr=False)
     workers: int = field(default_factory=lambda: cores())

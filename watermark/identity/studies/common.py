@@ -68,7 +68,7 @@ class Desk:
 
     def ask(self, image: Image.Image) -> WatermarkEvidence:
         """What ``trace`` answers for these pixels."""
-        candidate = Candidate(self.marker, self.slot.key_id, self.slot.algorithm, self.slot.layout)
+        candidate = Candidate(self.marker, (self.slot.key_id,), self.slot.algorithm, self.slot.layout)
         return look_up(image, self.registry, [candidate], FALSE_POSITIVE_RATE)
 
 
