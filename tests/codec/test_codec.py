@@ -10,7 +10,7 @@ from watermark.codec import Codec, Layout, Payload
 from watermark.codec.certainty import cautious_scale
 from watermark.codec.limiter import limited
 
-NAMED = {"l64": 72, "l96": 96, "l128": 128, "l256": 256}
+NAMED = {"l64": 72, "l96": 96, "l128": 128, "l256": 256, "l1024": 1024}
 
 
 def payloads_of(layout, count, seed=0):

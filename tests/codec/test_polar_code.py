@@ -173,3 +173,10 @@ def test_crcs_see_every_single_and_double_error_in_a_payload(width):
 def test_too_few_channel_bits_are_refused_in_one_line():
     with pytest.raises(ValueError, match="64 information bits do not fit in 63 channel bits"):
         PolarCode(64, 63)
+
+
+@pytest.mark.parametrize(("information", "channel"), [(900, 2048), (1024, 1798), (1024, 4096)])
+def test_long_payloads_are_read_within_two_decibels_of_the_bound(information, channel):
+    """A code of 1,024 positions, repeated, would need three times that and more."""
+    snr = 1.5 * threshold_snr(information, channel)
+    assert word_errors(information - 8, channel, snr, words=8, batch=8) == 0

@@ -18,6 +18,8 @@ from scipy.special import ndtri
 
 MAX_MOTHER = 1024
 """Longest mother code; longer messages repeat it (at these rates a longer mother code gains less than 0.1 dB)."""
+LONG_PAYLOAD, LONG_MOTHER = 256, 4096
+"""Information bits beyond which repetition would cost whole decibels, and the longest mother code of those."""
 SHORTEN_ABOVE = 7 / 16
 """Code rate from which shortening beats puncturing (3GPP TS 38.212)."""
 
@@ -70,7 +72,8 @@ def construct(information_bits: int, channel_bits: int) -> Construction:
     """
     if information_bits < 1 or channel_bits < information_bits:
         raise ValueError(f"{information_bits} information bits do not fit in {channel_bits} channel bits")
-    mother = min(1 << (channel_bits - 1).bit_length(), MAX_MOTHER)
+    longest = MAX_MOTHER if information_bits <= LONG_PAYLOAD else LONG_MOTHER
+    mother = min(1 << (channel_bits - 1).bit_length(), longest)
     if mother < information_bits:
         mother = 1 << (information_bits - 1).bit_length()
     shorten = information_bits / channel_bits > SHORTEN_ABOVE

@@ -37,7 +37,7 @@ class Record:
     provider_id: int
     content_id: str
     """The embedded IDs; for a negative the IDs that it is scored against in ``log10_p_expected``. A content ID is
-    decimal digits: layouts have up to 256 bits, a column of integers 64."""
+    decimal digits: layouts have up to 1,024 bits, a column of integers 64."""
     message_bits: int
     bit_errors: int | None
     """Channel bits that disagree with the expected message; None if decoding failed."""

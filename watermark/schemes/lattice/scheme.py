@@ -19,6 +19,7 @@ from watermark.schemes.lattice.settings import (
     BENT,
     CANONICAL,
     ENOUGH,
+    LONG_MESSAGE,
     MOST_EVIDENCE,
     UPSIDE_DOWN,
     USUAL_PSNR,
@@ -138,7 +139,7 @@ class LatticeScheme(Scheme):
         first = self.synchronizer.fast(spectrum, scales)
         best = first.best()
         upright = self.synchronizer.score(spectrum, best.matrix[:, None], best.shift[:, None])[:, 0]
-        alone = (upright >= ENOUGH) & (not self.core.weights.needs_all_planes)
+        alone = (upright >= ENOUGH) & (not self.core.weights.needs_all_planes) & (self.message_bits <= LONG_MESSAGE)
         logits, others, where = in_luma.new_zeros(len(images), self.message_bits), None, first.columns(slice(0, 1))
         if alone.any():
             logits[alone] = self._bits_at((spectrum.select(alone),), best.select(alone))
