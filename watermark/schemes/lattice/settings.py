@@ -71,8 +71,8 @@ UPSIDE_DOWN = 3.0
 ENOUGH = 18.0
 """Pilot score of luma above which colour and windows are not asked: the mark is plainly there, and plainly unbent."""
 LONG_MESSAGE = 1024
-"""Channel bits beyond which colour is always read: a long payload needs what it says, however plain the pilot is. At 3 MP
-it more than doubles the signal-to-noise ratio (results/published/records)."""
+"""Channel bits beyond which colour is always read: a long payload needs what it says, however plain the pilot is.
+Of 3 MP after JPEG 50 the signal-to-noise ratio grew by 1.7 (medians of twelve pictures, results/published/records)."""
 BENDABLE = 7.0
 """Pilot score below which there is nothing to be bent: so high unmarked pictures come after all searches."""
 BENT = 1.1
