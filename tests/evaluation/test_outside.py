@@ -1,7 +1,9 @@
 """A mark that is not ours: pictures that somebody marked, and a program that somebody wrote."""
 
 import json
+import subprocess
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -71,6 +73,22 @@ def test_a_line_says_found_of_how_many_with_an_interval(world, capsys):
 def test_words_that_are_no_command_are_one_line(words, said):
     with pytest.raises(UserError, match=said):
         command(words)
+
+
+def test_of_a_detector_that_takes_too_long_no_process_is_left(tmp_path):
+    psutil = pytest.importorskip("psutil")
+    (tmp_path / "slow.sh").write_text(f"sleep 300 & echo $! > {tmp_path}/number; wait")
+    with pytest.raises(subprocess.TimeoutExpired):
+        command(f"sh {tmp_path}/slow.sh {{}}", timeout=1)(Image.new("RGB", (8, 8)))
+    number = int((tmp_path / "number").read_text())
+    with suppress(psutil.NoSuchProcess):
+        assert psutil.Process(number).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_detector_may_talk_without_end(tmp_path):
+    talks = f'{sys.executable} -c \'print("x" * 10_000_000); print("the end"); raise SystemExit(4)\' {{}}'
+    with pytest.raises(UserError, match="status 4: the end"):
+        command(talks)(Image.new("RGB", (8, 8)))
 
 
 def test_a_detector_that_never_answers_ends_the_run(world, capsys):

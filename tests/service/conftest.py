@@ -74,7 +74,7 @@ def ask(world, examiners):
         said = Settings(registry=world.registry, key_files=(world.key_file,), workers=1)
         said = replace(said, **{"public": True, **settings})
         app = make_app(said, pool or InlinePool(examiners[said.public]), fetcher)
-        opened.append(TestClient(app, client=client, raise_server_exceptions=False))
+        opened.append(TestClient(app, "http://localhost", client=client, raise_server_exceptions=False))
         return opened[-1].__enter__()
 
     yield make

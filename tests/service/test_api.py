@@ -81,6 +81,53 @@ def test_what_is_no_picture_is_told_in_one_line_and_never_a_500(ask, world):
     assert client.get("/v1/nothing").status_code == 404
 
 
+def _part(headers, content=b"x"):
+    return b"--b\r\n" + headers + b"\r\n\r\n" + content + b"\r\n"
+
+
+FORM = {"content-type": "multipart/form-data; boundary=b"}
+NAMED = b'Content-Disposition: form-data; name="file"; filename="a.png"'
+JSON = {"content-type": "application/json"}
+BODIES = {
+    "ten thousand parts": (FORM, _part(b'Content-Disposition: form-data; name="x"') * 10_000 + b"--b--"),
+    "ten thousand files": (FORM, _part(NAMED) * 10_000 + b"--b--"),
+    "a long header": (FORM, _part(NAMED + b"; x=" + b"y" * 60_000) + b"--b--"),
+    "many headers": (FORM, _part(NAMED + b"\r\nX: y" * 5000) + b"--b--"),
+    "no name": (FORM, _part(b"Content-Disposition: form-data") + b"--b--"),
+    "no header": (FORM, _part(b"") + b"--b--"),
+    "no end": (FORM, _part(NAMED)),
+    "a name that leads out": (FORM, _part(NAMED.replace(b"a.png", b"../../../etc/passwd\0")) + b"--b--"),
+    "a field in a field": (FORM, _part(NAMED + b"\r\nContent-Type: multipart/mixed; boundary=c") + b"--b--"),
+    "another character set": (
+        {"content-type": "multipart/form-data; charset=utf-77; boundary=b"},
+        _part(NAMED) + b"--b--",
+    ),
+    "a long boundary": ({"content-type": "multipart/form-data; boundary=" + "b" * 5000}, b"--b"),
+    "no boundary": ({"content-type": 'multipart/form-data; boundary=""'}, b"--b"),
+    "not an address": (JSON, b'{"url": 5}'),
+    "half a letter": (JSON, b'{"url": "https://\\ud800/"}'),
+    "nested": (JSON, b"[" * 60_000),
+    "digits": (JSON, b'{"url": ' + b"9" * 6000 + b"}"),
+    "a file": (JSON, b'{"url": "file:///etc/passwd"}'),
+    "this machine": (JSON, b'{"url": "https://127.1/"}'),
+    "this machine, in hexadecimal": (JSON, b'{"url": "https://0x7f000001/"}'),
+    "this machine, in octal": (JSON, b'{"url": "https://0177.0.0.1/"}'),
+    "this machine, of IPv6": (JSON, b'{"url": "https://[::ffff:7f00:1]/"}'),
+    "the cloud's": (JSON, b'{"url": "https://169.254.169.254/latest/meta-data"}'),
+    "a zone": (JSON, b'{"url": "https://[fe80::1%25lo]/"}'),
+}
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_a_body_that_nobody_should_send_is_told_what_is_wrong(ask, kind):
+    from watermark.service.fetching import Fetcher
+
+    headers, content = BODIES[kind]
+    answer = ask(fetcher=Fetcher()).post("/v1/detect", content=content, headers=headers)
+    assert answer.status_code in (400, 413, 415, 422), answer.text
+    assert len(answer.json()["detail"].splitlines()) == 1
+
+
 def test_only_who_shows_the_token_is_answered(ask, world):
     client = ask(public=False, token="t" * 20)
     assert client.post("/v1/detect", content=world.plain, headers=PNG).status_code == 401
@@ -90,6 +137,12 @@ def test_only_who_shows_the_token_is_answered(ask, world):
     assert client.get("/v1/about", headers=right).json()["public"] is False
     assert "watermark_requests" in client.get("/metrics", headers=right).text
     assert client.get("/health").status_code == client.get("/ready").status_code == 200
+
+
+def test_a_page_whose_name_means_this_machine_hears_no_evidence(ask, world):
+    evil = {**PNG, "host": "evil.example:8000"}
+    assert ask(public=False).post("/v1/detect", content=world.bare, headers=evil).status_code == 401
+    assert ask(public=True).post("/v1/detect", content=world.bare, headers=evil).status_code == 200
 
 
 def test_without_a_token_the_metrics_are_for_this_machine_only(ask):

@@ -154,7 +154,7 @@ def test_the_service_says_what_it_can_and_where(client, ask):
     assert client.get("/v1/services/supportedAlgorithms").json() == {"watermarks": [{"alg": ALG}], "fingerprints": []}
     assert client.get("/v1/services/status").json() == {"status": "ok"}
     found = client.get("/.well-known/c2pa-soft-binding-resolution").json()
-    assert found["apiEndpoint"] == "http://testserver/v1"
+    assert found["apiEndpoint"] == "http://localhost/v1"
     said = client.get(found["capabilitiesEndpoint"]).json()
     assert said["supportedCapabilities"] == ["queryByContent", "queryByReference"]
     assert ask().get("/v1/services/supportedAlgorithms").status_code == 404  # without --owner

@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
         from watermark.demo.work import Markers
 
         with tempfile.TemporaryDirectory(prefix="watermark-demo-") as folder:
-            app = make_app(Markers(key, args.device), Path(folder), Image.fromarray(data.coffee()))
+            hosts = LOCAL if args.host in LOCAL else None
+            app = make_app(Markers(key, args.device), Path(folder), Image.fromarray(data.coffee()), hosts)
             listening = listen(args.host, args.port)
             if args.host not in LOCAL:
                 log.warning("--host %s: whoever reaches this address can mark and read with the demo's key", args.host)

@@ -4,7 +4,9 @@ Nothing is embedded, and nothing is known of the detector but its answer, so the
 are counted on unmarked pictures are all that says how far a "found" is to be believed.
 """
 
+import os
 import shlex
+import signal
 import subprocess
 import tempfile
 from collections import Counter
@@ -25,6 +27,8 @@ from watermark.shown import reason, shown
 Detect = Callable[[Image.Image], bool]
 """A picture, 8-bit RGB, to whether it is marked; whatever it raises is counted as no answer."""
 PLACE = "{}"
+LAST_BYTES = 4096
+"""Of what a program says, that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,35 @@ def command(words: str, timeout: float = 60.0) -> Detect:
             path = Path(folder) / "picture.png"
             picture.save(path)
             asked = [part.replace(PLACE, str(path)) for part in parts]
-            done = subprocess.run(asked, capture_output=True, text=True, errors="replace", timeout=timeout, check=False)
-        if done.returncode not in (0, 1):
-            said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
-            raise UserError(f"status {done.returncode}: {shown(said)}")
-        return done.returncode == 0
+            status, said = _ran(asked, timeout)
+        if status not in (0, 1):
+            raise UserError(f"status {status}: {shown((said.strip() or 'nothing').splitlines()[-1])}")
+        return status == 0
 
     return detect
+
+
+def _ran(words: Sequence[str], timeout: float) -> tuple[int, str]:
+    """Status and the last of what a program said; of one that takes too long nothing is left that it started."""
+    with tempfile.TemporaryFile() as told:
+        program = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=told, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            status = program.wait(timeout)
+        except BaseException:
+            _end(program)
+            raise
+        told.seek(max(0, told.seek(0, os.SEEK_END) - LAST_BYTES))
+        return status, told.read().decode("utf-8", "replace")
+
+
+def _end(program: "subprocess.Popen[bytes]") -> None:
+    """Kill a program that leads a group, and the group."""
+    if hasattr(os, "killpg"):
+        os.killpg(program.pid, signal.SIGKILL)  # not waited for, so the number is still its own
+    program.kill()
+    program.wait()
 
 
 def measure(

@@ -28,6 +28,7 @@ from watermark.shown import reason
 
 log = logging.getLogger(__name__)
 NAME = "robust-watermark"
+LOCAL = {"127.0.0.1", "::1", "localhost"}
 Take = Callable[[], Awaitable[bytes]]
 """Brings the content of a file."""
 
@@ -146,15 +147,23 @@ Here = Annotated[House, Depends(house_of)]
 
 
 def may_ask(request: Request, house: Here) -> None:
-    """Refuse who does not show the token, where there is one and the service is not public."""
-    if house.settings.token is not None and not house.settings.public:
+    """Refuse who does not show the token, where there is one and the service is not public.
+
+    Where there is none the service is for this machine, and must be asked by a name of this machine: a browser that
+    somebody's page told that its name is 127.0.0.1 (DNS rebinding) asks by that page's name.
+    """
+    if house.settings.public:
+        return
+    if house.settings.token is not None:
         require_token(request, house)
+    elif request.url.hostname not in LOCAL:
+        raise ProblemError(401, "unauthorised", "without a token this is told to who asks localhost on its machine")
 
 
 def require_token(request: Request, house: House) -> None:
     """Refuse who does not show the token, or where there is none is not on this machine."""
     if house.settings.token is None:
-        if request.client is None or request.client.host in {"127.0.0.1", "::1"}:
+        if request.client is None or request.client.host in LOCAL:
             return
         raise ProblemError(401, "unauthorised", "this is told on the service's own machine, or with its token")
     word, _, given = request.headers.get("authorization", "").partition(" ")

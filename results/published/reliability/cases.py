@@ -169,7 +169,7 @@ CASES = {
         (),
         pages,
     ),
-    "locate": Case(["locate", "spread", "--output", "maps", "--overwrite", *KEY], ("maps",), json_files),
+    "locate": Case(["locate", "spread", "--output", "map.png", "--overwrite", *KEY], ("map.png",), json_files),
     "attacks show": Case(
         ["attacks", "show", "in/0.png", "--suite", "smoke", "--max-side", "96", "--output", "s.png", "--overwrite"],
         ("s.png",),

@@ -20,8 +20,10 @@ import os
 import random
 import shutil
 import signal
+import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import torch
@@ -65,6 +67,7 @@ def start(folder: Path, words: list[str], told: Path = Path("told.txt"), user: i
     status = 70
     try:
         os.setsid()
+        sys.modules["__main__"] = ModuleType("__main__")  # workers have nothing of this script to import
         os.chdir(folder)
         with told.open("w") as said, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             os.setuid(os.getuid() if user is None else user)
