@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from watermark.errors import UserError
@@ -29,7 +31,17 @@ def test_what_is_not_looked_at_is_counted(tmp_path):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "elsewhere").symlink_to(tmp_path.parent)
     (tmp_path / "broken.png").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe.png")
     line = passed_over_line(tmp_path)
-    for part in ("7 files not looked at", "1 .cr2", "2 .nef", "1 .txt", "1 no suffix", "1 linked folder", "1 broken"):
+    for part in (
+        "8 files not looked at",
+        "1 no regular file",
+        "1 .cr2",
+        "2 .nef",
+        "1 .txt",
+        "1 no suffix",
+        "1 linked folder",
+        "1 broken",
+    ):
         assert part in line
     assert passed_over_line(tmp_path / "a.png") is None

@@ -12,6 +12,7 @@ from PIL import Image
 from watermark import files
 from watermark.errors import UserError
 from watermark.files import whole
+from watermark.files.metadata import FURTHER
 from watermark.identity import Request, issue
 from watermark.labels import read_labels
 from watermark.registry import Registry
@@ -193,3 +194,13 @@ def assert_nothing_released(tmp_path, registry):
     assert not (tmp_path / "out.png").exists()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
     assert registry.verify().count == 1  # the slot's definition alone
+
+
+def test_what_is_not_in_the_released_file_is_told(tmp_path, registry, marker):
+    source = tmp_path / "in.jpg"
+    draw(1).save(source, "MPO", save_all=True, append_images=[draw(2)])
+    written = source.read_bytes()
+    source.write_bytes(written[:2] + b"\xff\xe6\0\7vendr" + written[2:])
+    told = []
+    issue(Request(source, tmp_path / "out.png", 7), registry, marker, KEY_ID, tell=told.append)
+    assert [(one.lost, one.dropped) for one in told] == [(("JPEG segments",), (FURTHER,))]

@@ -17,6 +17,7 @@ from watermark.cli.marking import (
     check_quality,
     expand,
     load_marker,
+    say_left_out,
     with_progress,
 )
 from watermark.errors import UserError
@@ -170,12 +171,7 @@ def _report(target: Path, provider: int, content: int, made: "Marked", *, ensure
         f"{made.psnr:.1f} dB" if len(frames) == 1 else f"{made.psnr:.1f} to {max(frames):.1f} dB, {len(frames)} frames"
     )
     print(f"{name}: provider {provider}, content {content}, PSNR {quality}", flush=True)
-    for title, words in (
-        ("not kept, for the format cannot hold it", made.lost),
-        ("left out, as untrue now", made.dropped),
-    ):
-        if words:
-            print(f"note: {name}: {title}: {shown(', '.join(words))}", file=sys.stderr)
+    say_left_out(target, made.lost, made.dropped)
     if made.weak:
         after = ", ".join(f"{what} (log10 p {log10_p:.1f})" for what, log10_p in made.weak)
         hint = "a stronger mark does not help" if ensured else "--ensure marks it more strongly"

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watermark.cli.identity_options import add_label_options, add_registry_option, load_keys, open_registry
-from watermark.cli.marking import add_file_options, add_sync_key_option, check_quality, sync_key
+from watermark.cli.marking import add_file_options, add_sync_key_option, check_quality, say_left_out, sync_key
 from watermark.errors import UserError
 from watermark.shown import shown
 
 if TYPE_CHECKING:
+    from watermark.identity.issuing import Prepared
     from watermark.labels.manifest import Credentials
 
 
@@ -69,9 +70,12 @@ def run(args: argparse.Namespace) -> int:
         credentials=_credentials(args),
     )
     marker = marker_for(slot, key, args.target_psnr, sync_key=sync_key(args))
-    record = issue(request, registry, marker, key.key_id)
+    notes: list[Prepared] = []
+    record = issue(request, registry, marker, key.key_id, tell=notes.append)
     ids = f"provider {record.slot}, content {record.content_id}"
     print(f"{shown(args.output)}: issued as {ids}, kept until {record.retain_until}")
+    for made in notes:
+        say_left_out(args.output, made.lost, made.dropped)
     return 0
 
 

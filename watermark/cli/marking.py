@@ -4,7 +4,7 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -114,6 +114,13 @@ def add_misattribution_option(parser: argparse.ArgumentParser) -> None:
         help="how often the IDs of a marked picture may be another's; less certain ones are not named (default: "
         "%(default)s)",
     )
+
+
+def say_left_out(path: Path, lost: Sequence[str], dropped: Sequence[str]) -> None:
+    """One line each of what of the input is not in a written file, for want of a place or because it were untrue."""
+    for title, words in (("not kept, for the format cannot hold it", lost), ("left out, as untrue now", dropped)):
+        if words:
+            print(f"note: {shown(path)}: {title}: {shown(', '.join(words))}", file=sys.stderr)
 
 
 def check_quality(quality: int | None) -> None:

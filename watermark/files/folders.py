@@ -30,6 +30,8 @@ def passed_over(folder: Path) -> dict[str, int]:
             continue
         elif not path.exists():
             kinds["broken link"] += 1
+        elif not path.is_file():
+            kinds["no regular file"] += 1
         elif not suffix:
             kinds["no suffix"] += 1
         elif suffix not in formats.readable():

@@ -7,6 +7,7 @@ released, and a hidden file that the next run removes.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from PIL import Image
 from watermark import files
 from watermark.codec.payload import Payload
 from watermark.errors import UserError
+from watermark.files import metadata
 from watermark.files.whole import check_free
 from watermark.identity.looks import perceptual_hash, thumbnail
 from watermark.identity.tracing import Answer, Marker
@@ -73,15 +75,26 @@ class Prepared:
         record: what is to be recorded of it first.
         manifests: C2PA manifest stores by their ID.
         log10_p: of the mark, read from ``content``.
+        lost: metadata of the source that the format cannot hold, by name.
+        dropped: metadata of the source that would be untrue of a marked picture, by name.
     """
 
     content: bytes
     record: IssueRecord
     manifests: dict[str, bytes]
     log10_p: float
+    lost: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
-def issue(request: Request, registry: Registry, marker: Marker, key_id: str) -> IssueRecord:
+def issue(
+    request: Request,
+    registry: Registry,
+    marker: Marker,
+    key_id: str,
+    *,
+    tell: Callable[[Prepared], None] | None = None,
+) -> IssueRecord:
     """Issue one picture.
 
     Args:
@@ -89,6 +102,7 @@ def issue(request: Request, registry: Registry, marker: Marker, key_id: str) -> 
         registry: opened with its key.
         marker: built with the slot's key, scheme and layout.
         key_id: fingerprint of the marker's key.
+        tell: is given what was released, with the names of what of its source is not in it.
 
     Returns:
         The record, as it was committed.
@@ -107,7 +121,10 @@ def issue(request: Request, registry: Registry, marker: Marker, key_id: str) -> 
         recipient = registry.recipient_reference(request.recipient) if request.recipient else None
         made = prepare(request, slot, image, content_id, recipient, marker)
         staged.reserve(len(made.content))
-        return _released(registry, made, staged)
+        record = _released(registry, made, staged)
+    if tell is not None:
+        tell(made)
+    return record
 
 
 def prepare(
@@ -132,7 +149,8 @@ def prepare(
         marked = marker.embed(image, request.slot, content_id)
     except (ValueError, TypeError) as error:
         raise UserError(f"{shown(request.source)}: {reason(error)}") from error
-    content = encode_with_label(marked, request.target, label, quality=request.quality).content
+    encoded = encode_with_label(marked, request.target, label, quality=request.quality)
+    content = encoded.content
     manifests: dict[str, bytes] = {}
     if request.credentials:
         signed = sign(content, request.target.suffix, _binding(request, slot, content_id), request.credentials)
@@ -157,7 +175,7 @@ def prepare(
         recipient_reference=recipient,
         c2pa_manifest_id=next(iter(manifests), None),
     )
-    return Prepared(content, record, manifests, read.log10_p)
+    return Prepared(content, record, manifests, read.log10_p, encoded.lost, metadata.of(image).dropped)
 
 
 def _binding(request: Request, slot: Slot, content_id: int) -> dict[str, Any]:
