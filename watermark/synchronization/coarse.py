@@ -8,6 +8,7 @@ lines that carry an unknown message help too, and no shift has to be known.
 
 import math
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from scipy.fft import next_fast_len
 from torch import Tensor, nn
 
 from watermark.synchronization.settings import OFF_AXIS, SearchSettings
-from watermark.synchronization.spectrum import Spectrum
+from watermark.synchronization.spectrum import Spectrum, raster
 
 BLOCK = 5
 """Cells a side of which one peak is taken, as wide as what ``_peaks`` calls local."""
@@ -99,15 +100,14 @@ class LogPolarSearch(nn.Module):
         rows = torch.arange(self.turns) * math.pi / self.turns
         radii = torch.exp(start + self.step * torch.arange(self.columns, dtype=torch.float64))
         direction = torch.stack([rows.cos(), rows.sin()], -1)  # (turns, 2)
-        places = (direction[:, None] * radii[:, None]).float()
-        self.register_buffer("places", places, persistent=False)
+        self.register_buffer("places", raster(direction[:, None] * radii[:, None]), persistent=False)
 
     def forward(self, spectrum: Spectrum, keep: int, rough: bool = False) -> tuple[Tensor, Tensor]:
         """The ``keep`` best cells of each map: incoherent scores ``(N, keep)`` and matrices ``(N, keep, 2, 2)``.
 
         ``rough`` takes the best of blocks of cells in the place of local maxima: faster, and two may share a peak.
         """
-        power = _excess(spectrum.power(self.places))  # (N, turns, columns)
+        power = _excess(spectrum.power_on(self.places))  # (N, turns, columns)
         product = torch.fft.rfft2(power)[:, None] * self.template
         scores = torch.fft.irfft2(product, s=(self.turns, self.columns))[..., : self.count]  # (N, 2, turns, count)
         values, (mirrored, turn, cell) = (_of_blocks if rough else _peaks)(scores, keep)
@@ -157,7 +157,7 @@ class LogLogSearch(nn.Module):
         axis = torch.exp(start + self.step * torch.arange(self.side, dtype=torch.float64))
         x, y = axis[None, :].expand(self.side, -1), axis[:, None].expand(-1, self.side)
         places = torch.cat([torch.stack([x, y], -1), torch.stack([x, -y], -1)])  # (2 side, side, 2)
-        self.register_buffer("places", places.clamp(-1, 1).float(), persistent=False)
+        self.register_buffer("places", raster(places), persistent=False)
         cell = torch.arange(self.count)
         allowed = (cell[:, None] - cell).abs() * self.step <= math.log(settings.aspect) + 1e-9
         self.register_buffer("allowed", allowed, persistent=False)
@@ -169,9 +169,11 @@ class LogLogSearch(nn.Module):
 
         ``rough`` takes the best of blocks of cells in the place of local maxima: faster, and two may share a peak.
         """
-        power = _excess(spectrum.power(self.places).unflatten(1, (2, self.side)))  # (N, 2, side, side)
-        product = (torch.fft.rfft2(power)[:, None] * self.template).sum(2)
-        scores = torch.fft.irfft2(product, s=(self.side, self.side))[..., : self.count, : self.count]
+        power = _excess(spectrum.power_on(self.places).unflatten(1, (2, self.side)))  # (N, 2, side, side)
+        one, other = torch.fft.rfft2(power)[:, None].unbind(2)  # (N, 1, side, side / 2 + 1) of each quadrant
+        product = torch.addcmul(one * self.template[:, 0], other, self.template[:, 1])
+        rows = torch.fft.ifft(product, dim=-2)[..., : self.count, :]  # of the others nothing is asked
+        scores = torch.fft.irfft(rows, n=self.side, dim=-1)[..., : self.count]
         scores = scores.masked_fill(~self.allowed, -math.inf)
         values, (pose, row, column) = (_of_blocks if rough else _peaks)(scores, keep)
         scale = torch.exp(self.first + self.step * (self.count - 1 - torch.stack([column, row], -1)))
@@ -185,18 +187,27 @@ def _excess(power: Tensor) -> Tensor:
 
 def _peaks(scores: Tensor, keep: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
     """The largest local maxima of ``(N, P, R, C)``: values ``(N, keep)`` and their three indices."""
-    highest = F.max_pool2d(F.max_pool2d(scores, (5, 1), 1, (2, 0)), (1, 5), 1, (0, 2))
+    highest = _highest_around(_highest_around(scores, 2), 3)
     peaks = torch.where(scores == highest, scores, -math.inf).flatten(1)
     values, index = peaks.topk(keep, dim=1)
     rows, columns = scores.shape[-2:]
     return values, (index // (rows * columns), index // columns % rows, index % columns)
 
 
+def _highest_around(scores: Tensor, dim: int) -> Tensor:
+    """The largest of ``BLOCK`` neighbours along a dimension, itself in the middle: pooling of one line is slower."""
+    count, reach = scores.shape[dim], BLOCK // 2
+    border = scores.new_full(scores.narrow(dim, 0, 1).shape, -math.inf).repeat_interleave(reach, dim)
+    padded = torch.cat([border, scores, border], dim)
+    return reduce(torch.maximum, (padded.narrow(dim, start, count) for start in range(BLOCK)))
+
+
 def _of_blocks(scores: Tensor, keep: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
     """The largest of ``(N, P, R, C)``, at most one of each block of cells: as ``_peaks`` answers."""
     rows, columns = scores.shape[-2:]
     padded = F.pad(scores, (0, -columns % BLOCK, 0, -rows % BLOCK), value=-math.inf)
-    blocks = F.max_pool2d(padded, BLOCK)  # (N, P, R / B, C / B)
+    blocks = reduce(torch.maximum, (padded[..., first::BLOCK, :] for first in range(BLOCK)))
+    blocks = reduce(torch.maximum, (blocks[..., first::BLOCK] for first in range(BLOCK)))  # (N, P, R / B, C / B)
     _, index = blocks.flatten(1).topk(keep, dim=1)
     high, wide = blocks.shape[-2:]
     plane, top, left = index // (high * wide), index // wide % high * BLOCK, index % wide * BLOCK

@@ -1,9 +1,11 @@
 """Is it worth searching on? What ``search="quick"`` asks before it looks everywhere.
 
 Of a picture without a mark most of the time goes into finalists, bends and decoding. A mark that can be read shows
-before that: in the power of luma at some geometry, or in the pilot of luma or of both planes at the geometries of most
-power. (The power of both planes together says nothing, for the colours of a picture follow its luma.) None of it knows
-the codec's key, so what is left out here leaves the false-positive rate where it was.
+before that: in the power of one plane at some geometry, or in the pilot of that plane at the geometries of most power.
+Each plane is asked alone, for what harms one often spares the other (JPEG takes colour, texture drowns luma), and a sum
+of a plane with a mark and one without is fainter than the first. And each is flattened: what a steep spectrum leaves
+over drowns power. None of it knows the codec's key, so what is left out here leaves the false-positive rate where it
+was.
 """
 
 import math
@@ -11,37 +13,36 @@ import math
 from torch import Tensor
 
 from watermark.synchronization.coarse import LogLogSearch, LogPolarSearch
-from watermark.synchronization.geometry import Alignment
 from watermark.synchronization.spectrum import Spectrum
 from watermark.synchronization.synchronizer import Synchronizer
 
 
-def promising(sync: Synchronizer, luma: Spectrum, both: Spectrum, poses: Alignment) -> Tensor:
+def promising(sync: Synchronizer, luma: Spectrum, colour: Spectrum, posed: Tensor) -> Tensor:
     """In which maps ``(N,)`` a mark may lie: the cheapest sign is asked first, and one is enough.
 
     Args:
         sync: of the key.
         luma: of N maps.
-        both: luma and colour of the same maps.
-        poses: what ``sync.fast`` found in luma.
+        colour: of the same maps.
+        posed: the best pilot score ``(N,)`` of the keyed poses.
     """
     settings = sync.settings
-    hopeful = poses.score[:, 0] >= settings.hopeful_pose
-    for spectrum, power, pilot in (
-        (luma, settings.hopeful_power, settings.hopeful_pilot),
-        (both, math.inf, settings.hopeful_in_both),
-    ):
+    small = math.prod(luma.size) < settings.hopeful_area
+    ways = [(colour.flattened(), settings.hopeful_in_colour)]
+    ways.append((luma.flattened(), settings.hopeful_small if small else settings.hopeful_in_luma))
+    if small:
+        ways.append((luma, settings.hopeful_small))
+    hopeful = posed >= settings.hopeful_pose
+    for spectrum, cells in ways:
         for coarse in (sync.log_polar, sync.log_log):
             left = (~hopeful).nonzero()[:, 0]
             if len(left):
-                hopeful[left] = _somewhere(sync, spectrum.select(left), coarse, power, pilot)
+                hopeful[left] = _somewhere(sync, spectrum.select(left), coarse, cells)
     return hopeful
 
 
-def _somewhere(
-    sync: Synchronizer, spectrum: Spectrum, coarse: LogPolarSearch | LogLogSearch, loud: float, believed: float
-) -> Tensor:
-    """Whether some geometry of a coarse search is as loud, or holds a pilot as high at some shift ``(N,)``."""
-    power, matrices = coarse(spectrum, sync.settings.hopeful_cells, rough=True)
+def _somewhere(sync: Synchronizer, spectrum: Spectrum, coarse: LogPolarSearch | LogLogSearch, cells: int) -> Tensor:
+    """Whether a coarse search finds a loud geometry, or its best cells a high pilot at some shift ``(N,)``."""
+    power, matrices = coarse(spectrum, cells, rough=True)
     pilot, _, _ = sync.peaks(spectrum, matrices, 1)
-    return (power[:, 0] >= loud) | (pilot[:, 0] >= believed)
+    return (power[:, 0] >= sync.settings.hopeful_power) | (pilot[:, 0] >= sync.settings.hopeful_pilot)

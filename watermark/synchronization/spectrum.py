@@ -11,6 +11,7 @@ from torch import Tensor
 from watermark.synchronization.settings import NYQUIST, POWER_LIMIT, SMOOTHING
 
 _MARGIN = 2  # extra columns on the left, rows at both ends: the four interpolation taps never leave the grid
+_OUTSIDE = 9.0  # cycles per px
 
 
 class Spectrum:
@@ -100,19 +101,42 @@ class Spectrum:
         Returns:
             ``(N, R, C)`` of mean 1, and 0 beyond Nyquist.
         """
-        places = self._places(torch.where(frequencies[..., :1] < 0, -frequencies, frequencies))
+        return self.power_on(raster(frequencies))
+
+    def power_on(self, places: Tensor) -> Tensor:
+        """``power`` at what ``raster`` makes of the frequencies, once for many spectra."""
         if self._power is None:
             self._power = (self._grid.real.square() + self._grid.imag.square()).clamp_(max=POWER_LIMIT)[:, None]
-        sampled = F.grid_sample(self._power, places.expand(len(self), -1, -1, -1), align_corners=True)[:, 0]
-        return sampled * (frequencies.abs().amax(-1) < NYQUIST)
+        return F.grid_sample(self._power, self._places(places).expand(len(self), -1, -1, -1), align_corners=True)[:, 0]
+
+    def flattened(self) -> "Spectrum":
+        """The same, divided by its local RMS once more.
+
+        One pass leaves a steep spectrum loud next to its slopes, and power summed over lines half as noisy again.
+        """
+        rows, columns = self._grid.shape[1] - 2 * _MARGIN, 2 * (self._grid.shape[2] - _MARGIN - 1)
+        return Spectrum._of(self._grid / _local_rms(self._grid, SMOOTHING * rows, SMOOTHING * columns), self.size)
 
     def _places(self, frequencies: Tensor) -> Tensor:
         """Where frequencies ``(..., 2)`` with ``x >= 0`` lie in the grid, from -1 to 1 along each of its sides."""
         height, width = self._grid.shape[1:]
         rows, columns = height - 2 * _MARGIN, 2 * (width - _MARGIN - 1)
-        x = (frequencies[..., 0] * columns + _MARGIN) * (2 / (width - 1))
-        y = (frequencies[..., 1] * rows + (rows // 2 + _MARGIN)) * (2 / (height - 1))
-        return (torch.stack([x, y], -1) - 1).to(self._grid.real.dtype)
+        x, y = 2 / (width - 1), 2 / (height - 1)
+        steps = frequencies.new_tensor([columns * x, rows * y])
+        first = frequencies.new_tensor([_MARGIN * x - 1, (rows // 2 + _MARGIN) * y - 1])
+        lines = frequencies.flatten(-2)  # long lines are moved several times faster than pairs
+        count = frequencies.shape[-2]
+        moved = torch.addcmul(first.repeat(count), lines, steps.repeat(count))
+        return moved.unflatten(-1, (count, 2)).to(self._grid.real.dtype)
+
+
+def raster(frequencies: Tensor) -> Tensor:
+    """Frequencies ``(..., 2)``, cycles per px, as ``Spectrum.power_on`` takes them.
+
+    Power is the same at a frequency and its negative, so ``x >= 0``; what lies beyond Nyquist lies outside of any grid.
+    """
+    upright = torch.where(frequencies[..., :1] < 0, -frequencies, frequencies)
+    return torch.where(frequencies.abs().amax(-1, keepdim=True) < NYQUIST, upright, _OUTSIDE).float()
 
 
 def spectra(maps: Tensor) -> tuple[Spectrum, ...]:

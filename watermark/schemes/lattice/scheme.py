@@ -192,19 +192,18 @@ class LatticeScheme(Scheme):
     def _align(self, planes: tuple[Spectrum, ...], first: Alignment, scales: tuple[float, ...]) -> Search:
         """Luma alone where that is enough, so that grey pictures are found; then both planes, then every geometry.
 
-        A quick search leaves what then shows no sign of a mark.
+        A quick search looks no further than the poses where there is no sign of a mark.
         """
         sync, luma = self.synchronizer, planes[0]
         search = Search.started(first, sync.accept)
         if not len(search.doubtful):
             return search
         both = luma.plus(planes[1])
-        if self.search == "quick":
-            left = search.doubtful
-            signs = promising(sync, luma.select(left), both.select(left), first.select(left))
-            search = search.among(signs)
         turned = luma.plus(planes[1], -1.0)  # colour after a turn of the hue
         search = sync.deepen(search, partial(sync.fast, likely_scales=scales), both, turned)
+        if self.search == "quick" and len(search.doubtful):
+            maps = (plane.select(search.doubtful) for plane in planes)
+            search = search.among(promising(sync, *maps, search.candidates.score.amax(1)))
         search = sync.deepen(search, partial(sync.shifted, scale=scales[-1]), luma, both)
         search = sync.deepen(search, sync.search, luma)
         return sync.deepen(search, sync.search_unaided, both)
