@@ -51,7 +51,7 @@ class Settings:
     journal_days: int = 30
     false_positive_rate: float = 1e-6
     misattribution_rate: float = 1e-4
-    search: str = "thorough"
+    search: str = "quick"
 
     @property
     def places(self) -> int:

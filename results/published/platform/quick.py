@@ -3,7 +3,7 @@
     python results/published/platform/quick.py PICTURES rows.jsonl --every 9 --count 20     # goes on where it was stopped
     python results/published/platform/quick.py rows.jsonl --table
 
-Every picture is marked with `tile_spread` at 45 dB and goes through its suite; unmarked it is read at each size of
+Every picture is marked at 45 dB and goes through the suite `tile_spread`; unmarked it is read at each size of
 SIZES, by both searches in turn, on one thread. A mark that quick finds is found by thorough too, in the same way, for
 quick only leaves earlier. So thorough is asked only where quick says no.
 """
@@ -28,9 +28,9 @@ SIZES = ((768, 512), (1920, 1080))
 PROVIDER, CONTENT = 7, 12345
 
 
-def markers() -> dict[str, Watermarker]:
+def markers(scheme: str) -> dict[str, Watermarker]:
     known = {"key": "quick and thorough", "device": "cpu", "target_psnr": 45.0}
-    return {search: Watermarker.load("tile_spread", search=search, **known) for search in ("quick", "thorough")}
+    return {search: Watermarker.load(scheme, search=search, **known) for search in ("quick", "thorough")}
 
 
 def attacked(both: dict[str, Watermarker], picture: Image.Image, done: set[str]) -> Iterator[dict[str, object]]:
@@ -100,6 +100,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pictures", type=Path, nargs="?")
     parser.add_argument("rows", type=Path)
+    parser.add_argument("--scheme", default="tile_spread")
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--every", type=int, default=9)
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--what", choices=["both", "attacked", "unmarked"], default="both")
@@ -109,11 +111,11 @@ def main() -> None:
     if args.table:
         return table(rows)
     torch.set_num_threads(1)
-    both = markers()
+    both = markers(args.scheme)
     for marker in both.values():  # what is loaded at the first picture is no cost of it
         marker.detect(Image.effect_noise((256, 256), 40).convert("RGB"))
     paths = sorted(path for path in args.pictures.iterdir() if path.suffix in (".webp", ".png"))
-    for path in paths[:: args.every][: args.count]:
+    for path in paths[args.first :: args.every][: args.count]:
         picture = files.load(path).convert("RGB")
         done = {row["cell"] for row in rows if row["picture"] == path.name}
         ways = {"both": (unmarked, attacked), "attacked": (attacked,), "unmarked": (unmarked,)}[args.what]
