@@ -202,8 +202,8 @@ class LatticeScheme(Scheme):
         turned = luma.plus(planes[1], -1.0)  # colour after a turn of the hue
         search = sync.deepen(search, partial(sync.fast, likely_scales=scales), both, turned)
         if self.search == "quick" and len(search.doubtful):
-            maps = (plane.select(search.doubtful) for plane in planes)
-            search = search.among(promising(sync, *maps, search.candidates.score.amax(1)))
+            in_luma, in_colour = (plane.select(search.doubtful) for plane in planes)
+            search = search.among(promising(sync, in_luma, in_colour, search.candidates.score.amax(1)))
         search = sync.deepen(search, partial(sync.shifted, scale=scales[-1]), luma, both)
         search = sync.deepen(search, sync.search, luma)
         return sync.deepen(search, sync.search_unaided, both)
