@@ -32,10 +32,15 @@ def main(argv: Sequence[str]) -> int:
 
 def _evaluate(config: DictConfig) -> None:
     from watermark.evaluation.job import Job
+    from watermark.evaluation.matched import prepared
     from watermark.report import build_report, print_summary
 
     try:
         job = Job(resolve(config))
+        if job.match is not None:
+            settings, said = prepared(job)
+            print(*(f"watermark: {line}" for line in said), sep="\n", end="\n" if said else "", file=sys.stderr)
+            job = Job(settings)
         folder = _run_with_progress(job)
         report = build_report(folder)
     except ValueError as error:

@@ -72,6 +72,9 @@ class UnitRun:
         cells = self.job.cells if cells is None else cells
         try:
             original = torch.cat([self.job.images.load(i) for i in self.unit.indices]).to(self.job.device)
+            if self.job.match is not None:
+                target = self.job.match.target(self.marker, original, self.payloads[0])
+                self.marker.scheme.target_psnr = target
             with self._timed("embed", None, original):
                 marked = to_8bit(self.marker.embed_batch(original, self.payloads))
         except Exception as error:  # a broken file or a too small picture must not end the run

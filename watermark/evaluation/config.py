@@ -17,6 +17,12 @@ class EvaluateConfig:
     """Names under configs/scheme; None: ``scheme`` if one was chosen, else all there are."""
     target_psnr: float | None = None
     """Embed every scheme at this quality, dB; None: as each scheme is configured."""
+    protocol: str = "own"
+    """``own``: each scheme as configured, or at ``target_psnr``; ``matched``: all at the quality of the next two."""
+    matched_by: str = "psnr"
+    """``psnr``, ``ssim``, or a perceptual score: ``ssimulacra2``, ``flip``, ``cvvdp``, ``lpips``, ``dists``."""
+    matched_at: float | None = None
+    """Its value: 34 to 50 dB are usual; None: 42 dB, SSIM .985, SSIMULACRA2 75, FLIP .04, CVVDP 9.75."""
     false_positive_rate: float = 1e-6
     misattribution_rate: float = 1e-4
     """IDs of a marked picture are named only where the chance that they are another's is at most this."""

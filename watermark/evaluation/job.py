@@ -17,6 +17,7 @@ from watermark.config import build, locate
 from watermark.data.images import ImageInfo, ImageSet, spread
 from watermark.errors import UserError
 from watermark.evaluation.axis import Axis
+from watermark.evaluation.matched import Match
 from watermark.evaluation.plan import MAX_KEYS, Unit, plan
 from watermark.keys import keyed_words
 from watermark.metrics.ciede2000 import ciede2000
@@ -34,7 +35,7 @@ NOT_IN_KEY = {"output", "name", "workers", "shard", "device"}
 CODE = (
     *("schemes", "transforms", "synchronization", "codec", "detection", "localization", "data", "files"),
     *(f"metrics/{name}.py" for name in ("bits", "psnr", "ssim", "worst_tile", "ms_ssim", "ciede2000", "perceptual")),
-    *(f"evaluation/{name}.py" for name in ("axis", "cells", "job", "plan", "records")),
+    *(f"evaluation/{name}.py" for name in ("axis", "cells", "job", "matched", "plan", "records")),
     *(f"{name}.py" for name in ("images", "pixels", "keys", "config", "reader", "strips", "depth", "watermarker")),
 )
 """What of the package decides rows; the statistics and the report only read them."""
@@ -109,6 +110,7 @@ class Job:
         self.search: str = config.get("search", "thorough")  # what runs of earlier versions did
         if self.search not in SEARCHES:
             raise UserError(f"search: expected one of {', '.join(SEARCHES)}, got {self.search!r}")
+        self.match = Match.of(config, self.device)
         self.keys: int = config.get("keys", 1)
         if not 1 <= self.keys <= MAX_KEYS:
             raise UserError(f"keys: expected 1 to {MAX_KEYS}, got {self.keys}")
@@ -125,7 +127,7 @@ class Job:
         On a CPU a batch gains nothing, and a matrix product rounds differently with its size. So pictures go one by
         one, and a row depends on its own picture alone, whatever ``batch_size`` and ``unmarked`` are.
         """
-        together = 1 if self.device.type == "cpu" else self.config["batch_size"]
+        together = 1 if self.device.type == "cpu" or self.match else self.config["batch_size"]
         sizes = [(info.width, info.height) for info in self.images.infos]
         return plan(self.config["schemes"], sizes, together, self.keys)
 
@@ -138,7 +140,7 @@ class Job:
         """The secret of that number; it is none, for an evaluation marks nothing that matters."""
         return self._named("evaluation", self.seed, key=number)
 
-    def marker(self, scheme: str, key: int = 0) -> Watermarker:
+    def marker(self, scheme: str, key: int = 0, **settings: Any) -> Watermarker:
         """A scheme ready to embed and detect under the key of that number, on the job's device."""
         return Watermarker.build(
             self.config["schemes"][scheme],
@@ -148,12 +150,14 @@ class Job:
             misattribution_rate=self.misattribution_rate,
             search=self.search,
             device=self.device,
+            **settings,
         )
 
     @cached_property
     def quality(self) -> dict[str, Measure]:
         """What is measured between marked and original picture: column of the rows to function; built once."""
-        wanted = self.config.get("perceptual") or []
+        wanted = list(self.config.get("perceptual") or [])
+        wanted += [self.match.by] if self.match and self.match.by not in (*wanted, *QUALITY) else []
         return QUALITY | {name: perceptual(name, self.device) for name in wanted}
 
     def payload(self, info: ImageInfo, key: int = 0) -> Payload:

@@ -12,7 +12,7 @@ import torch
 from PIL import features
 
 from watermark.evaluation.agreement import rounding
-from watermark.evaluation.job import Job
+from watermark.evaluation.job import QUALITY, Job
 from watermark.metrics.perceptual import fingerprints
 
 LIBRARIES = (
@@ -50,7 +50,7 @@ def manifest(job: Job) -> dict[str, Any]:
         "layout": dict(vars(job.layout)),
         "false_positive_rate": job.config["false_positive_rate"],
         "misattribution_rate": job.misattribution_rate,
-        "perceptual": fingerprints(job.config.get("perceptual") or []),
+        "perceptual": fingerprints([name for name in job.quality if name not in QUALITY]),
     }
 
 

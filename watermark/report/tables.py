@@ -7,7 +7,8 @@ from rich.table import Table
 
 from watermark.evaluation.rows import PERCEPTUAL
 from watermark.json_schema import Json
-from watermark.report.balance import balanced, families
+from watermark.report.balance import FAMILIES, balanced, families
+from watermark.report.matched import matched
 from watermark.report.wording import NOTHING, broke, broke_between, count, db, fixed, interval, percent, plural, power
 
 SUMMARY_PROVENANCE = ("command", "job_key", "config", "config_hash", "git", "versions", "device", "seeds", "data")
@@ -62,7 +63,7 @@ def caption(data: Json) -> str:
         f"over their ladders, n = {_span(rates, 'n')} readings per scheme; false alarms on "
         f"{plural(covered['unmarked_pictures'], 'unmarked picture')}, "
         f"rate {power(data['false_positive_rate'])} (theory); 95 % intervals clustered by picture."
-        f"{left if lost else ''}"
+        f"{left if lost else ''}{' ' * bool(said_of_matched(data))}{said_of_matched(data)}"
     )
 
 
@@ -131,6 +132,7 @@ def markdown(data: Json) -> str:
     lines = [f"**{data['verdict']['headline']}** {caption(data)}", ""]
     if data["breaking"]:
         lines += [*_markdown_of_searches(data, schemes), ""]
+    lines += _markdown_of_matched(data)
     lines += ["| " + " | ".join(HEAD) + " |", "|---" + "|---:" * (len(HEAD) - 2) + "|---|"]
     lines += ["| " + " | ".join(row) + " |" for row in _rows(data)]
     lines += ["", "Mark found, per attack (95 % interval):", ""]
@@ -147,6 +149,46 @@ def markdown(data: Json) -> str:
         rung = NOTHING if strength is None else f"{strength:g}"
         lines.append(f"| {attack} | {rung} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def said_of_matched(data: Json) -> str:
+    """At which quality, in one sentence; nothing for another protocol."""
+    if not (found := matched(data)):
+        return ""
+    at = "its usual value" if found["at"] is None else f"{found['at']:g}"
+    return f"Every picture is brought to {found['by']} {at}; one that cannot be marked so faintly counts nowhere."
+
+
+def _markdown_of_matched(data: Json) -> list[str]:
+    """Word errors at one quality."""
+    if not (found := matched(data)):
+        return []
+    head = (
+        "Scheme",
+        "Pictures",
+        "Left out",
+        f"{found['by']}, mean (worst)",
+        "Word error rate",
+        "Balanced",
+        "Bits right",
+    )
+    lines = [said_of_matched(data), "", "| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    for row in found["schemes"]:
+        spread = row["quality"]
+        seen = f"{spread['mean']:.4g} ({spread['worst']:.4g})" if spread else NOTHING
+        errors = f"{percent(row['word_errors'])} [{interval(row['word_errors'])}], {_of(row['word_errors'])}"
+        fair = NOTHING if row["balanced"] is None else f"{100 * row['balanced']:.1f} %"
+        few = f" of {len(row['families'])}" if 0 < len(row["families"]) < len(FAMILIES) else ""
+        bits = NOTHING if row["bit_accuracy"] is None else f"{100 * row['bit_accuracy']:.2f} %"
+        cells = (row["scheme"], str(row["pictures"]), str(row["left"]), seen, errors, f"{fair}{few}", bits)
+        lines.append("| " + " | ".join(cells) + " |")
+    return [
+        *lines,
+        "",
+        "Word error: the payload is not exact at the promised rate, with its 95 % interval clustered by picture. "
+        "Balanced: its mean over rungs, then attacks, then families of attacks.",
+        "",
+    ]
 
 
 def _markdown_of_searches(data: Json, schemes: list[str]) -> list[str]:
@@ -242,6 +284,7 @@ def summary(data: Json) -> Json:
         | dict.fromkeys(("false_positives", "misattribution", "unnamed"), False),
         "schemes": {card["scheme"]: _kept(data, card) for card in data["schemes"]},
         "breaking": data["breaking"] and {name: data["breaking"][name] for name in ("axes", "sentences", "points")},
+        **({"matched": found} if (found := matched(data)) else {}),
         "coverage": data["coverage"],
         "failed_rows": data["failures"]["rows"],
         **{name: p[name] for name in SUMMARY_PROVENANCE},

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -92,6 +92,9 @@ class Scheme(nn.Module, ABC):
     gain_limits: tuple[float, float] = (0.0, math.inf)
     """How far ``target_psnr`` may scale the residual that the scheme proposed; a quantiser sets it close to 1, and a
     scheme that proposes the most that an eye bears sets its upper end to 1."""
+    strength: ClassVar[Literal["free", "shared", "fixed"]] = "free"
+    """Whether each picture may have a ``target_psnr`` of its own, or the reader must know the one of all (a quantiser's
+    step), or there is none."""
     search: str = DEFAULT_SEARCH
     """How long a scheme that searches looks before it says that there is no mark, one of ``SEARCHES``; ``Reader`` sets
     it."""

@@ -44,6 +44,7 @@ class BlockQuantization(Scheme):
 
     working_area = 4_000_000  # the frame is far smaller
     min_size = 96  # below, the quantised waves are finer than the pixels
+    strength = "shared"
     gain_limits = (0.8, 1.1)  # beyond these a scaled residual would miss its lattice points
 
     def __init__(

@@ -76,7 +76,7 @@ class RivaGan(_Method):
     """
 
     method = "rivaGan"
-    can_be_scaled = True
+    strength = "free"
 
     def __init__(self, *, key: Key, target_psnr: float | None = None) -> None:
         super().__init__(RIVAGAN_BITS, key, target_psnr)

@@ -7,7 +7,7 @@ import multiprocessing
 from abc import abstractmethod
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -37,10 +37,10 @@ class Peer(Scheme):
         ValueError: if a quantiser is given a ``target_psnr``.
     """
 
-    can_be_scaled = False
+    strength: ClassVar[Literal["free", "shared", "fixed"]] = "fixed"
 
     def __init__(self, message_bits: int, key: Key, target_psnr: float | None = None) -> None:
-        if target_psnr is not None and not self.can_be_scaled:
+        if target_psnr is not None and self.strength == "fixed":
             kind = type(self).__name__
             raise ValueError(f"{kind} cannot be scaled to a target_psnr (got {target_psnr}); it has a dial of its own")
         super().__init__(message_bits, key, target_psnr)

@@ -30,7 +30,7 @@ class TrustMark(Peer):
         UserError: if the package is not here, or its weights cannot be had.
     """
 
-    can_be_scaled = True
+    strength = "free"
 
     def __init__(self, variant: str = "Q", *, key: Key, target_psnr: float | None = None) -> None:
         if variant not in VARIANTS:
