@@ -3,6 +3,7 @@
 import io
 import os
 import random
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -94,6 +95,13 @@ def test_a_pipe_among_the_pictures_is_not_waited_for(dataset):
     rows = read(dataset, listed(dataset, uri=["pipe.png", "a.png"]))
     assert "not a regular file" in rows[0]["error"]
     assert rows[1]["error"] is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text_is_named(dataset):
+    (dataset / os.fsdecode(b"\xff.png")).touch()
+    with pytest.raises(UserError, match=r"names in UTF-8, got \\udcff\.png; rename it"):
+        read(dataset, Place.of(str(dataset)))
 
 
 SHAPES = {

@@ -83,6 +83,34 @@ def test_what_is_no_entry_is_one_line(ran, tmp_path, change, said):
         read_entries(tmp_path / "sent.json")
 
 
+def places(value, here=()):
+    """Where something stands in an object, as keys from the outside in."""
+    for key, item in value.items():
+        yield (*here, key)
+        if isinstance(item, dict):
+            yield from places(item, (*here, key))
+
+
+@pytest.mark.parametrize("change", ["taken out", "10**400", "a script", "another kind"])
+def test_an_entry_that_is_wrong_in_any_place_is_shown_or_refused_in_one_line(tmp_path, change):
+    whole = json.loads(next(iter(sorted((ROOT / "results" / "leaderboard").glob("*.json")))).read_text())
+    whole["schemes"] = dict([next(iter(whole["schemes"].items()))])
+    values = {"10**400": 10**400, "a script": "</script><script>alert(1)</script>", "another kind": [{"x": {}}]}
+    file, refused = tmp_path / "summary.json", 0
+    for place in list(places(whole)):
+        changed = json.loads(json.dumps(whole))
+        around = changed
+        for key in place[:-1]:
+            around = around[key]
+        around.pop(place[-1]) if change == "taken out" else around.update({place[-1]: values[change]})
+        file.write_text(json.dumps(changed))
+        try:
+            assert "alert(1)</script>" not in leaderboard_page(read_entries(file))
+        except UserError as error:
+            refused += str(error).isprintable()
+    assert refused > 10
+
+
 def test_the_entries_of_this_repository_are_read(tmp_path):
     files = sorted((ROOT / "results" / "leaderboard").glob("*.json"))
     assert files

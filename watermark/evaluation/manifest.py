@@ -14,6 +14,7 @@ from watermark.shown import shown
 
 MAX_BYTES = 64 * 2**20
 """Of a JSON file in a run folder; ten thousand pictures take 2 MiB."""
+MAX_DIGITS = 300
 NAME = re.compile(r"(?!\.)[^/\\\[\]]{1,100}")
 """Names of schemes and attacks: they become parts of file names, and are printed (brackets are markup there)."""
 WHOLE, NUMBER, TEXT, FLAG = (int,), (int, float), (str,), (bool,)
@@ -111,13 +112,28 @@ def read_json(path: Path, shape: Any) -> Json:
         UserError: in one line, for whatever is wrong with it.
     """
     try:
-        found = json.loads(read_regular(path, MAX_BYTES).decode("utf-8"))
+        found = parsed(read_regular(path, MAX_BYTES))
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
         raise UserError(f"{path}: cannot be read as JSON: {reason}") from None
     if wrong := _wrong(found, shape, ""):
         raise UserError(f"{path}: {wrong}")
     return found
+
+
+def parsed(content: bytes) -> Any:
+    """JSON of a stranger.
+
+    Raises:
+        ValueError: it is none, or a whole number in it has more than 300 digits, which no other number holds.
+    """
+    return json.loads(content.decode("utf-8"), parse_int=_whole)
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"expected whole numbers of at most {MAX_DIGITS} digits, got {len(digits)}")
+    return int(digits)
 
 
 def harmless(value: Any) -> Any:

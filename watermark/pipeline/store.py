@@ -105,10 +105,19 @@ def files_below(place: Place, *, recursive: bool = True) -> list[Listed]:
         selector = FileSelector(place.path, recursive=recursive, allow_not_found=True)
         found = _file_system(place).get_file_info(selector)
         start = len(place.path.rstrip("/")) + 1
-        return sorted(
-            (Listed(one.path[start:], one.size) for one in found if one.type == FileType.File),
-            key=lambda one: one.name,
-        )
+        try:
+            files = [Listed(one.path[start:], one.size) for one in found if one.type == FileType.File]
+        except UnicodeDecodeError:
+            raise UserError(f"{shown(place)}: {_misnamed(Path(place.path))}") from None
+        return sorted(files, key=lambda one: one.name)
+
+
+def _misnamed(folder: Path) -> str:
+    """The first file whose name is no text, which tables and Arrow cannot hold."""
+    for path in sorted(folder.rglob("*")):
+        if not path.name.isascii() and path.name.encode("utf-8", "ignore") != os.fsencode(path.name):
+            return f"expected names in UTF-8, got {shown(path.relative_to(folder))}; rename it"
+    return "expected names in UTF-8"
 
 
 def kind(place: Place) -> str:

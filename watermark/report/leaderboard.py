@@ -3,10 +3,11 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from watermark.errors import UserError
@@ -18,7 +19,14 @@ from watermark.report.pivot import QUALITY
 from watermark.report.sheet import asset
 from watermark.report.wording import NOTHING
 
-_RATE = {"successes": WHOLE, "n": WHOLE, "images": WHOLE, "rate": NUMBER + MAYBE, "low": NUMBER + MAYBE}
+_RATE = {
+    "successes": WHOLE,
+    "n": WHOLE,
+    "images": WHOLE,
+    "rate": NUMBER + MAYBE,
+    "low": NUMBER + MAYBE,
+    "high": NUMBER + MAYBE,
+}
 _FAMILY = {"attacks": WHOLE, "readings": WHOLE, "detection": NUMBER, "payload": NUMBER}
 _SCHEME = {
     "group": TEXT,
@@ -127,10 +135,8 @@ def leaderboard_page(entries: Sequence[Entry]) -> str:
     ranked = sorted(entries, key=lambda entry: -(entry.facts["balanced"]["payload"] or -1))
     if not any(entry.facts["balanced"]["families"] for entry in entries):
         raise UserError("expected runs with attacks of some strengths, such as suite=standard, got none")
-    environment = Environment(loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined)
-    environment.filters["percent"] = _percent
     measured = [name for name in ("psnr", "ssim", *PERCEPTUAL) if any(name in entry.quality for entry in entries)]
-    return environment.get_template("leaderboard.html.j2").render(
+    return _template().render(
         entries=ranked,
         families=list(FAMILIES),
         apart=[name for name in ("edit", "removal") if any(name in entry.facts["families"] for entry in entries)],
@@ -139,6 +145,13 @@ def leaderboard_page(entries: Sequence[Entry]) -> str:
         css=Markup(asset("plots.css") + asset("style.css") + asset("leaderboard.css")),
         js=Markup(asset("script.js") + asset("leaderboard.js")),
     )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined)
+    environment.filters["percent"] = _percent
+    return environment.get_template("leaderboard.html.j2")
 
 
 def _choices(entries: Sequence[Entry], name: str) -> list[str]:

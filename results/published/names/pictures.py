@@ -43,7 +43,7 @@ ATTACKS: dict[str, Callable[[float], list[Attack]]] = {  # before the noise, fro
     "reduction, noise": lambda x: [ResizeBack(0.9 - 0.4 * x)],
     "collage, noise": lambda x: [Collage(0.8 - 0.5 * x)],
 }
-NEAR, AIM = (-12.0, -6.0), (-11.7, -7.0)  # log10 p
+NEAR, AIM = (-12, -6), (-11.7, -7.0)  # log10 p
 READINGS = 30  # among which a public answer is chosen, about: the cheap one pays for as many
 STEPS, FIRST_NOISE, MOST_NOISE, CLOSE = 9, 0.06, 0.5, 0.6  # evaluations; grey levels of 1; decades
 PAID = 18.5  # decades for the words and the readings, which are added to the evidence
@@ -144,7 +144,7 @@ def table(rows: list[dict], rate: float) -> str:
             marked = [r for r in mine if r["log10_doubt"] is not None and low < r["log10_p"] <= high]
             named = [r for r in marked if r["log10_doubt"] <= math.log10(rate)]
             wrong, false = (sum(not r["right"] for r in part) for part in (marked, named))
-            words = f"({low}, {high}]" if math.isfinite(low) else f"up to {high}"
+            words = f"({low}, {high}]{', together' * ((low, high) == NEAR)}" if math.isfinite(low) else f"up to {high}"
             cells = (scheme, words, len(mine), len(marked), wrong, len(named), f"{false}{_high(false, len(named))}")
             lines.append(f"| {' | '.join(map(str, cells))} | {len(marked) - len(named)} |")
     return "\n".join(lines) + "\n"

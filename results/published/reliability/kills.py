@@ -126,7 +126,8 @@ def plain(path: Path) -> bytes:
 def measure(folder: Path, verb: str, kills: int, log: Path, seed: int) -> None:
     """The kills of one command that are not in the log yet."""
     case, reference = CASES[verb], folder / f"{verb} undisturbed"
-    if not (reference / "done").exists():
+    done = reference / "done"
+    if not (done.exists() and done.read_text()):  # a run that failed left the empty one of the inputs
         shutil.rmtree(reference, ignore_errors=True)
         shutil.copytree(folder / "inputs", reference)
         before = os.times().children_user + os.times().children_system

@@ -1,12 +1,11 @@
 """How time and memory grow with the picture and the batch: what ``watermark bench`` measured beside the run."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from watermark.evaluation.manifest import MAX_BYTES
+from watermark.evaluation.manifest import MAX_BYTES, parsed
 from watermark.evaluation.parts import own_file
 from watermark.evaluation.rows import Run
 from watermark.files.reading import read_regular
@@ -89,7 +88,7 @@ def read(path: Path) -> Json:
         ValueError: if it is none; one line.
     """
     try:
-        content = json.loads(read_regular(path, MAX_BYTES))
+        content = parsed(read_regular(path, MAX_BYTES))
         cases = [_case(case) for case in content["cases"]]
         return {**{name: content[name] for name in FACTS}, "cases": cases, "growth": growth(cases)}
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:

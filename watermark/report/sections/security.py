@@ -1,11 +1,10 @@
 """What an attacker gets who wants a false positive, a lost owner or somebody else's name, and what it costs him."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from watermark.evaluation.manifest import MAX_BYTES
+from watermark.evaluation.manifest import MAX_BYTES, parsed
 from watermark.evaluation.parts import own_file
 from watermark.evaluation.rows import Run
 from watermark.files.reading import read_regular
@@ -117,7 +116,7 @@ def read(path: Path) -> Json:
         ValueError: if it is none; one line.
     """
     try:
-        content = json.loads(read_regular(path, MAX_BYTES))
+        content = parsed(read_regular(path, MAX_BYTES))
         content = {"answers": content} if isinstance(content, list) else content
         for answer in content["answers"]:
             wilson(answer["wins"], answer["n"])
