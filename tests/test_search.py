@@ -13,6 +13,7 @@ from watermark.cli import main
 from watermark.cli.marking import add_search_option
 from watermark.evaluation.config import EvaluateConfig
 from watermark.pixels import to_tensor
+from watermark.schemes.lattice import scheme
 from watermark.service.settings import Settings
 from watermark.synchronization import synchronizer
 from watermark.transforms.color import LUMA
@@ -75,7 +76,14 @@ def test_each_picture_of_a_batch_is_given_up_on_its_own_and_thorough_reads_on(ma
     moved = resize(pictures, (230, 202)).clamp(0, 1)
     assert [found.content_id for found in markers["quick"].detect(moved)] == [123, None]
     quick, thorough = (markers[word].read(moved[1:]).readings.item() for word in DOORS)
-    assert quick <= 2 < thorough  # a pilot that stands on its head is read both ways up
+    assert quick <= 3 < thorough  # one bent, one upside down
+
+
+def test_of_a_small_piece_quick_tries_the_poses_at_any_shift_too(markers, monkeypatch):
+    monkeypatch.setattr(synchronizer.Synchronizer, "search", None)
+    monkeypatch.setattr(scheme, "promising", lambda _, luma, *__: torch.zeros(len(luma), dtype=torch.bool))
+    piece = markers["quick"].embed(picture(), 7, 123)[..., 61:197, 53:190]
+    assert markers["quick"].detect(piece)[0].content_id == 123
 
 
 def test_quick_never_looks_everywhere_for_what_is_not_there(markers, monkeypatch):

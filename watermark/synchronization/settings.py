@@ -63,6 +63,8 @@ class SearchSettings:
         hopeful_in_luma: and 51 in luma, where two came eighth:
         hopeful_small: hence so many in maps of fewer than
         hopeful_area: px, where luma is also asked as it is: it found two of three marks that flattened luma lost.
+        hopeful_piece: px of a map below which a quick search, too, tries the poses at any shift: power says little of a
+            small crop, and few poses are told apart there.
         margin: by how much a search must beat what fewer trials found: the best of more is higher by chance.
         blur: plane px by which a scale may be wrong at the border of a picture and yet be found. Probes: .75 finds no
             more and takes twice as long.
@@ -111,6 +113,7 @@ class SearchSettings:
     hopeful_in_luma: int = 5
     hopeful_small: int = 14
     hopeful_area: float = 250_000.0
+    hopeful_piece: float = 100_000.0
     margin: float = 0.8
     blur: float = 1.25
     posed: int = 16

@@ -1,5 +1,6 @@
 """The scheme: a keyed pose for every picture; reading where the pilot says, where the mark bends, and in doubt."""
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -192,7 +193,8 @@ class LatticeScheme(Scheme):
     def _align(self, planes: tuple[Spectrum, ...], first: Alignment, scales: tuple[float, ...]) -> Search:
         """Luma alone where that is enough, so that grey pictures are found; then both planes, then every geometry.
 
-        A quick search looks no further than the poses where there is no sign of a mark.
+        A quick search looks no further than the poses where there is no sign of a mark; in small pieces it looks for
+        them at any shift first, for power says little there.
         """
         sync, luma = self.synchronizer, planes[0]
         search = Search.started(first, sync.accept)
@@ -201,10 +203,16 @@ class LatticeScheme(Scheme):
         both = luma.plus(planes[1])
         turned = luma.plus(planes[1], -1.0)  # colour after a turn of the hue
         search = sync.deepen(search, partial(sync.fast, likely_scales=scales), both, turned)
-        if self.search == "quick" and len(search.doubtful):
+        posed, quick = search.candidates.score.amax(1), self.search == "quick"
+        late = quick and math.prod(luma.size) >= sync.settings.hopeful_piece
+        if not late:
+            before, search = search.doubtful, sync.deepen(search, partial(sync.shifted, scale=scales[-1]), luma, both)
+            posed = posed[torch.isin(before, search.doubtful)]
+        if quick and len(search.doubtful):
             in_luma, in_colour = (plane.select(search.doubtful) for plane in planes)
-            search = search.among(promising(sync, in_luma, in_colour, search.candidates.score.amax(1)))
-        search = sync.deepen(search, partial(sync.shifted, scale=scales[-1]), luma, both)
+            search = search.among(promising(sync, in_luma, in_colour, posed))
+        if late:
+            search = sync.deepen(search, partial(sync.shifted, scale=scales[-1]), luma, both)
         search = sync.deepen(search, sync.search, luma)
         return sync.deepen(search, sync.search_unaided, both)
 
