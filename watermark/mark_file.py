@@ -46,7 +46,7 @@ class Resaving:
 
     def __call__(self, image: Image.Image) -> Image.Image:
         """The picture after it."""
-        image = image.convert("RGB")
+        image = image if image.mode == "RGB" else image.convert("RGB")
         if self.kept < 1:
             width, height = round(image.width * self.kept), round(image.height * self.kept)
             left, top = (image.width - width) // 2, (image.height - height) // 2
