@@ -88,8 +88,11 @@ def test_what_fails_for_all_pictures_is_one_line_of_ours(photos, tmp_path, engin
         finished(tmp_path, engine, refused=2)
 
 
-@pytest.mark.parametrize("whole", [False, True], ids=["driver", "everything"])
-@engines
+@pytest.mark.parametrize(
+    ("engine", "whole"),
+    [(in_processes, False), (in_processes, True), pytest.param(on_ray, False, marks=pytest.mark.slow)],
+    ids=["driver", "everything", "driver_on_ray"],
+)
 def test_a_run_whose_driver_was_killed_leaves_no_process_and_goes_on(tmp_path, undisturbed, engine, whole):
     if engine is on_ray:
         pytest.importorskip("ray", reason="Ray is not installed: uv sync --group ci")
