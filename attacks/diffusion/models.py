@@ -11,7 +11,7 @@ from attacks.diffusion.unet import UNet, load_unet
 from attacks.regeneration import ImageCoder, own_coder
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
-LATENT, TAESD = (WEIGHTS / f"diffusion_{name}.safetensors" for name in ("latent", "taesd"))
+LATENT, TAESD, PIXEL = (WEIGHTS / f"diffusion_{name}.safetensors" for name in ("latent", "taesd", "pixel"))
 
 
 class Denoiser(Protocol):
@@ -84,9 +84,9 @@ def taesd_model(folder: str, name: str = "taesd", file: str | None = None) -> Ow
 
 @cache
 def pixel_model(name: str) -> Denoiser:
-    """A denoiser of pictures on [-1, 1]: a prior by its name, or a network by the path of its weights.
+    """A denoiser of pictures on [-1, 1]: ``main`` (our network, which ships), a prior's name, or a path of weights.
 
     Raises:
         FileNotFoundError: if there is no such file.
     """
-    return Prior(name) if name in PRIORS else load_unet(name)
+    return Prior(name) if name in PRIORS else load_unet(PIXEL if name == "main" else name)

@@ -14,9 +14,9 @@ class PixelDiffusion(Attack):
 
     Args:
         t: of 1; .05 is noise of standard deviation .087 on [0, 1], .1 of .17, .15 of .26, .2 of .36.
-        model: ``dct``, ``nonlocal`` or ``variation``, which are no networks (``attacks.diffusion.priors``), the path of
-            weights of ``watermark train experiment=diffusion_pixel``, or any ``Denoiser`` of pictures on [-1, 1].
-            None of them is the published ADM.
+        model: ``main``, our own small network, which ships; ``dct``, ``nonlocal`` or ``variation``, which are no
+            networks (``attacks.diffusion.priors``); the path of weights that ``watermark train
+            experiment=diffusion_pixel`` wrote; or any ``Denoiser`` of pictures on [-1, 1]. None is the published ADM.
         steps: calls of the denoiser a trip, evenly spaced; None for every training step, as published (200 at .2).
         ancestral: draw at every step (DDPM, as published) instead of DDIM.
         passes: times in a row.
@@ -30,7 +30,7 @@ class PixelDiffusion(Attack):
     def __init__(
         self,
         t: float,
-        model: str | Denoiser = "dct",
+        model: str | Denoiser = "main",
         steps: int | None = 3,
         ancestral: bool = True,
         passes: int = 1,

@@ -8,7 +8,7 @@ import torch
 
 from attacks.contact_sheet import psnr
 from attacks.diffusion.latent import DiffusionRegeneration
-from attacks.diffusion.models import own_latent_model, taesd_model
+from attacks.diffusion.models import own_latent_model, pixel_model, taesd_model
 from attacks.diffusion.pixel import PixelDiffusion
 from attacks.diffusion.priors import PRIORS, Prior
 from attacks.diffusion.unet import UNet, load_unet, save_unet
@@ -104,6 +104,13 @@ def test_priors_take_noise_off_photographs(kind, photo):
         noisy = clean + level * torch.randn(clean.shape, generator=generator)
         found = Prior(kind).denoise(noisy, torch.tensor([level]))
         assert psnr(found / 2, clean / 2) > psnr(noisy / 2, clean / 2) + 3
+
+
+def test_the_shipped_network_denoises_better_than_the_priors(photo):
+    clean, level = photo * 2 - 1, torch.tensor([0.2])
+    noisy = clean + level * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    found = {name: float(psnr(pixel_model(name).denoise(noisy, level) / 2, clean / 2)) for name in ("main", *PRIORS)}
+    assert found["main"] > max(found[name] for name in PRIORS) + 0.5, found
 
 
 @pytest.mark.parametrize("kind", sorted(PRIORS))
