@@ -23,6 +23,7 @@ FLAGS = {
     "--pdf",
     "--mirror",
     "--dry-run",
+    "--anywhere",
 }
 PATHS = {"--output", "--run", "--key-file", "--config-dir", "--pictures", "--font", "--classifier", "--rotate"}
 PATHS |= {"--keyring", "--sync-key-file"}

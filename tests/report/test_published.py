@@ -13,8 +13,8 @@ TWINS = published()["twins"]
 
 def ladder(suite, attack):
     """The strengths that a suite gives an attack: its own, or those of the attack's file."""
-    own = yaml.safe_load((CONFIGS / "suite" / f"{suite}.yaml").read_text()).get(attack)
-    given = own or yaml.safe_load((CONFIGS / "attack" / f"{attack}.yaml").read_text())
+    own = yaml.safe_load((CONFIGS / "suite" / f"{suite}.yaml").read_text()).get(attack) or {}
+    given = yaml.safe_load((CONFIGS / "attack" / f"{attack}.yaml").read_text()) | own
     return [float(value) for values in given["sweep"].values() for value in values]
 
 
