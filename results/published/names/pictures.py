@@ -116,7 +116,7 @@ def applied(chain: list[Attack], image: Tensor, number: int) -> Tensor:
 def measure(path: Path, scheme: str, attack: str, number: int) -> dict:
     """One picture near the threshold: the answer with the likeliest ID, and the chance that it is wrong."""
     rng = np.random.default_rng([number, list(ATTACKS).index(attack)])
-    marker = Watermarker.load(scheme, key=f"names {number}", target_psnr=45)
+    marker = Watermarker.load(scheme, key=f"names {number}", target_psnr=45, search="thorough")
     provider, content = int(rng.integers(1 << 12)), int(rng.integers(1 << 40))
     marked = to_8bit(marker.embed(cut(path, rng), provider, content))
     hardness, aim, sigma = float(rng.random()), float(rng.uniform(*AIM)), None
