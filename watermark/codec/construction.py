@@ -129,7 +129,7 @@ def _tanh_table() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.
     weight = np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()
     llr = mean[:, None] + np.sqrt(2 * mean)[:, None] * z
     # E[tanh(L/2)] = E[tanh^2(L/2)] for consistent LLRs: no cancellation at small m
-    certainty = (np.tanh(llr / 2) ** 2) @ weight
+    certainty = (np.tanh(llr / 2) ** 2 * weight).sum(1)  # no threads of BLAS, which spin for seconds on a busy machine
     shifted = np.sqrt(2 * mean)[:, None] * z  # tilt by exp(-L/2) so that the integrand has its mass where we look
     doubt = np.exp(-mean / 4) * (weight * (1 / np.cosh(shifted / 2))).sum(1)
     return np.log(mean), np.log(certainty), np.log(np.maximum(doubt, 1e-300))
