@@ -93,7 +93,10 @@ def test_models_are_built_once_and_an_error_is_one_pictures_error(pool):
 def test_one_more_than_may_wait_is_refused_at_once(pool):
     async def story():
         await settled(pool)
-        jobs = [asyncio.create_task(outcome(pool, b"0.3")) for _ in range(4)]
+        jobs = [asyncio.create_task(outcome(pool, b"0.5"))]
+        while not pool.working:  # the first one is with the worker, and the others can only wait
+            await asyncio.sleep(0.01)
+        jobs += [asyncio.create_task(outcome(pool, b"0.1")) for _ in range(3)]
         said = await asyncio.gather(*jobs)
         refused = [one for one in said if isinstance(one, ProblemError)]
         assert [one.status for one in refused] == [429]
