@@ -151,6 +151,15 @@ def test_a_layout_that_can_never_be_proven_is_said_so(caplog):
     assert "too few to prove" in caplog.text
 
 
+def test_a_layout_that_leaves_no_room_for_a_code_is_said_so(caplog):
+    long = Layout(version_bits=4, provider_bits=24, content_bits=964, check_bits=32, check="mac")
+    with caplog.at_level(logging.WARNING):
+        Detector(Codec(long, 1798, 1))
+        assert not caplog.text
+        Detector(Codec(long, 1024, 1))
+    assert "1024 message bits leave no room to correct a payload of 1024" in caplog.text
+
+
 def test_impossible_requests_are_refused():
     codec = Codec(Layout(), 128, 1)
     with pytest.raises(ValueError, match="false_positive_rate"):

@@ -10,7 +10,7 @@ from scipy import stats
 
 from watermark.errors import UserError
 from watermark.report import build_report, compare_runs, print_summary, schema
-from watermark.report.tables import terminal
+from watermark.report.tables import caption, terminal
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +126,16 @@ def test_the_table_of_seven_schemes_fits_a_terminal(told):
     text = console.export_text()
     assert "…" not in text
     assert text.count("0.95") == 7
+    assert "95 % intervals stand in the report" in " ".join(text.split())
+
+
+def test_what_a_matched_search_rests_on_is_said(told):
+    config = {"protocol": "matched", "matched_by": "ssim", "matched_at": 0.98}
+    covered = told["coverage"] | {"not_marked": {"fragile": 2}}
+    said = caption(told | {"provenance": told["provenance"] | {"config": config}, "coverage": covered})
+    assert "with its 95 % interval" in said
+    assert "2 pictures of" in said
+    assert "Every picture is brought to ssim 0.98" in said
 
 
 def test_no_rate_is_made_of_searched_readings(told):

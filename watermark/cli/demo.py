@@ -9,9 +9,10 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from watermark.cli.listening import LOCAL, add_listening_options, address, check_port, listen, run_until_stopped
+from watermark.cli.listening import add_listening_options, address, check_port, listen, run_until_stopped
 from watermark.cli.marking import add_file_options
 from watermark.errors import UserError
+from watermark.service.settings import LOCAL
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,6 @@ from typing import Protocol
 from watermark.errors import UserError
 from watermark.shown import reason
 
-LOCAL = {"127.0.0.1", "::1", "localhost"}
-"""Hosts that only this machine reaches."""
-
 
 class Server(Protocol):
     """Uvicorn's."""

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watermark.cli.identity_options import add_keys_options, add_registry_option, key_files
-from watermark.cli.listening import LOCAL, add_listening_options, address, check_port, listen, run_until_stopped
+from watermark.cli.listening import add_listening_options, address, check_port, listen, run_until_stopped
 from watermark.cli.marking import add_file_options, add_misattribution_option, add_search_option
 from watermark.errors import UserError
+from watermark.service.settings import LOCAL
 from watermark.shown import reason, shown
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from watermark.detection.null import correlation_score, log10_p_value, log10_tai
 _log = logging.getLogger(__name__)
 MISATTRIBUTION_RATE = 1e-4
 """Promised by default: ``results/published/names`` has the numbers that it was chosen by."""
+_MOST_RATE = 0.9  # payload bits a message bit; beyond it a few noisy bits are too many
 _NEVER = 1e-300  # what a floating-point number can say of the least doubt
 _CHUNK = 16_384  # registry words encoded at a time
 
@@ -98,6 +99,13 @@ class Detector:
                 codec.message_bits,
                 words,
                 false_positive_rate,
+            )
+        elif codec.layout.total_bits > _MOST_RATE * codec.message_bits:
+            _log.warning(
+                "%d message bits leave no room to correct a payload of %d: use a smaller layout, or a scheme of "
+                "more bits (message_bits=N, where it is one of its settings)",
+                codec.message_bits,
+                codec.layout.total_bits,
             )
 
     def detect(

@@ -1,7 +1,8 @@
 """``protocol=matched``: every scheme at one quality, and what share of its words then is not exact."""
 
 from watermark.json_schema import Json
-from watermark.report.balance import balanced, families
+from watermark.report.balance import FAMILIES, balanced, families
+from watermark.report.wording import NOTHING, count_of, interval, percent
 
 
 def matched(data: Json) -> Json | None:
@@ -42,3 +43,43 @@ def _of(data: Json, card: Json, by: str) -> Json:
         "balanced": None if fair["payload"] is None else 1 - fair["payload"],
         "families": fair["families"],
     }
+
+
+def sentence(data: Json) -> str:
+    """At which quality, in one sentence; nothing for another protocol."""
+    if not (found := matched(data)):
+        return ""
+    at = "its usual value" if found["at"] is None else f"{found['at']:g}"
+    return f"Every picture is brought to {found['by']} {at}; one that cannot be marked so faintly counts nowhere."
+
+
+def table(data: Json) -> list[str]:
+    """Word errors at one quality, as Markdown; no line for another protocol."""
+    if not (found := matched(data)):
+        return []
+    head = (
+        "Scheme",
+        "Pictures",
+        "Left out",
+        f"{found['by']}, mean (worst)",
+        "Word error rate",
+        "Balanced",
+        "Bits right",
+    )
+    lines = [sentence(data), "", "| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    for row in found["schemes"]:
+        spread = row["quality"]
+        seen = f"{spread['mean']:.4g} ({spread['worst']:.4g})" if spread else NOTHING
+        errors = f"{percent(row['word_errors'])} [{interval(row['word_errors'])}], {count_of(row['word_errors'])}"
+        fair = NOTHING if row["balanced"] is None else f"{100 * row['balanced']:.1f} %"
+        few = f" of {len(row['families'])}" if 0 < len(row["families"]) < len(FAMILIES) else ""
+        bits = NOTHING if row["bit_accuracy"] is None else f"{100 * row['bit_accuracy']:.2f} %"
+        cells = (row["scheme"], str(row["pictures"]), str(row["left"]), seen, errors, f"{fair}{few}", bits)
+        lines.append("| " + " | ".join(cells) + " |")
+    return [
+        *lines,
+        "",
+        "Word error: the payload is not exact at the promised rate, with its 95 % interval clustered by picture. "
+        "Balanced: its mean over rungs, then attacks, then families of attacks.",
+        "",
+    ]

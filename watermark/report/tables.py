@@ -7,9 +7,21 @@ from rich.table import Table
 
 from watermark.evaluation.rows import PERCEPTUAL
 from watermark.json_schema import Json
-from watermark.report.balance import FAMILIES, balanced, families
-from watermark.report.matched import matched
-from watermark.report.wording import NOTHING, broke, broke_between, count, db, fixed, interval, percent, plural, power
+from watermark.report import matched
+from watermark.report.balance import balanced, families
+from watermark.report.wording import (
+    NOTHING,
+    broke,
+    broke_between,
+    count,
+    count_of,
+    db,
+    fixed,
+    interval,
+    percent,
+    plural,
+    power,
+)
 
 SUMMARY_PROVENANCE = ("command", "job_key", "config", "config_hash", "git", "versions", "device", "seeds", "data")
 HEAD = (
@@ -35,47 +47,51 @@ def _rows(data: Json) -> list[list[str]]:
             percent(card["no_attack"]),
             f"{percent(card['detection'])} [{interval(card['detection'])}]",
             f"{percent(card['payload'])} [{interval(card['payload'])}]",
-            f"{_of(card['misattribution'])} [{interval(card['misattribution'])}]",
-            f"{_of(card['unnamed'])} [{interval(card['unnamed'])}]",
-            _of(card["false_positives"]),
+            f"{count_of(card['misattribution'])} [{interval(card['misattribution'])}]",
+            f"{count_of(card['unnamed'])} [{interval(card['unnamed'])}]",
+            count_of(card["false_positives"]),
             ", ".join(cell["attack"] for cell in card["worst"]),
         ]
         for card in data["schemes"]
     ]
 
 
-def _of(rate: Json) -> str:
-    return f"{rate['successes']} / {count(rate['n'])}"
-
-
-def caption(data: Json) -> str:
-    """What the table rests on, in few sentences."""
-    if data["breaking"]:
-        return _caption_of_searches(data)
-    rates = [card["detection"] for card in data["schemes"]]
-    noun = "photos" if data["group"] == "natural" else "test pictures"
+def caption(data: Json, *, intervals: bool = True) -> str:
+    """What the table rests on, in few sentences; ``intervals``: whether a table of searches shows them."""
     covered = data["coverage"]
     lost = max(covered["not_marked"].values(), default=0)
-    left = f" {plural(lost, 'picture')} of {covered['pictures']} could not be read or marked, and count nowhere."
+    parts = [
+        covered["unfinished"],
+        _caption_of_searches(data, intervals) if data["breaking"] else _caption_of_ladders(data),
+        f"{plural(lost, 'picture')} of {covered['pictures']} could not be read or marked, and count nowhere."
+        * bool(lost),
+        matched.sentence(data),
+    ]
+    return " ".join(filter(None, parts))
+
+
+def _caption_of_ladders(data: Json) -> str:
+    rates, covered = [card["detection"] for card in data["schemes"]], data["coverage"]
     return (
-        f"{covered['unfinished'] + ' ' if covered['unfinished'] else ''}"
-        f"{_span(rates, 'images')} {noun}, {plural(len(data['attacks']), 'attack')} "
-        f"over their ladders, n = {_span(rates, 'n')} readings per scheme; false alarms on "
+        f"{_span(rates, 'images')} {_noun(data)}, {plural(len(data['attacks']), 'attack')} over their ladders, "
+        f"n = {_span(rates, 'n')} readings per scheme; false alarms on "
         f"{plural(covered['unmarked_pictures'], 'unmarked picture')}, "
         f"rate {power(data['false_positive_rate'])} (theory); 95 % intervals clustered by picture."
-        f"{left if lost else ''}{' ' * bool(said_of_matched(data))}{said_of_matched(data)}"
     )
 
 
-def _caption_of_searches(data: Json) -> str:
+def _caption_of_searches(data: Json, intervals: bool) -> str:
     covered, points = data["coverage"], _points(data).values()
-    noun = "photos" if data["group"] == "natural" else "test pictures"
     return (
-        f"{covered['unfinished'] + ' ' if covered['unfinished'] else ''}"
-        f"Strength at which half of {_span(points, 'images')} {noun} have lost the mark, with its 95 % interval; "
+        f"Strength at which half of {_span(points, 'images')} {_noun(data)} have lost the mark"
+        f"{', with its 95 % interval' if intervals else ' (95 % intervals stand in the report)'}; "
         f"> or <: not lost up to there; false alarms on {plural(covered['unmarked_pictures'], 'unmarked picture')}, "
         f"rate {power(data['false_positive_rate'])} (theory)."
     )
+
+
+def _noun(data: Json) -> str:
+    return "photos" if data["group"] == "natural" else "test pictures"
 
 
 def _points(data: Json) -> dict[tuple[str, str], Json]:
@@ -114,7 +130,8 @@ def terminal(data: Json) -> Table:
 
 def _terminal_of_searches(data: Json) -> Table:
     """A row per attack, a column per scheme with the median strengths that take its mark; seven fit 80 columns."""
-    table = Table(title=data["verdict"]["headline"], caption=caption(data), title_justify="left", box=box.SIMPLE_HEAD)
+    said = caption(data, intervals=False)
+    table = Table(title=data["verdict"]["headline"], caption=said, title_justify="left", box=box.SIMPLE_HEAD)
     table.padding, table.collapse_padding = (0, 1), True
     table.add_column("Lost at", no_wrap=True)
     for card in data["schemes"]:
@@ -132,7 +149,7 @@ def markdown(data: Json) -> str:
     lines = [f"**{data['verdict']['headline']}** {caption(data)}", ""]
     if data["breaking"]:
         lines += [*_markdown_of_searches(data, schemes), ""]
-    lines += _markdown_of_matched(data)
+    lines += matched.table(data)
     lines += ["| " + " | ".join(HEAD) + " |", "|---" + "|---:" * (len(HEAD) - 2) + "|---|"]
     lines += ["| " + " | ".join(row) + " |" for row in _rows(data)]
     lines += ["", "Mark found, per attack (95 % interval):", ""]
@@ -149,46 +166,6 @@ def markdown(data: Json) -> str:
         rung = NOTHING if strength is None else f"{strength:g}"
         lines.append(f"| {attack} | {rung} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
-
-
-def said_of_matched(data: Json) -> str:
-    """At which quality, in one sentence; nothing for another protocol."""
-    if not (found := matched(data)):
-        return ""
-    at = "its usual value" if found["at"] is None else f"{found['at']:g}"
-    return f"Every picture is brought to {found['by']} {at}; one that cannot be marked so faintly counts nowhere."
-
-
-def _markdown_of_matched(data: Json) -> list[str]:
-    """Word errors at one quality."""
-    if not (found := matched(data)):
-        return []
-    head = (
-        "Scheme",
-        "Pictures",
-        "Left out",
-        f"{found['by']}, mean (worst)",
-        "Word error rate",
-        "Balanced",
-        "Bits right",
-    )
-    lines = [said_of_matched(data), "", "| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
-    for row in found["schemes"]:
-        spread = row["quality"]
-        seen = f"{spread['mean']:.4g} ({spread['worst']:.4g})" if spread else NOTHING
-        errors = f"{percent(row['word_errors'])} [{interval(row['word_errors'])}], {_of(row['word_errors'])}"
-        fair = NOTHING if row["balanced"] is None else f"{100 * row['balanced']:.1f} %"
-        few = f" of {len(row['families'])}" if 0 < len(row["families"]) < len(FAMILIES) else ""
-        bits = NOTHING if row["bit_accuracy"] is None else f"{100 * row['bit_accuracy']:.2f} %"
-        cells = (row["scheme"], str(row["pictures"]), str(row["left"]), seen, errors, f"{fair}{few}", bits)
-        lines.append("| " + " | ".join(cells) + " |")
-    return [
-        *lines,
-        "",
-        "Word error: the payload is not exact at the promised rate, with its 95 % interval clustered by picture. "
-        "Balanced: its mean over rungs, then attacks, then families of attacks.",
-        "",
-    ]
 
 
 def _markdown_of_searches(data: Json, schemes: list[str]) -> list[str]:
@@ -284,7 +261,7 @@ def summary(data: Json) -> Json:
         | dict.fromkeys(("false_positives", "misattribution", "unnamed"), False),
         "schemes": {card["scheme"]: _kept(data, card) for card in data["schemes"]},
         "breaking": data["breaking"] and {name: data["breaking"][name] for name in ("axes", "sentences", "points")},
-        **({"matched": found} if (found := matched(data)) else {}),
+        **({"matched": found} if (found := matched.matched(data)) else {}),
         "coverage": data["coverage"],
         "failed_rows": data["failures"]["rows"],
         **{name: p[name] for name in SUMMARY_PROVENANCE},

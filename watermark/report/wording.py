@@ -65,6 +65,11 @@ def count(value: float) -> str:
     return f"{round(value):,}".replace(",", THIN_SPACE)
 
 
+def count_of(rate: Mapping[str, Any]) -> str:
+    """``3 / 1 200``."""
+    return f"{rate['successes']} / {count(rate['n'])}"
+
+
 def upper_bound(value: float) -> str:
     """A false-positive rate as a percentage, rounded up so that it stays a bound."""
     if value <= 0:

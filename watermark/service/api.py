@@ -21,14 +21,13 @@ from watermark.service.fetching import Fetcher
 from watermark.service.journal import Journal
 from watermark.service.pool import Pool
 from watermark.service.problems import ProblemError, documented
-from watermark.service.settings import Settings
+from watermark.service.settings import LOCAL, Settings
 from watermark.service.uploads import FIELD, read_upload
 from watermark.service.watching import Metrics
 from watermark.shown import reason
 
 log = logging.getLogger(__name__)
 NAME = "robust-watermark"
-LOCAL = {"127.0.0.1", "::1", "localhost"}
 Take = Callable[[], Awaitable[bytes]]
 """Brings the content of a file."""
 

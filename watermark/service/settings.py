@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MEBIBYTE = 2**20
+LOCAL = {"127.0.0.1", "::1", "localhost"}
+"""Names of the machine itself, which no other reaches by them."""
 
 
 @dataclass(frozen=True)

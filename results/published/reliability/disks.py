@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 from cases import CASES, PICTURES, hidden
-from kills import contents, finished, inputs, start
+from kills import contents, finished, prepared, start
 
 ROOM = (0.0, 0.3, 0.6, 0.9)
 DISKS = ("read-only", "not permitted", *ROOM)
@@ -140,12 +140,7 @@ def run() -> int:
     arguments = parser.parse_args()
     codecs.lookup("unicode-escape")
     torch.set_num_threads(1)
-    folder = arguments.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "inputs" / "done").exists():
-        shutil.rmtree(folder / "inputs", ignore_errors=True)
-        inputs(folder / "inputs", with_run=True)
-        (folder / "inputs" / "done").touch()
+    folder = prepared(arguments.folder, with_run=True)
     log = folder / "disks.jsonl"
     rows = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     for verb in arguments.verbs:

@@ -171,6 +171,17 @@ def measure(folder: Path, verb: str, kills: int, log: Path, seed: int) -> None:
         print(row, flush=True)
 
 
+def prepared(folder: Path, with_run: bool) -> Path:
+    """The folder, whole path, with inputs in it."""
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "inputs" / "done").exists() or (with_run and not (folder / "inputs" / "run").exists()):
+        shutil.rmtree(folder / "inputs", ignore_errors=True)
+        inputs(folder / "inputs", with_run)
+        (folder / "inputs" / "done").touch()
+    return folder
+
+
 def table(log: Path) -> str:
     """Markdown: what the kills of each command came to."""
     lines = [
@@ -196,14 +207,8 @@ def run() -> int:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    folder = arguments.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = prepared(arguments.folder, bool({"report", "remeasure", "compare"} & set(arguments.verbs)))
     log = folder / "kills.jsonl"
-    with_run = bool({"report", "remeasure", "compare"} & set(arguments.verbs))
-    if not (folder / "inputs" / "done").exists() or (with_run and not (folder / "inputs" / "run").exists()):
-        shutil.rmtree(folder / "inputs", ignore_errors=True)
-        inputs(folder / "inputs", with_run)
-        (folder / "inputs" / "done").touch()
     for verb in arguments.verbs:
         measure(folder, verb, arguments.kills, log, arguments.seed)
     print(table(log))

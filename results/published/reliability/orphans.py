@@ -28,7 +28,7 @@ from pathlib import Path
 
 import torch
 from cases import DESK, EVALUATE, bodies, hidden, json_files, registry_whole
-from kills import finished, inputs, start
+from kills import finished, prepared, start
 
 from watermark import files
 
@@ -222,13 +222,8 @@ def run() -> int:
     parser.add_argument("--verbs", nargs="+", choices=CASES, default=list(CASES))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    folder = arguments.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = prepared(arguments.folder, with_run=False)
     log = folder / "orphans.jsonl"
-    if not (folder / "inputs" / "done").exists():
-        shutil.rmtree(folder / "inputs", ignore_errors=True)
-        inputs(folder / "inputs", with_run=False)
-        (folder / "inputs" / "done").touch()
     rows = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     for verb in arguments.verbs:
         mine, seconds = [row for row in rows if row["verb"] == verb], None
