@@ -7,8 +7,22 @@ codec, whose keyed signs prove a mark of any scheme (``watermark.detection.null`
 
 from watermark.schemes.peers.blind_watermark import BlindWatermark
 from watermark.schemes.peers.invisible_watermark import DwtDctMax, DwtDctSvdMax, RivaGan
+from watermark.schemes.peers.latent import LatentMark
 from watermark.schemes.peers.peer import Peer
+from watermark.schemes.peers.sized import SizedMark
+from watermark.schemes.peers.stegastamp import StegaStamp
 from watermark.schemes.peers.torchscript import TorchScriptMark
 from watermark.schemes.peers.trustmark import TrustMark
 
-__all__ = ["BlindWatermark", "DwtDctMax", "DwtDctSvdMax", "Peer", "RivaGan", "TorchScriptMark", "TrustMark"]
+__all__ = [
+    "BlindWatermark",
+    "DwtDctMax",
+    "DwtDctSvdMax",
+    "LatentMark",
+    "Peer",
+    "RivaGan",
+    "SizedMark",
+    "StegaStamp",
+    "TorchScriptMark",
+    "TrustMark",
+]

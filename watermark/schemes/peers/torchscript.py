@@ -1,4 +1,8 @@
-"""Marks in one TorchScript file with ``embed`` and ``detect``: Meta's VideoSeal, PixelSeal and ChunkySeal (MIT)."""
+"""Marks in one TorchScript file with ``embed`` and ``detect``.
+
+Meta publishes VideoSeal, PixelSeal and ChunkySeal so; ``watermark.schemes.peers.export`` makes such files of the
+authors' own code and weights of WAM, InvisMark and MBRS.
+"""
 
 import warnings
 from pathlib import Path
@@ -9,10 +13,10 @@ from torch import Tensor
 
 from watermark.errors import UserError
 from watermark.keys import Key
-from watermark.schemes.base import Readout, Scheme
+from watermark.schemes.peers.sized import SizedMark
 
 
-class TorchScriptMark(Scheme):
+class TorchScriptMark(SizedMark):
     """A TorchScript model: ``embed(images, bits)`` to marked images, ``detect(images)`` to ``(N, 1 + K)`` logits.
 
     The first column of ``detect`` says whether the model thinks that there is a mark; it is not used. Source of the
@@ -22,6 +26,7 @@ class TorchScriptMark(Scheme):
     Args:
         file: for example ``y_256b_img.jit``.
         message_bits: K of the model.
+        side: px a side, if the model takes square pictures of one size; None: it takes any.
         key: see ``Scheme``.
         target_psnr: dB; None: as strong as the model makes it.
 
@@ -29,27 +34,35 @@ class TorchScriptMark(Scheme):
         UserError: if the file is missing, is no TorchScript model or has another interface.
     """
 
-    def __init__(self, file: str, *, key: Key, message_bits: int = 256, target_psnr: float | None = None) -> None:
-        super().__init__(message_bits, key, target_psnr)
-        if not Path(file).is_file():
-            raise UserError(f"file: expected a TorchScript model such as y_256b_img.jit, got {file} (no such file)")
-        try:
-            with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # it is what they publish
-                model = torch.jit.load(file, map_location="cpu").eval()
-        except (RuntimeError, OSError) as error:
-            raise UserError(f"{file}: no TorchScript model ({str(error).splitlines()[0]:.100})") from None
+    def __init__(
+        self,
+        file: str,
+        *,
+        key: Key,
+        message_bits: int = 256,
+        side: int | None = None,
+        target_psnr: float | None = None,
+    ) -> None:
+        super().__init__(side, message_bits, key, target_psnr)
+        model = load_torchscript(file)
         if not (hasattr(model, "embed") and hasattr(model, "detect")):
             raise UserError(f"{file}: expected a TorchScript model with embed and detect")
         self._model: Any = model
 
-    @torch.no_grad()
-    def residual(self, images: Tensor, message: Tensor) -> Tensor:
-        """See ``Scheme``."""
-        return self._model.embed(images, message.to(images.dtype)) - images
+    def change(self, images: Tensor, bits: Tensor) -> Tensor:
+        """See ``SizedMark``.
 
-    @torch.no_grad()
-    def read(self, images: Tensor) -> Readout:
-        """See ``Scheme``.
+        Raises:
+            UserError: if the model takes another number of bits, or pictures of one size that ``side`` does not say.
+        """
+        try:
+            return self._model.embed(images, bits) - images
+        except RuntimeError as error:
+            said = str(error).strip().splitlines()[-1]
+            raise UserError(f"the model takes no {bits.shape[1]} bits in {tuple(images.shape)}: {said:.120}") from None
+
+    def logits(self, images: Tensor) -> Tensor:
+        """See ``SizedMark``.
 
         Raises:
             UserError: if the model carries another number of bits than ``message_bits``.
@@ -57,4 +70,21 @@ class TorchScriptMark(Scheme):
         logits = self._model.detect(images)[:, 1:]
         if logits.shape[1] != self.message_bits:
             raise UserError(f"message_bits: the model carries {logits.shape[1]} bits, not {self.message_bits}")
-        return Readout.of(logits)
+        return logits
+
+
+def load_torchscript(file: str) -> Any:
+    """A TorchScript model, for reading only.
+
+    Raises:
+        UserError: if the file is missing or holds something else; one line.
+    """
+    if not Path(file).is_file():
+        raise UserError(
+            f"file: expected a TorchScript model, got {file} (no such file); docs/weights.md says how to get one"
+        )
+    try:
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # it is what they publish
+            return torch.jit.load(file, map_location="cpu").eval()
+    except (RuntimeError, OSError) as error:
+        raise UserError(f"{file}: no TorchScript model ({str(error).splitlines()[0]:.100})") from None
