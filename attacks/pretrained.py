@@ -1,7 +1,7 @@
 """Other people's image coders behind one interface, for ``Regeneration(model=...)``.
 
 ``load_taesd`` reads a local folder and needs only torch; the others import their library when they are called
-(``pip install robust-watermark[regeneration]``) and take a folder, or a name that the library itself may download.
+(``pip install 'robust-watermark[regeneration]'``) and take a folder, or a name that the library itself may download.
 """
 
 import importlib

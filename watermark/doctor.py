@@ -110,7 +110,7 @@ class _Patient:
                 continue
             name = f"write and read {one.name}"
             if not readable(one):
-                what = f"not installed: pip install robust-watermark[formats] ({(one.package or ('',))[0]})"
+                what = f"not installed: pip install 'robust-watermark[formats]' ({(one.package or ('',))[0]})"
                 yield Check(name, None, what)
             else:
                 trip = partial(self._round_trip, one.suffixes[0])

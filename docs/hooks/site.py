@@ -45,7 +45,17 @@ def on_files(files, config):
 def on_page_markdown(markdown, page, config, files):
     """Turn every relative link to where its target is on the site."""
     source = _repository_path(page.file.src_uri)
+    markdown = _titled(markdown, page.file.src_uri)
     return LINK.sub(lambda link: _turned(link, source, page.file.src_uri, files), markdown) if source else markdown
+
+
+def _titled(markdown, here):
+    """A table of a study says which study it is of: its own title is a file's name."""
+    study = re.fullmatch(r"results/([^/]+)/([^/]+)\.md", here)
+    if not study or study[2] in ("README", "index") or re.search(r"^# ", markdown, re.M):
+        return markdown
+    title = (ROOT / PUBLISHED / study[1] / "README.md").read_text().splitlines()[0].lstrip("# ")
+    return f"# {title}: {study[2].replace('_', ' ')}\n\n{markdown}"
 
 
 def _turned(link, source, here, files):

@@ -124,6 +124,14 @@ def _placed(word, room, names):
     return f"{option}{equals}{room / value}" if value.split("/")[0] in names else word
 
 
+def test_who_says_nothing_is_told_every_verb(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert [verb for verb in (*HYDRA_VERBS, *VERBS) if f"\n    {verb}" not in said] == []
+
+
 def test_every_verb_is_walked():
     assert {words[0] for words in WORDS.values()} == {*VERBS, *HYDRA_VERBS}
 

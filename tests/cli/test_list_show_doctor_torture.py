@@ -46,6 +46,12 @@ def test_an_extra_that_is_missing_says_so(monkeypatch):
     assert about["train"].endswith("(installed)")
 
 
+def test_no_two_attacks_have_the_same_line():
+    """Who chooses between ``jpeg`` and ``jpeg_444`` reads what sets them apart."""
+    said = [entry.about.split(": ", 1)[-1] for entry in catalogue.entries("attacks")]
+    assert sorted({line for line in said if said.count(line) > 1}) == []
+
+
 def test_a_plug_in_is_listed_and_shown(tmp_path, monkeypatch, capsys):
     (tmp_path / "layout").mkdir()
     (tmp_path / "layout" / "mine.yaml").write_text("# Mine alone. More.\n_target_: watermark.codec.Layout\n")

@@ -54,4 +54,4 @@ def test_large_pictures_are_reduced():
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "gradio", None)
     assert main(["demo", "--port", "0"]) == 2
-    assert capsys.readouterr().err == "watermark: demo needs the package gradio; install robust-watermark[demo]\n"
+    assert capsys.readouterr().err == "watermark: demo needs the package gradio: pip install 'robust-watermark[demo]'\n"

@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words and words[0] in HYDRA_VERBS:
             return int(importlib.import_module(f"watermark.cli.{words[0]}").main(words[1:]))
-        args = _parser(words).parse_args(words)
+        args = _parser(words).parse_args(words or ["--help"])  # who says nothing is told what there is
         return int(args.run(args))
     except KeyboardInterrupt:
         print("watermark: interrupted", file=sys.stderr)

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
             config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
             run_until_stopped(uvicorn.Server(config), listening)
     except ModuleNotFoundError as error:
-        raise UserError(f"demo needs the package {error.name}; install robust-watermark[demo]") from None
+        raise UserError(f"demo needs the package {error.name}: pip install 'robust-watermark[demo]'") from None
     return 0
 
 

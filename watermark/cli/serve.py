@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         from watermark.service.app import make_app, make_pool
         from watermark.service.watching import log_to_stderr
     except ModuleNotFoundError as error:
-        raise UserError(f"serve needs the package {error.name}; install robust-watermark[serve]") from None
+        raise UserError(f"serve needs the package {error.name}: pip install 'robust-watermark[serve]'") from None
     settings = _settings(args)
     listening = listen(args.host, args.port)
     pool = make_pool(settings)

@@ -160,7 +160,7 @@ def _opened(data: bytes, name: object) -> Iterator[tuple[ImageFile.ImageFile, Me
         raise UserError(f"{name}: expected one of {formats.names()}, got {formats.name_of(data)}")
     if not formats.installed(found):
         package = found.package[0].replace("_", "-") if found.package else ""
-        raise UserError(f"{name}: {found.name} needs the package {package}; install robust-watermark[formats]")
+        raise UserError(f"{name}: {found.name} needs the package {package}: pip install 'robust-watermark[formats]'")
     try:
         metadata, pixels = gather(found.name, data)
         if found.name == "PPM":

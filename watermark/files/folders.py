@@ -46,7 +46,7 @@ def passed_over_line(folder: Path) -> str | None:
         return None
     named = ", ".join(f"{count} {shown(kind, 20)}" for kind, count in list(kinds.items())[:12])
     missing = {suffix for suffix in kinds if suffix in formats.EXTRA}
-    hint = "; install robust-watermark[formats] for these: " + " ".join(sorted(missing)) if missing else ""
+    hint = "; pip install 'robust-watermark[formats]' for these: " + " ".join(sorted(missing)) if missing else ""
     return f"{shown(folder)}: {sum(kinds.values())} files not looked at ({named}{hint})"
 
 

@@ -66,8 +66,8 @@ def check_target(path: Path, overwrite: bool, *, every_frame: bool = False) -> N
         found = formats.of_suffix(suffix)
         if found and found.package and not formats.installed(found):
             raise UserError(
-                f"{shown(path)}: {found.name} needs the package {found.package[0].replace('_', '-')}; "
-                "install robust-watermark[formats]"
+                f"{shown(path)}: {found.name} needs the package {found.package[0].replace('_', '-')}: "
+                "pip install 'robust-watermark[formats]'"
             )
         expected = " ".join(sorted(allowed))
         raise UserError(f"{shown(path)}: cannot write {shown(given)}; expected one of {expected}")

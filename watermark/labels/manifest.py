@@ -93,7 +93,7 @@ def sign(content: bytes, suffix: str, binding: dict[str, Any], credentials: Cred
     try:
         import c2pa
     except ImportError:
-        raise UserError("a manifest needs the package c2pa-python; install robust-watermark[c2pa]") from None
+        raise UserError("a manifest needs the package c2pa-python: pip install 'robust-watermark[c2pa]'") from None
     media_type, signed = MEDIA_TYPES[suffix.lower()], io.BytesIO()
     try:
         info = c2pa.C2paSignerInfo(
