@@ -54,7 +54,7 @@ class Resaving:
         if self.longest and max(image.size) > self.longest:
             scale = self.longest / max(image.size)
             size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-            image = image.resize(size, Image.Resampling.LANCZOS)
+            image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)  # boxes first where it is far larger
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=self.quality)
         return files.decode(buffer.getvalue(), "re-saved picture")

@@ -168,7 +168,7 @@ def test_files_that_are_not_looked_at_are_counted_and_an_odd_name_is_printed_har
     (tmp_path / "bad\x1b[31m\n.png").write_bytes(b"no picture")
     assert main(["detect", str(tmp_path)]) == 2
     printed = capsys.readouterr()
-    assert "1 files not looked at (1 .cr2" in printed.err
+    assert "1 file not looked at (1 .cr2" in printed.err
     assert "\x1b[31m" not in printed.err + printed.out
     assert "bad\\x1b[31m\\x0a.png: expected one of PNG" in printed.err
 

@@ -24,6 +24,7 @@ from watermark.files.deep import Deep
 from watermark.files.limits import check_size, max_file_bytes
 from watermark.files.metadata import FURTHER, JpegCoding, Metadata, with_metadata
 from watermark.files.modes import CONVERTIBLE, plain, upright
+from watermark.files.quiet import silence_libtiff
 from watermark.files.reading import read_regular
 from watermark.shown import reason, shown
 
@@ -171,6 +172,8 @@ def _opened(data: bytes, name: object) -> Iterator[tuple[ImageFile.ImageFile, Me
     if found.name not in Image.OPEN:
         Image.init()
     factory, _ = Image.OPEN[found.name]
+    if found.name == "TIFF":
+        silence_libtiff()
     with factory(io.BytesIO(pixels), "") as image:  # Image.open has a limit of its own
         check_size(name, *image.size)
         yield image, metadata, pixels

@@ -44,10 +44,12 @@ def passed_over_line(folder: Path) -> str | None:
     kinds = passed_over(folder)
     if not kinds:
         return None
-    named = ", ".join(f"{count} {shown(kind, 20)}" for kind, count in list(kinds.items())[:12])
+    named = ", ".join(f"{number} {shown(kind, 20)}" for kind, number in list(kinds.items())[:12])
     missing = {suffix for suffix in kinds if suffix in formats.EXTRA}
     hint = "; pip install 'robust-watermark[formats]' for these: " + " ".join(sorted(missing)) if missing else ""
-    return f"{shown(folder)}: {sum(kinds.values())} files not looked at ({named}{hint})"
+    count = sum(kinds.values())
+    files = f"{count} file{'' if count == 1 else 's'}"
+    return f"{shown(folder)}: {files} not looked at ({named}{hint})"
 
 
 def targets(files: list[Path], source: Path, target: Path, *, every_frame: bool = False) -> dict[Path, Path]:

@@ -15,7 +15,7 @@ def loaded() -> Any:
     """OpenCV, imported where it is needed; what a file has wrong is told in our own words and not in its."""
     import cv2
 
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return cv2
 
 
