@@ -26,7 +26,7 @@ def tiff(compression):
 def test_libtiff_prints_nothing(tmp_path, capfd, compression):
     path = tmp_path / "damaged.tif"
     path.write_bytes(tiff(compression))
-    with pytest.raises(UserError, match="damaged.tif: cannot be read"):
+    with pytest.raises(UserError, match=r"damaged\.tif: cannot be read"):
         files.load(path)
     assert capfd.readouterr() == ("", "")
 
@@ -39,6 +39,6 @@ def test_opencv_prints_nothing(tmp_path, capfd):
     data[-1000:] = bytes(255 - byte for byte in data[-1000:])
     path = tmp_path / "damaged.avif"
     path.write_bytes(data)
-    with pytest.raises(UserError, match="damaged.avif: cannot be read"):
+    with pytest.raises(UserError, match=r"damaged\.avif: cannot be read"):
         files.load_any(path)
     assert capfd.readouterr() == ("", "")

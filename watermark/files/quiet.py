@@ -1,4 +1,4 @@
-"""libtiff writes lines of its own to the standard error; here they are turned off, for a file has one line, and ours."""
+"""libtiff writes lines of its own to the standard error; here they are turned off, for a file has one line, ours."""
 
 import ctypes
 import sys
