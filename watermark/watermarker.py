@@ -12,9 +12,10 @@ from torch import Tensor
 
 from watermark import strips
 from watermark.codec import Codec, Layout, Payload
-from watermark.config import build, build_named, check_settings, compose
+from watermark.config import build, build_named, check_settings, compose, target_of
 from watermark.depth import embed_deep
 from watermark.detection import MISATTRIBUTION_RATE, Detection, Detector
+from watermark.errors import UserError
 from watermark.files import Deep
 from watermark.images import to_8bit
 from watermark.keys import Key
@@ -23,6 +24,7 @@ from watermark.metrics.psnr import psnr
 from watermark.pixels import Picture, ready, unpack
 from watermark.reader import Reader, pick_device, scheme_key
 from watermark.schemes.base import DEFAULT_SEARCH, Scheme, scale_for_psnr
+from watermark.schemes.outside import OutsideMark
 from watermark.transforms.color import luma
 
 Ids = int | Sequence[int]
@@ -155,6 +157,9 @@ class Watermarker(Reader):
             ValueError: for a value out of range.
             TypeError: if the key is none.
         """
+        kind = target_of(config)
+        if isinstance(kind, type) and issubclass(kind, OutsideMark):
+            raise UserError(f"{kind.__name__} is marked and read by somebody else; `watermark evaluate` alone takes it")
         scheme = partial(build, config, **settings)
         rates = {"false_positive_rate": false_positive_rate, "misattribution_rate": misattribution_rate}
         marker = cls(scheme, key, sync_key=sync_key, layout=layout, search=search, **rates)

@@ -90,7 +90,9 @@ def test_a_command_that_a_page_shows_is_one(words):
             (one, "scheme") for one in re.split(r"[\[\],]", named.get("schemes") or named.get("scheme", "")) if one
         ]
         for value, group in groups:
-            assert value is None or value in {*config_names(group), "my_scheme", "mine", "NAME"}, f"{group}={value}"
+            assert value is None or value in {*config_names(group), "my_scheme", "mine", "theirs", "NAME"}, (
+                f"{group}={value}"
+            )
         return
     assert verb in VERBS
     subparsers = argparse.ArgumentParser().add_subparsers()

@@ -11,7 +11,7 @@ from PIL import Image
 
 from watermark.cli import main
 from watermark.errors import UserError
-from watermark.evaluation.outside import command
+from watermark.schemes.peers.command import command
 
 BRIGHT = """
 import sys
@@ -66,7 +66,7 @@ def test_a_line_says_found_of_how_many_with_an_interval(world, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("detect", "expected a command with {} where the file goes, got 'detect'"),
+        (" ", "detector: expected a command, got none"),
         ("detect '{}", "No closing quotation"),
     ],
 )

@@ -43,7 +43,7 @@ def _add_try(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         "--detector",
         required=True,
         metavar="COMMAND",
-        help="a program, {} where the file goes: status 0 says marked, 1 not marked, any other no answer",
+        help="a program; the file goes where it says {}, or behind it: status 0 is marked, 1 not, others no answer",
     )
     tried.add_argument("--unmarked", type=Path, metavar="FOLDER", help="pictures without a mark, for the false alarms")
     tried.add_argument("--suite", default="everyday", help="a name under configs/suite (default: %(default)s)")
@@ -54,7 +54,8 @@ def _add_try(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
 
 
 def _try(args: argparse.Namespace) -> int:
-    from watermark.evaluation.outside import command, measure
+    from watermark.evaluation.outside import measure
+    from watermark.schemes.peers.command import command
 
     folders = {True: args.folder} | ({False: args.unmarked} if args.unmarked else {})
     pictures = {marked: _readable(folder, args.limit) for marked, folder in folders.items()}

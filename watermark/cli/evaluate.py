@@ -57,6 +57,8 @@ def _evaluate(config: DictConfig) -> None:
 
 def resolve(config: DictConfig) -> dict[str, Any]:
     """The composed configuration with ``schemes`` filled in: name to that scheme's configuration."""
+    from watermark.evaluation.job import is_outside
+
     choices = HydraConfig.get().runtime.choices
     resolved = plain(config)
     chosen = choices.get("scheme")
@@ -69,7 +71,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
         names = config.schemes or default_names("scheme", more)
         schemes = {name: _scheme(name, more) for name in names}
     if config.target_psnr is not None:
-        for settings in schemes.values():
+        for settings in (each for each in schemes.values() if not is_outside(each)):
             settings |= {"target_psnr": config.target_psnr} | ({"step": None} if "step" in settings else {})
     return {**resolved, "schemes": schemes, "scheme": None, "suite_name": str(choices.get("suite"))}
 

@@ -12,17 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from watermark.detection import Detection
 from watermark.errors import UserError
 from watermark.evaluation.axis import search
+from watermark.evaluation.hands import Hand, OurHand, OutsideHand, Reading
 from watermark.evaluation.job import QUALITY, Cell, Job, Unit
 from watermark.evaluation.memory import peak_bytes, reset_peak
 from watermark.evaluation.records import Record
 from watermark.images import to_8bit
-from watermark.metrics.bits import bit_errors
 from watermark.metrics.perceptual import MEASURES
 from watermark.metrics.psnr import psnr
 from watermark.metrics.ssim import Moments, ssim
+from watermark.schemes.outside import OutsideMark
 from watermark.watermarker import Watermarker
 
 log = logging.getLogger(__name__)
@@ -49,18 +49,22 @@ class UnitRun:
     Args:
         job: what is measured.
         unit: which part of it.
-        marker: the unit's scheme under the unit's key, built once per process.
+        marker: the unit's scheme under the unit's key, or somebody else's detector; built once per process.
         known: what attacks do to unmarked pictures, which is the same for every scheme: asked, and added to.
     """
 
-    def __init__(self, job: Job, unit: Unit, marker: Watermarker, known: Damages | None = None) -> None:
-        self.job, self.unit, self.marker = job, unit, marker
+    def __init__(self, job: Job, unit: Unit, marker: Watermarker | OutsideMark, known: Damages | None = None) -> None:
+        self.job, self.unit = job, unit
         self.known = {} if known is None else known
         self.infos = [job.images.infos[i] for i in unit.indices]
-        self.payloads = [job.payload(info, unit.key) for info in self.infos]
         self.all = range(len(self.infos))
-        self.unmarked = [i for i in self.all if unit.indices[i] in job.unmarked]
-        self.message = torch.as_tensor(marker.codec.encode(self.payloads))
+        self.hand: Hand
+        if isinstance(marker, OutsideMark):
+            self.hand = OutsideHand(marker, self.infos)
+        else:
+            self.hand = OurHand(marker, [job.payload(info, unit.key) for info in self.infos])
+        self.has_originals = not isinstance(marker, OutsideMark) or marker.marked is not None
+        self.unmarked = [i for i in self.all if unit.indices[i] in job.unmarked and self.has_originals]
         self.out = Measured()
 
     @torch.no_grad()
@@ -72,11 +76,10 @@ class UnitRun:
         cells = self.job.cells if cells is None else cells
         try:
             original = torch.cat([self.job.images.load(i) for i in self.unit.indices]).to(self.job.device)
-            if self.job.match is not None:
-                target = self.job.match.target(self.marker, original, self.payloads[0])
-                self.marker.scheme.target_psnr = target
+            if self.job.match is not None and isinstance(self.hand, OurHand):
+                self.hand.match(self.job.match, original)
             with self._timed("embed", None, original):
-                marked = to_8bit(self.marker.embed_batch(original, self.payloads))
+                marked = to_8bit(self.hand.mark(original))
         except Exception as error:  # a broken file or a too small picture must not end the run
             log.warning("%s: %s", ", ".join(info.id for info in self.infos), _reason(error))
             for cell in cells:
@@ -85,7 +88,7 @@ class UnitRun:
                 done()
             return self.out
         self.out.pictures |= {"original": original, "marked": marked}
-        quality = {name: measure(marked, original).tolist() for name, measure in self.job.quality.items()}
+        quality = self._quality(marked, original)
         unmarked = Compared(original[self.unmarked])
         compared = Compared(marked)
         for cell in cells:
@@ -99,6 +102,12 @@ class UnitRun:
                     self._search(cell, Compared(marked[i : i + 1]), i, own)
             done()
         return self.out
+
+    def _quality(self, marked: Tensor, original: Tensor) -> dict[str, list[float]]:
+        """Every measure of each picture; none where there are no originals, or somebody changed their size."""
+        if not self.has_originals or marked.shape != original.shape:
+            return {}
+        return {name: measure(marked, original).tolist() for name, measure in self.job.quality.items()}
 
     def _search(self, cell: Cell, before: "Compared", i: int, quality: dict[str, list[float]]) -> None:
         """Look for the strength at which the mark of one picture is lost; a reading that fails is a mark lost."""
@@ -129,13 +138,11 @@ class UnitRun:
             self.out.pictures[f"attacked/{cell.name}-{cell.strength}"] = attacked
         damages = self._damages(cell, before, attacked, None if quality is not None else members)
         with self._timed("decode", cell.name, attacked):
-            readout = self.marker.read(attacked)
-            found = self.marker.detector.detect(readout, expected=[self.payloads[i] for i in members])
+            read = self.hand.read(attacked, members)
         rows = []
         for place, i in enumerate(members):
             own = None if quality is None else {name: values[place] for name, values in quality.items()}
-            logits = readout.reading(place, found[place].reading).double().cpu()
-            rows.append(self._record(cell, i, logits, found[place], own, damages[place]))
+            rows.append(self._record(cell, i, read[place], own, damages[place]))
         self.out.rows += rows
 
     def _damages(
@@ -158,40 +165,23 @@ class UnitRun:
         with self._timed("attack", cell.name, images):
             return to_8bit(cell.attack(images, generators))
 
-    def _record(
-        self,
-        cell: Cell,
-        i: int,
-        logits: Tensor,
-        found: Detection,
-        quality: dict[str, float] | None,
-        damage: Damage,
-    ) -> Record:
-        marked, payload = quality is not None, self.payloads[i]
-        right = (found.provider_id, found.content_id) == (payload.provider_id, payload.content_id)
+    def _record(self, cell: Cell, i: int, read: Reading, quality: dict[str, float] | None, damage: Damage) -> Record:
+        marked = quality is not None
         measured: dict[str, Any] = {name: _finite((quality or {}).get(name)) for name in (*QUALITY, *MEASURES)}
         return Record(
             **self._identity(cell, i),
             marked=marked,
             embedded=True,
-            bit_errors=int(bit_errors(logits[None], self.message[i])),
-            log10_p=found.log10_p,
-            is_marked=found.is_marked,
-            log10_p_expected=found.log10_p_expected,
-            decoded_provider_id=found.provider_id,
-            decoded_content_id=None if found.content_id is None else str(found.content_id),
-            log10_doubt=found.log10_doubt,
-            payload_ok=found.is_marked and right if marked else None,
-            readings=found.readings,
+            **read.columns if marked else {**read.columns, "payload_ok": None},
             **measured,
             attack_psnr=_finite(damage[0]),
             attack_ssim=_finite(damage[1]),
-            logits=_pack(logits) if self.job.config["keep_logits"] else None,
+            logits=_pack(read.logits) if self.job.config["keep_logits"] and read.logits is not None else None,
             error=None,
         )
 
     def _identity(self, cell: Cell, i: int) -> dict[str, Any]:
-        info, payload = self.infos[i], self.payloads[i]
+        info, payload = self.infos[i], self.hand.payloads[i]
         return {
             "image": info.id,
             "image_class": info.image_class,
@@ -206,7 +196,7 @@ class UnitRun:
             "seed": self.job.attack_seed(info, cell, self.unit.key),
             "provider_id": payload.provider_id,
             "content_id": str(payload.content_id),
-            "message_bits": self.marker.scheme.message_bits,
+            "message_bits": self.hand.message_bits,
         }
 
     def _failed(

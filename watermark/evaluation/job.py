@@ -3,7 +3,8 @@
 import hashlib
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +14,11 @@ import torch
 
 from attacks.base import Attack
 from watermark.codec import Layout, Payload
-from watermark.config import build, locate
+from watermark.config import build, locate, target_of
 from watermark.data.images import ImageInfo, ImageSet, spread
 from watermark.errors import UserError
 from watermark.evaluation.axis import Axis
+from watermark.evaluation.hands import marked_file
 from watermark.evaluation.matched import Match
 from watermark.evaluation.plan import MAX_KEYS, Unit, plan
 from watermark.keys import keyed_words
@@ -28,6 +30,7 @@ from watermark.metrics.ssim import ssim
 from watermark.metrics.worst_tile import worst_tile_psnr
 from watermark.reader import pick_device
 from watermark.schemes.base import SEARCHES
+from watermark.schemes.outside import OutsideMark
 from watermark.watermarker import Watermarker
 
 NOT_IN_KEY = {"output", "name", "workers", "shard", "device"}
@@ -35,7 +38,7 @@ NOT_IN_KEY = {"output", "name", "workers", "shard", "device"}
 CODE = (
     *("schemes", "transforms", "synchronization", "codec", "detection", "localization", "data", "files"),
     *(f"metrics/{name}.py" for name in ("bits", "psnr", "ssim", "worst_tile", "ms_ssim", "ciede2000", "perceptual")),
-    *(f"evaluation/{name}.py" for name in ("axis", "cells", "job", "matched", "plan", "records")),
+    *(f"evaluation/{name}.py" for name in ("axis", "cells", "hands", "job", "matched", "plan", "records")),
     *(f"{name}.py" for name in ("images", "pixels", "keys", "config", "reader", "strips", "depth", "watermarker")),
 )
 """What of the package decides rows; the statistics and the report only read them."""
@@ -127,7 +130,7 @@ class Job:
         On a CPU a batch gains nothing, and a matrix product rounds differently with its size. So pictures go one by
         one, and a row depends on its own picture alone, whatever ``batch_size`` and ``unmarked`` are.
         """
-        together = 1 if self.device.type == "cpu" or self.match else self.config["batch_size"]
+        together = 1 if self.device.type == "cpu" or self.match or self.outside else self.config["batch_size"]
         sizes = [(info.width, info.height) for info in self.images.infos]
         return plan(self.config["schemes"], sizes, together, self.keys)
 
@@ -139,6 +142,15 @@ class Job:
     def key(self, number: int) -> str:
         """The secret of that number; it is none, for an evaluation marks nothing that matters."""
         return self._named("evaluation", self.seed, key=number)
+
+    @cached_property
+    def outside(self) -> dict[str, OutsideMark]:
+        """The marks of somebody else among the schemes, by name."""
+        return {name: build(config) for name, config in self.config["schemes"].items() if is_outside(config)}
+
+    def subject(self, scheme: str, key: int = 0) -> Watermarker | OutsideMark:
+        """What is measured under that name: a marker of ours, or somebody else's mark."""
+        return self.outside.get(scheme) or self.marker(scheme, key)
 
     def marker(self, scheme: str, key: int = 0, **settings: Any) -> Watermarker:
         """A scheme ready to embed and detect under the key of that number, on the job's device."""
@@ -187,7 +199,23 @@ class Job:
         facts["data"] = {name: value for name, value in self.config["data"].items() if name != "path"}  # wherever it is
         facts |= {"code": code_hash(self), "data manifest": self.images.manifest_hash()}
         facts |= {"torch": torch.__version__, "device": self.device.type}
+        if self.outside:
+            facts["outside"] = {name: self._files_of(outside) for name, outside in self.outside.items()}
         return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+    def _files_of(self, outside: OutsideMark) -> list[str]:
+        """Hashes of the marked pictures, those that are there, and of what is known of the detector."""
+        files = list(outside.files())
+        for info in self.images.infos if outside.marked is not None else ():
+            with suppress(UserError):
+                files.append(marked_file(str(outside.marked), info.id))
+        return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+
+
+def is_outside(config: Mapping[str, Any]) -> bool:
+    """Whether a scheme's configuration is of a mark that somebody else puts on and reads."""
+    kind = target_of(config)
+    return isinstance(kind, type) and issubclass(kind, OutsideMark)
 
 
 def suite_cells(suite: dict[str, Any]) -> list[Cell]:

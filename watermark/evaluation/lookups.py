@@ -31,7 +31,7 @@ def write_lookups(folder: Path, job: Job) -> None:
     """Answer both questions for every scheme of a run whose rows are merged, and write ``lookups.json``."""
     run = load_run(folder)
     found = {}
-    for scheme in run.schemes:
+    for scheme in (name for name in run.schemes if name not in run.outside):  # which carries no IDs of ours
         rows = run.rows[(run.rows["scheme"] == scheme) & run.rows["error"].isna()]
         codec = Codec(job.layout, int(rows["message_bits"].iloc[0]), job.key(0)) if len(rows) else None
         if codec is not None:

@@ -61,6 +61,7 @@ _SCHEME = {
     "target_psnr?": NUMBER + MAYBE,
     "settings?": dict,
     "weights_sha256?": TEXT + MAYBE,
+    "outside?": FLAG,
 }
 _SHAPE = {
     "job_key": TEXT,

@@ -173,7 +173,7 @@ def prepared(job: "Job") -> tuple[dict[str, Any], list[str]]:
     if match is None:
         return job.config, []
     for name, settings in job.config["schemes"].items():
-        strength = job.marker(name).scheme.strength
+        strength = "fixed" if name in job.outside else job.marker(name).scheme.strength
         if strength == "fixed":
             said.append(
                 f"{name} cannot be brought to {match.by} {match.at:g}, for it has no dial of that kind: left out"

@@ -4,17 +4,10 @@ Nothing is embedded, and nothing is known of the detector but its answer, so the
 are counted on unmarked pictures are all that says how far a "found" is to be believed.
 """
 
-import os
-import shlex
-import signal
-import subprocess
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from PIL import Image
 
 from watermark.errors import UserError
 from watermark.evaluation.job import Cell
@@ -22,13 +15,8 @@ from watermark.files import look
 from watermark.keys import keyed_words
 from watermark.metrics.rates import wilson
 from watermark.pixels import ready
-from watermark.shown import reason, shown
-
-Detect = Callable[[Image.Image], bool]
-"""A picture, 8-bit RGB, to whether it is marked; whatever it raises is counted as no answer."""
-PLACE = "{}"
-LAST_BYTES = 4096
-"""Of what a program says, that are looked at."""
+from watermark.schemes.peers.command import Detect
+from watermark.shown import reason
 
 
 @dataclass(frozen=True)
@@ -59,59 +47,6 @@ class Count:
     def interval(self) -> tuple[float, float]:
         """95 % of the share found, Wilson over pictures."""
         return wilson(self.found, self.n) if self.n else (0.0, 1.0)
-
-
-def command(words: str, timeout: float = 60.0) -> Detect:
-    """A detector that is a program: status 0 says marked, 1 says not marked, any other is no answer.
-
-    Args:
-        words: the command, with ``{}`` where the name of a PNG file goes; no shell sees it.
-        timeout: seconds it may take for a picture.
-
-    Raises:
-        UserError: if the words have no place for the file.
-    """
-    try:
-        parts = shlex.split(words)
-    except ValueError as error:
-        raise UserError(f"--detector: {error}") from None
-    if not any(PLACE in part for part in parts):
-        raise UserError(f"--detector: expected a command with {PLACE} where the file goes, got {words!a}")
-
-    def detect(picture: Image.Image) -> bool:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "picture.png"
-            picture.save(path)
-            asked = [part.replace(PLACE, str(path)) for part in parts]
-            status, said = _ran(asked, timeout)
-        if status not in (0, 1):
-            raise UserError(f"status {status}: {shown((said.strip() or 'nothing').splitlines()[-1])}")
-        return status == 0
-
-    return detect
-
-
-def _ran(words: Sequence[str], timeout: float) -> tuple[int, str]:
-    """Status and the last of what a program said; of one that takes too long nothing is left that it started."""
-    with tempfile.TemporaryFile() as told:
-        program = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=told, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        try:
-            status = program.wait(timeout)
-        except BaseException:
-            _end(program)
-            raise
-        told.seek(max(0, told.seek(0, os.SEEK_END) - LAST_BYTES))
-        return status, told.read().decode("utf-8", "replace")
-
-
-def _end(program: "subprocess.Popen[bytes]") -> None:
-    """Kill a program that leads a group, and the group."""
-    if hasattr(os, "killpg"):
-        os.killpg(program.pid, signal.SIGKILL)  # not waited for, so the number is still its own
-    program.kill()
-    program.wait()
 
 
 def measure(

@@ -55,8 +55,17 @@ def manifest(job: Job) -> dict[str, Any]:
 
 
 def _scheme_facts(job: Job, name: str) -> dict[str, Any]:
-    scheme = job.marker(name).scheme
     settings = {k: v for k, v in job.config["schemes"][name].items() if k != "_target_"}
+    if name in job.outside:
+        return {
+            "class": job.config["schemes"][name]["_target_"],
+            "message_bits": job.outside[name].message_bits,
+            "target_psnr": None,
+            "settings": settings,
+            "weights_sha256": None,
+            "outside": True,
+        }
+    scheme = job.marker(name).scheme
     return {
         "class": job.config["schemes"][name]["_target_"],
         "message_bits": scheme.message_bits,

@@ -103,7 +103,7 @@ def _changes(manifest: dict[str, Any], job: Job) -> list[str]:
 def _compare(run_dir: Path, job: Job, unit: Unit, cell: Cell, result: Remeasured) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1 if job.device.type == "cpu" else threads)  # as the run's workers do
-    again = UnitRun(job, unit, job.marker(unit.scheme, unit.key)).measure(lambda: None, [cell]).rows
+    again = UnitRun(job, unit, job.subject(unit.scheme, unit.key)).measure(lambda: None, [cell]).rows
     torch.set_num_threads(threads)
     table = read_table(run_dir / "parts" / f"{unit.name}.rows.parquet", arrow_schema()).to_pylist()
     kept = {_name(row): row for row in table if row["attack"] == cell.name}

@@ -45,7 +45,8 @@ class Run:
     Attributes:
         path: the run directory.
         rows: one row per ``Record`` without the soft decisions, plus ``group`` (natural or hard), ``image_code``
-            (an integer per image) and ``right_bits`` (share of channel bits that agree).
+            (an integer per image), ``right_bits`` (share of channel bits that agree) and ``has_ids`` (marks
+            of ours, which carry IDs).
         refused: rows of pictures that could not be read or marked; in no rate, and only told of.
         costs: seconds per unit of work; empty where the run kept none.
         manifest: what was run, on what, with what.
@@ -70,6 +71,11 @@ class Run:
         present = set(self.rows["attack"].unique()) - {IDENTITY}
         listed = [name for name in self.manifest.get("attacks", {}) if name in present]
         return listed + sorted(present - set(listed))
+
+    @property
+    def outside(self) -> frozenset[str]:
+        """Schemes whose marks and detectors are somebody else's: no IDs of ours, and no promise."""
+        return frozenset(name for name, facts in self.manifest.get("schemes", {}).items() if facts.get("outside"))
 
     @cached_property
     def axes(self) -> dict[str, Axis]:
@@ -173,6 +179,8 @@ def load_run(path: Path) -> Run:
     rows["key"] = rows["key"].fillna(0).astype(int)
     rows["image_code"] = pd.factorize(rows["image"])[0]
     rows["right_bits"] = 1 - rows["bit_errors"] / rows["message_bits"]
+    outside = [name for name, facts in manifest["schemes"].items() if facts.get("outside")]
+    rows["has_ids"] = ~rows["scheme"].isin(outside)
     refused = rows["embedded"].eq(False)
     if refused.all():
         raise UserError(f"{path}: no picture could be marked: {rows['error'].iloc[0]}")
@@ -237,6 +245,11 @@ def rate(rows: pd.DataFrame, hits: pd.Series | np.ndarray | str) -> Rate:
     found = clustered_rate(np.asarray(values, dtype=bool), rows["image_code"].to_numpy())
     share = None if found.n == 0 else found.rate
     return Rate(found.successes, found.n, found.clusters, share, found.low, found.high)
+
+
+def with_ids(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of schemes whose marks carry IDs: of others nobody can say whether IDs were right."""
+    return rows[rows["has_ids"]]
 
 
 def misattributed(rows: pd.DataFrame) -> pd.Series:

@@ -12,11 +12,14 @@ from pathlib import Path
 
 from watermark.errors import UserError
 from watermark.evaluation import worker
+from watermark.evaluation.hands import OutsideHand
 from watermark.evaluation.job import Job, Unit
 from watermark.evaluation.lookups import write_lookups
 from watermark.evaluation.provenance import manifest
 from watermark.evaluation.store import RunStore, write_json
 from watermark.lifeline import begin
+from watermark.pixels import to_image
+from watermark.shown import reason, shown
 
 Progress = Callable[[int, int], None]
 """Called with (cells done, cells in all)."""
@@ -38,6 +41,7 @@ def run(job: Job, progress: Progress) -> Path:
     """
     index, count = _shard(job.config["shard"])
     facts = manifest(job)  # builds every scheme and attack once, so that a bad setting leaves no folder behind
+    ask_once(job)
     store = RunStore(run_folder(job))
     store.claim(facts)
     mine = job.units[index::count]
@@ -64,6 +68,30 @@ def run(job: Job, progress: Progress) -> Path:
         },
     )
     return store.folder
+
+
+def ask_once(job: Job) -> None:
+    """Ask every outside detector about one picture, so that a wrong word is told before anything is measured.
+
+    Raises:
+        UserError: if it gives no answer.
+    """
+    for name, outside in job.outside.items():
+        last: Exception = UserError("no picture can be read")
+        for index, info in enumerate(job.images.infos):
+            try:
+                picture = to_image(OutsideHand(outside, [info]).mark(job.images.load(index)))
+            except Exception as error:  # a broken or missing file becomes a row that says so
+                last = error
+                continue
+            try:
+                outside.ask(picture)
+            except Exception as error:
+                said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {reason(error)}"
+                raise UserError(f"{name}: no answer to {shown(info.id)}: {said}") from None
+            break
+        else:
+            raise UserError(f"{name}: {reason(last)}")
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from watermark.evaluation.cells import Damages, UnitRun
 from watermark.evaluation.job import Job, Unit
 from watermark.evaluation.store import RunStore
 from watermark.metrics.seen import flip_map
+from watermark.schemes.outside import OutsideMark
 from watermark.watermarker import Watermarker
 
 
@@ -28,14 +29,14 @@ class Worker:
     def __init__(self, config: dict[str, Any], folder: Path, infos: list[ImageInfo], tick: Callable[[], None]) -> None:
         self.job, self.store, self.tick = Job(config), RunStore(folder), tick
         self.job.images.adopt(infos)
-        self.markers: dict[tuple[str, int], Watermarker] = {}
+        self.markers: dict[tuple[str, int], Watermarker | OutsideMark] = {}
         self.damages: Damages = {}
 
     def do(self, unit: Unit) -> None:
         """Measure one unit; its rows are written last, so an interrupted unit is one that was never done."""
         which = unit.scheme, unit.key
         if which not in self.markers:
-            self.markers[which] = self.job.marker(*which)
+            self.markers[which] = self.job.subject(*which)
         threads = torch.get_num_threads()
         if self.job.device.type == "cpu":
             torch.set_num_threads(1)  # one process per core; and rows must not depend on how many cores there are
@@ -52,7 +53,7 @@ class Worker:
         for position, index in enumerate(unit.indices):
             if pictures and unit.key == 0 and index in sample_indices(self.job):
                 own = {name: picture[position] for name, picture in kept.items()}
-                if "flip" in self.job.quality:
+                if "flip" in self.job.quality and own["marked"].shape == own["original"].shape:
                     seen = flip_map(own["marked"][None], own["original"][None])
                     own["visibility10"] = (10 * seen).clamp(0, 1).expand(3, -1, -1)
                 self.store.keep_pictures(unit.scheme, self.job.images.infos[index].id, own)

@@ -30,17 +30,20 @@ def families(data: Json, scheme: str, group: str) -> dict[str, Json]:
         family: {
             "attacks": len(ladders),
             "readings": sum(ladder["detection"]["n"] for ladder in ladders),
-            **{name: mean(ladder[name]["rate"] for ladder in ladders) for name in ("detection", "payload")},
+            **{name: _mean([ladder[name]["rate"] for ladder in ladders]) for name in ("detection", "payload")},
         }
         for family, ladders in found.items()
     }
 
 
+def _mean(shares: list[float | None]) -> float | None:
+    """None where there is none, or one is not known: marks of somebody else carry no IDs that could be exact."""
+    known = [share for share in shares if share is not None]
+    return mean(known) if known and len(known) == len(shares) else None
+
+
 def balanced(measured: dict[str, Json]) -> Json:
     """The mean over the five ``FAMILIES``, and which of them it rests on; null where there is none."""
     present = [family for family in FAMILIES if family in measured]
-    means = {
-        name: mean(measured[family][name] for family in present) if present else None
-        for name in ("detection", "payload")
-    }
+    means = {name: _mean([measured[family][name] for family in present]) for name in ("detection", "payload")}
     return {"families": present, **means}

@@ -27,12 +27,13 @@ _RATE = {
     "low": NUMBER + MAYBE,
     "high": NUMBER + MAYBE,
 }
-_FAMILY = {"attacks": WHOLE, "readings": WHOLE, "detection": NUMBER, "payload": NUMBER}
+_FAMILY = {"attacks": WHOLE, "readings": WHOLE, "detection": NUMBER + MAYBE, "payload": NUMBER + MAYBE}
 _SCHEME = {
     "group": TEXT,
     "quality": {"images": WHOLE, "psnr": NUMBER + MAYBE, "ssim": NUMBER + MAYBE},
     "detection": _RATE,
     "payload": _RATE,
+    "outside?": FLAG,
     "false_positives": _RATE,
     "misattribution": _RATE,
     "families": {"*": _FAMILY},
@@ -102,7 +103,7 @@ def read_entries(path: Path) -> list[Entry]:
     evidence = found.get("evidence")
     if evidence is not None and not LINK.fullmatch(evidence):
         raise UserError(f"{file}: evidence: expected a link that begins with https://, got {evidence!a:.80}")
-    return [_entry(found, name, file) for name in found["schemes"]]
+    return [_entry(found, name, file) for name, facts in found["schemes"].items() if not facts.get("outside")]
 
 
 def _entry(found: Json, name: str, file: Path) -> Entry:

@@ -63,12 +63,13 @@ def twins(run: Run) -> Published:
     known = published()
     rows = run.marked(run.headline_group)
     cells = dict(iter(rows.groupby(["scheme", "attack"])))
+    schemes = [scheme for scheme in run.schemes if scheme not in run.outside]  # of others there is no p-value
     found = []
     for twin in known["twins"]:
         parts = twin.get("parts") or {twin["attack"]: twin["strengths"]}
         best = max(twin["values"], key=lambda name: twin["values"][name])
         theirs = twin["values"][best]
-        ours = [entry for scheme in run.schemes if (entry := _ours(cells, scheme, parts, theirs)) is not None]
+        ours = [entry for scheme in schemes if (entry := _ours(cells, scheme, parts, theirs)) is not None]
         if not ours:
             continue
         found.append(

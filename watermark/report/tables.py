@@ -66,8 +66,15 @@ def caption(data: Json, *, intervals: bool = True) -> str:
         f"{plural(lost, 'picture')} of {covered['pictures']} could not be read or marked, and count nowhere."
         * bool(lost),
         matched.sentence(data),
+        _caption_of_outside(data),
     ]
     return " ".join(filter(None, parts))
+
+
+def _caption_of_outside(data: Json) -> str:
+    """Whose detectors no theory is about."""
+    names = [card["scheme"] for card in data["schemes"] if card["outside"]]
+    return f"Read by somebody else's detector, of which nothing is promised: {', '.join(names)}." if names else ""
 
 
 def _caption_of_ladders(data: Json) -> str:
@@ -280,6 +287,7 @@ def _kept(data: Json, card: Json) -> Json:
         "misattribution",
         "unnamed",
         "message_bits",
+        "outside",
     )
     own = card["scheme"], card["group"]
     spreads: Json = next((row for row in data["embedding_quality"] if (row["scheme"], row["group"]) == own), {})

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from watermark.evaluation.rows import Rate, Run, rate
+from watermark.evaluation.rows import Rate, Run, rate, with_ids
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def breakdown(run: Run) -> list[Breakdown]:
     found = []
     for kind, labels in kinds.items():
         for (scheme, value), part in marked.groupby(["scheme", labels.rename("value")], sort=False):
-            detection, payload = rate(part, "is_marked"), rate(part, "payload_ok")
+            detection, payload = rate(part, "is_marked"), rate(with_ids(part), "payload_ok")
             found.append(Breakdown(kind, str(value), scheme, detection, payload))
     return found
 

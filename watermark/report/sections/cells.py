@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import pandas as pd
 
-from watermark.evaluation.rows import Rate, Run, bit_accuracy, mean, rate
+from watermark.evaluation.rows import Rate, Run, bit_accuracy, mean, rate, with_ids
 from watermark.json_schema import Count, Group, Share, limits
 
 
@@ -93,7 +93,15 @@ def ladders(run: Run) -> list[Ladder]:
 
 def _pairs(run: Run, keys: list[str]) -> Iterator[tuple[tuple, pd.DataFrame, pd.DataFrame]]:
     """Marked rows of every cell, with the unmarked rows of the same cell."""
-    columns = [*dict.fromkeys([*keys, "strength"]), "image_code", "is_marked", "payload_ok", "right_bits", "log10_p"]
+    columns = [
+        *dict.fromkeys([*keys, "strength"]),
+        "image_code",
+        "is_marked",
+        "payload_ok",
+        "right_bits",
+        "log10_p",
+        "has_ids",
+    ]
     columns += ["error", "attack_psnr", "attack_ssim"]
     none = run.rows.loc[:, columns].iloc[:0]
     unmarked = dict(iter(run.negatives()[columns].groupby(keys, dropna=False)))
@@ -111,7 +119,7 @@ def _key(key: tuple) -> tuple:
 def _rates(marked: pd.DataFrame, unmarked: pd.DataFrame) -> Rates:
     return Rates(
         detection=rate(marked, "is_marked"),
-        payload=rate(marked, "payload_ok"),
+        payload=rate(with_ids(marked), "payload_ok"),
         alarms=rate(unmarked, "is_marked"),
         bit_accuracy=bit_accuracy(marked),
         median_log10_p=None if marked["log10_p"].isna().all() else float(marked["log10_p"].median()),

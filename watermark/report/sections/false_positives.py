@@ -117,7 +117,7 @@ def false_positives(run: Run) -> list[FalsePositives]:
                 alarms=alarms,
                 supports_readings=supported_rate(alarms.n),
                 supports_images=supported_rate(alarms.images),
-                claim=_claim(alarms, run.false_positive_rate),
+                claim=_counted(alarms) if scheme in run.outside else _claim(alarms, run.false_positive_rate),
                 ladder=[_rung(rows, target) for target in PROMISES],
                 random_ids=random_ids(run, scheme),
                 attacks=_per_attack(rows),
@@ -149,6 +149,16 @@ def _claim(alarms: Rate, promised: float) -> str:
             f"alarm. {power(promised)} is a promise of theory (the key is random), not a measurement."
         )
     return text
+
+
+def _counted(alarms: Rate) -> str:
+    """What may be said of somebody else's detector, of which nothing is promised."""
+    said = "Somebody else's detector: nothing is promised"
+    if alarms.n == 0:
+        return f"{said}, and no unmarked picture was read."
+    what = "no alarm" if alarms.successes == 0 else plural(alarms.successes, "alarm")
+    readings = f"{plural(alarms.n, 'reading')} of {plural(alarms.images, 'unmarked image')}"
+    return f"{said}. Counted: {what} in {readings}, so a rate of at most {upper_bound(alarms.high)}."
 
 
 def _rung(rows: pd.DataFrame, target: float) -> PromisedRung:

@@ -112,7 +112,8 @@ class Identification:
 
 def identification(run: Run) -> Identification:
     """Measured blind answers, and simulated look-ups of the same readings in registries of growing size."""
-    return Identification([_scheme(run, scheme) for scheme in run.schemes], _collisions(run))
+    ours = [scheme for scheme in run.schemes if scheme not in run.outside]
+    return Identification([_scheme(run, scheme) for scheme in ours], _collisions(run))
 
 
 def _scheme(run: Run, scheme: str) -> SchemeIdentification:

@@ -42,7 +42,7 @@ def sentence(
     promised = run.false_positive_rate
     searched = broken is not None and best.withstood is not None
     small = _few(_images(broken)) if broken and searched else _small(best)
-    warnings = (covered.unfinished, _unread(found), small, _unequal(found))
+    warnings = (covered.unfinished, _unread(found), small, _unequal(found), _outside(found))
     return Sentence(
         headline=_broken_headline(run, found, broken) if broken and searched else _headline(found, pairs, noun),
         detail=_broken_detail(best, broken, noun) if broken and searched else _detail(best, f"{noun}s"),
@@ -112,11 +112,26 @@ def _detail(best: Card, pictures: str) -> str:
         f"{best.scheme}: mark found in {share(vars(best.detection))} of attacked {pictures}, provider and content ID "
         f"read exactly in {share(vars(best.payload))}; {n_of(vars(best.detection))}."
     )
+    if best.outside:
+        rates = vars(best.detection)
+        text = f"{best.scheme}: mark found in {share(rates)} of attacked {pictures}; {n_of(rates)}."
     quality = best.quality
     if quality.psnr is None:
         return text
     ssim = "" if quality.ssim is None else f", SSIM {quality.ssim:.3f}"
     return f"{text} Marked at {quality.psnr:.1f} dB PSNR{ssim}."
+
+
+def _outside(found: list[Card]) -> str | None:
+    """Whose "found" is no p-value of ours."""
+    names = [card.scheme for card in found if card.outside]
+    if not names:
+        return None
+    alarms, n = (
+        sum(getattr(card.false_positives, what) for card in found if card.outside) for what in ("successes", "n")
+    )
+    counted = f"{count(alarms)} false alarms in {plural(n, 'reading')}" if n else "its false alarms were not counted"
+    return f"{_listed(names)}: somebody else's detector, to which no promise applies; {counted}."
 
 
 def _alarms(found: list[Card], covered: Coverage) -> str:

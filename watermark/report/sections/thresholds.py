@@ -98,6 +98,7 @@ def thresholds(run: Run) -> list[Thresholds]:
     return [
         _scheme(run, scheme, marked[marked["scheme"] == scheme], negatives[negatives["scheme"] == scheme])
         for scheme in run.schemes
+        if scheme not in run.outside  # it gives no score
     ]
 
 

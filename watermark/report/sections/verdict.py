@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import pandas as pd
 
-from watermark.evaluation.rows import IDENTITY, Rate, Run, bit_accuracy, mean, misattributed, rate, unnamed
+from watermark.evaluation.rows import IDENTITY, Rate, Run, bit_accuracy, mean, misattributed, rate, unnamed, with_ids
 from watermark.json_schema import Count, Group, Json, Share, Size, limits
 from watermark.report.sections.breaking import Breaking
 from watermark.report.sections.cells import Ladder
@@ -59,6 +59,7 @@ class Card:
     hard_payload: Rate | None
     worst: Annotated[list[Ladder], limits(maxItems=3)]
     failed: Count
+    outside: Annotated[bool, "marked and read by somebody else: no IDs, and no promise of false alarms; since 1.8.0"]
     seconds: PerStage
     images_per_second: Annotated[PerStage, "over the run; since 1.2.0"]
 
@@ -89,6 +90,7 @@ def _card(run: Run, scheme: str, ladder: list[Ladder]) -> Card:
     marked = marked[marked["scheme"] == scheme]
     every = run.marked(group, searched=True)
     every = every[every["scheme"] == scheme]
+    named = with_ids(every)
     attacked = [c for c in ladder if (c.scheme, c.group) == (scheme, group) and c.attack != IDENTITY]
     facts = run.manifest.get("schemes", {}).get(scheme, {})
     seconds = _seconds(run.costs, scheme)
@@ -97,21 +99,22 @@ def _card(run: Run, scheme: str, ladder: list[Ladder]) -> Card:
         group=group,
         rank="not tested",
         message_bits=facts.get("message_bits"),
-        payload_bits=_payload_bits(run.manifest.get("layout") or {}),
+        payload_bits=None if scheme in run.outside else _payload_bits(run.manifest.get("layout") or {}),
         target_psnr=facts.get("target_psnr"),
         quality=_quality(rows[rows["marked"] & (rows["group"] == group)]),
         no_attack=rate(clean, "is_marked"),
         withstood=None,
         detection=rate(marked, "is_marked"),
-        payload=rate(marked, "payload_ok"),
+        payload=rate(with_ids(marked), "payload_ok"),
         bit_accuracy=bit_accuracy(marked),
-        misattribution=rate(every, misattributed(every)),
-        unnamed=rate(every, unnamed(every)),
+        misattribution=rate(named, misattributed(named)),
+        unnamed=rate(named, unnamed(named)),
         false_positives=rate(negatives[negatives["scheme"] == scheme], "is_marked"),
         hard_cases=_hard(run, scheme, "is_marked"),
         hard_payload=_hard(run, scheme, "payload_ok"),
         worst=sorted(attacked, key=lambda cell: cell.detection.rate or 0.0)[:3],
         failed=int(rows["error"].notna().sum()),
+        outside=scheme in run.outside,
         seconds=seconds,
         images_per_second=PerStage(*(1 / each if each else None for each in (seconds.embed, seconds.decode))),
     )
@@ -124,7 +127,8 @@ def _hard(run: Run, scheme: str, hits: str) -> Rate | None:
     hard = run.marked("hard")
     if hard.empty:
         return None
-    return rate(hard[hard["scheme"] == scheme], hits)
+    hard = hard[hard["scheme"] == scheme]
+    return rate(with_ids(hard) if hits == "payload_ok" else hard, hits)
 
 
 def _payload_bits(layout: Json) -> int | None:
