@@ -30,7 +30,7 @@ class Chain(Attack):
     family = "compound"
     harder: Literal["higher", "lower", "away"] = "higher"
     unit, together = "as the step that takes it", True
-    reproduces = "VideoSeal and OmniSealBench combinations; whatever the configuration says"
+    reproduces = "several things that happen one after the other, as in the combinations of VideoSeal and OmniSealBench"
 
     def __init__(self, strength: float, steps: Sequence[Step], version: int = 1) -> None:
         super().__init__(strength)

@@ -144,6 +144,13 @@ def test_no_rate_is_made_of_searched_readings(told):
     jsonschema.validate(told, schema())
 
 
+def test_a_run_of_searches_draws_no_empty_plane_of_damage(told, searched):
+    page = (searched / "report.html").read_text()
+    assert told["quality_plane"]["curves"] == []
+    assert "found (%) against damage" not in page
+    assert "is drawn for attacks at fixed strengths" in page
+
+
 def test_searched_and_laddered_attacks_stand_in_one_report(sim, tmp_path):
     page = build_report(sim.simulate_search(tmp_path / "both", ladder=True)).read_text()
     told = json.loads((tmp_path / "both" / "report.json").read_text())

@@ -135,7 +135,9 @@ def leaderboard_page(entries: Sequence[Entry]) -> str:
     """
     ranked = sorted(entries, key=lambda entry: -(entry.facts["balanced"]["payload"] or -1))
     if not any(entry.facts["balanced"]["families"] for entry in entries):
-        raise UserError("expected runs with attacks of some strengths, such as suite=standard, got none")
+        raise UserError(
+            "expected runs at fixed strengths, such as suite=standard, got none; a search (suite=breaking) has none"
+        )
     measured = [name for name in ("psnr", "ssim", *PERCEPTUAL) if any(name in entry.quality for entry in entries)]
     return _template().render(
         entries=ranked,
