@@ -13,6 +13,7 @@ from watermark.errors import UserError
 from watermark.metrics.psnr import psnr
 from watermark.pixels import to_tensor
 from watermark.schemes.peers import LatentMark, export
+from watermark.schemes.peers import exported as exported_networks
 from watermark.schemes.peers.latent import directions
 from watermark.watermarker import Watermarker
 
@@ -238,7 +239,9 @@ def features(tmp_path, monkeypatch):
     network = Backbone()
     network.fc = torch.nn.Identity()
     state = {f"module.backbone.{name}": value for name, value in network.state_dict().items()}
-    centre, spread = (torch.tensor(values)[:, None, None] for values in (export.MEAN, export.SPREAD))
+    centre, spread = (
+        torch.tensor(values)[:, None, None] for values in (exported_networks.MEAN, exported_networks.SPREAD)
+    )
     grey = torch.rand(8, 3, 96, 128, generator=torch.Generator().manual_seed(1)) * 0.3 + 0.35
     mean = network((grey - centre) / spread).mean(0)
     weight = torch.randn(128, 2048) / 2048

@@ -180,6 +180,7 @@ def _markers(
     args: argparse.Namespace, config: dict[str, Any] | None
 ) -> "Iterator[tuple[str, Watermarker, Watermarker]]":
     """Each scheme twice: with the owner's key and with another provider's."""
+    from watermark.evaluation.job import is_outside
     from watermark.evaluation.rebuild import marker
     from watermark.watermarker import Watermarker
 
@@ -192,7 +193,8 @@ def _markers(
                 raise UserError(str(error)) from None
             yield name, owner, rival
         return
-    for name in args.schemes or config["schemes"]:
+    ours = [name for name, entry in config["schemes"].items() if not is_outside(entry)]
+    for name in args.schemes or ours:
         changes: dict[str, Any] = {}
         if args.target_psnr is not None:
             changes = {"target_psnr": args.target_psnr}
