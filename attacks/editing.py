@@ -4,12 +4,12 @@ import torch
 from torch import Tensor
 
 from attacks.base import Generators
-from attacks.erase import Erase, rectangles
+from attacks.erase import Edit
 from attacks.functional import draw, filters, opencv
 from attacks.partial import shifted
 
 
-class BlurPart(Erase):
+class BlurPart(Edit):
     """Blur one rectangle until faces and number plates cannot be told.
 
     Args:
@@ -19,15 +19,13 @@ class BlurPart(Erase):
     unit = "area blurred, 0..1"
     reproduces = "hiding a face or a number plate; standard deviation 2 % of the short side"
 
-    def __init__(self, area: float) -> None:
-        super().__init__(area)
-
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:
+    def filled(self, images: Tensor, covered: Tensor, generators: Generators) -> Tensor:
+        """Itself, blurred."""
         blurred = filters.gaussian_blur(images, 0.02 * min(images.shape[-2:]))
-        return torch.where(rectangles(images, self.strength, generators), blurred, images)
+        return torch.where(covered, blurred, images)
 
 
-class Clone(Erase):
+class Clone(Edit):
     """Cover one rectangle with another place of the same picture, as a clone stamp does.
 
     Args:
@@ -37,11 +35,8 @@ class Clone(Erase):
     unit = "area covered, 0..1"
     reproduces = "copy-move forgery; no published ladder"
 
-    def __init__(self, area: float) -> None:
-        super().__init__(area)
-
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        covered = rectangles(images, self.strength, generators)
+    def filled(self, images: Tensor, covered: Tensor, generators: Generators) -> Tensor:
+        """Another place, a quarter to three quarters of each side away."""
         moves = (0.25 + 0.5 * draw.uniform(generators, images, 2)).cpu().tolist()  # of the sides
         height, width = images.shape[-2:]
         others = [
@@ -51,7 +46,7 @@ class Clone(Erase):
         return torch.where(covered, torch.cat(others), images)
 
 
-class InpaintTelea(Erase):
+class InpaintTelea(Edit):
     """Remove one rectangle and let OpenCV fill it in from its border (Telea, 2004): smooth, without texture.
 
     Args:
@@ -60,7 +55,6 @@ class InpaintTelea(Erase):
     """
 
     differentiable = False
-    family = "edit"
     unit = "area filled in, 0..1"
     reproduces = "OpenCV's INPAINT_TELEA (Telea, J. Graphics Tools 9, 2004)"
 
@@ -68,9 +62,10 @@ class InpaintTelea(Erase):
         super().__init__(area)
         self.radius = radius
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        holes = rectangles(images, self.strength, generators)
+    def filled(self, images: Tensor, covered: Tensor, generators: Generators) -> Tensor:
+        """What OpenCV makes of the border."""
         filled = [
-            opencv.inpainted(image.cpu(), hole[0].cpu(), self.radius) for image, hole in zip(images, holes, strict=True)
+            opencv.inpainted(image.cpu(), hole[0].cpu(), self.radius)
+            for image, hole in zip(images, covered, strict=True)
         ]
-        return torch.where(holes, torch.stack(filled).to(images), images.detach())
+        return torch.where(covered, torch.stack(filled).to(images), images.detach())

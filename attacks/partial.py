@@ -11,14 +11,15 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from attacks.base import Attack, Generators
-from attacks.erase import Erase, rectangles
+from attacks.erase import Edit, rectangles
 from attacks.functional import draw, warp
+from attacks.functional.fill import pull_push
 from attacks.hosts import hosts
 
 CAPTION = "when nobody knows where a picture comes from everybody may say it is theirs".upper().split(" ")
 
 
-class Paste(Erase):
+class Paste(Edit):
     """Cover one rectangle with part of another photograph.
 
     Args:
@@ -28,11 +29,9 @@ class Paste(Erase):
     unit = "area covered, 0..1"
     reproduces = "partial edit by pasting; WIBE cropout's complement"
 
-    def __init__(self, area: float) -> None:
-        super().__init__(area)
-
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        return torch.where(rectangles(images, self.strength, generators), hosts(images, generators), images)
+    def filled(self, images: Tensor, covered: Tensor, generators: Generators) -> Tensor:
+        """Another photograph."""
+        return torch.where(covered, hosts(images, generators), images)
 
 
 class Splice(Attack):
@@ -166,7 +165,7 @@ class Stickers(Drawn):
         return layer
 
 
-class Inpaint(Erase):
+class Inpaint(Edit):
     """Remove an ellipse and heal it with another part of the picture, as a photo editor's healing brush does.
 
     Of eight places beside the ellipse the one whose surroundings look most alike is copied in; what it misses at the
@@ -180,13 +179,14 @@ class Inpaint(Erase):
     reproduces = "healing brush (Perez, Gangnet and Blake, 2003); generative inpainting needs a model"
     version = 2
 
-    def __init__(self, area: float) -> None:
-        super().__init__(area)
+    def covered(self, images: Tensor, generators: Generators) -> Tensor:
+        """An ellipse."""
+        return ellipses(images, self.strength, generators)
 
-    def transform(self, images: Tensor, generators: Generators) -> Tensor:
-        holes = ellipses(images, self.strength, generators)
+    def filled(self, images: Tensor, covered: Tensor, generators: Generators) -> Tensor:
+        """Another place of the picture, its border blended in."""
         starts = draw.uniform(generators, images).cpu().tolist()
-        return torch.cat([_heal(*each) for each in zip(images.split(1), holes.split(1), starts, strict=True)])
+        return torch.cat([_heal(*each) for each in zip(images.split(1), covered.split(1), starts, strict=True)])
 
 
 def _heal(image: Tensor, hole: Tensor, start: float) -> Tensor:
@@ -200,7 +200,7 @@ def _heal(image: Tensor, hole: Tensor, start: float) -> Tensor:
     with torch.no_grad():
         misfits = [float((rim * (image - other).abs()).sum() + (hole & (there < 1)).sum()) for other, there in others]
     other = others[misfits.index(min(misfits))][0]
-    return torch.where(hole, other + _pull_push((image - other) * known, known), image)
+    return torch.where(hole, other + pull_push((image - other) * known, known), image)
 
 
 def shifted(image: Tensor, down: int, across: int) -> Tensor:
@@ -222,15 +222,3 @@ def ellipses(images: Tensor, area: float, generators: Generators) -> Tensor:
     radii = torch.stack([radius * stretch, radius / stretch], -1)
     room = (grid.new_tensor([width / 2, height / 2]) - radii).clamp(min=0)
     return (((grid - (2 * dice[..., 1:] - 1) * room) / radii).square().sum(-1) < 1)[:, None]
-
-
-def _pull_push(weighted: Tensor, weight: Tensor) -> Tensor:
-    """Values where ``weight`` is 1, elsewhere the average that a coarser level knows (Gortler et al., 1996)."""
-    if min(weight.shape[-2:]) <= 2 or bool((weight > 0).all()):
-        return weighted / weight.clamp(min=1e-6)
-    coarse_weight = F.avg_pool2d(weight, 2, ceil_mode=True, count_include_pad=False)
-    coarse_values = F.avg_pool2d(weighted, 2, ceil_mode=True, count_include_pad=False)
-    full = (4 * coarse_weight).clamp(max=1) / coarse_weight.clamp(min=1e-6)
-    coarse = _pull_push(coarse_values * full, coarse_weight * full)
-    size = (weight.shape[-2], weight.shape[-1])
-    return weighted + (1 - weight) * F.interpolate(coarse, size, mode="bilinear", align_corners=False)

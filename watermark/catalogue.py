@@ -143,6 +143,8 @@ def _comment(lines: list[str]) -> Iterator[str]:
     for line in lines:
         if not line.startswith("#"):
             return
+        if line.startswith("# @package"):  # that is for Hydra
+            continue
         yield line.lstrip("# ").rstrip()
 
 

@@ -57,6 +57,7 @@ class Reader:
         detect: Callable[[Readout], list[Detection]],
         codec_of: Callable[[Detection], Codec | None],
         false_alarm_rate: float,
+        others: bool = True,
     ) -> list[Localization]:
         """One map for each picture of a batch; see ``Watermarker.locate``.
 
@@ -65,6 +66,7 @@ class Reader:
             detect: what answers a readout.
             codec_of: whose key proved the mark of an answer.
             false_alarm_rate: promised share of regions without the mark that are called marked.
+            others: whether to look for further marks.
         """
         scheme, size = locatable(self.scheme, false_alarm_rate), size_of(image)
 
@@ -74,7 +76,7 @@ class Reader:
         maps = []
         for one in self.tensors(image).split(1):
             found = [mapped(one)]
-            while len(found) < MOST_MARKS and may_hold_more(found[-1]):
+            while others and len(found) < MOST_MARKS and may_hold_more(found[-1]):
                 one = without(one, found[-1])
                 found.append(mapped(one))
             maps.append(replace(found[0], others=tuple(each for each in found[1:] if each.detection.is_marked)))

@@ -239,13 +239,19 @@ class Watermarker(Reader):
         return found if isinstance(image, Tensor) else found[0]
 
     @overload
-    def locate(self, image: Image.Image | np.ndarray, *, false_alarm_rate: float = ...) -> Localization: ...
+    def locate(
+        self, image: Image.Image | np.ndarray, *, false_alarm_rate: float = ..., others: bool = ...
+    ) -> Localization: ...
     @overload
     def locate(
-        self, image: Tensor | Sequence[Image.Image | np.ndarray], *, false_alarm_rate: float = ...
+        self, image: Tensor | Sequence[Image.Image | np.ndarray], *, false_alarm_rate: float = ..., others: bool = ...
     ) -> list[Localization]: ...
     def locate(
-        self, image: Picture | Sequence[Image.Image | np.ndarray], *, false_alarm_rate: float = FALSE_ALARM_RATE
+        self,
+        image: Picture | Sequence[Image.Image | np.ndarray],
+        *,
+        false_alarm_rate: float = FALSE_ALARM_RATE,
+        others: bool = True,
     ) -> Localization | list[Localization]:
         """Say which part of a picture carries the mark, and which was changed; needs nothing but picture and key.
 
@@ -255,6 +261,7 @@ class Watermarker(Reader):
             image: as for ``detect``.
             false_alarm_rate: promised share of regions without the mark that are called marked, at most .1. It holds
                 over keys, whatever the regions show; the scores of regions are those of ``detection.null``.
+            others: whether to look for further marks, as in a collage, in what the first one leaves.
 
         Returns:
             A map of the size of the picture; a list for a tensor batch or a list of pictures.
@@ -263,8 +270,9 @@ class Watermarker(Reader):
             ValueError: if the scheme is none whose marks can be located, or the rate is out of range.
         """
         if isinstance(image, list | tuple):
-            return [self.locate(one, false_alarm_rate=false_alarm_rate) for one in image]
-        found = self.maps(image, self.detector.detect, lambda _: self.codec, false_alarm_rate)  # type: ignore[arg-type]
+            return [self.locate(one, false_alarm_rate=false_alarm_rate, others=others) for one in image]
+        codec = self.codec
+        found = self.maps(image, self.detector.detect, lambda _: codec, false_alarm_rate, others)  # type: ignore[arg-type]
         return found if isinstance(image, Tensor) else found[0]
 
 

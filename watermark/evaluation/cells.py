@@ -12,13 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from attacks.edited import Edited, edited
 from watermark.errors import UserError
 from watermark.evaluation.axis import search
 from watermark.evaluation.hands import Hand, OurHand, OutsideHand, Reading
 from watermark.evaluation.job import QUALITY, Cell, Job, Unit
+from watermark.evaluation.maps import columns, compared, is_mapped, maps_of
 from watermark.evaluation.memory import peak_bytes, reset_peak
 from watermark.evaluation.records import Record
 from watermark.images import to_8bit
+from watermark.localization import can_be_located
+from watermark.localization.fit import Fit
 from watermark.metrics.perceptual import MEASURES
 from watermark.metrics.psnr import psnr
 from watermark.metrics.ssim import Moments, ssim
@@ -65,6 +69,9 @@ class UnitRun:
             self.hand = OurHand(marker, [job.payload(info, unit.key) for info in self.infos])
         self.has_originals = not isinstance(marker, OutsideMark) or marker.marked is not None
         self.unmarked = [i for i in self.all if unit.indices[i] in job.unmarked and self.has_originals]
+        self.mapper: Watermarker | None = None
+        if job.localize and isinstance(marker, Watermarker) and can_be_located(marker.scheme):
+            self.mapper = marker
         self.out = Measured()
 
     @torch.no_grad()
@@ -133,17 +140,28 @@ class UnitRun:
         self, cell: Cell, before: "Compared", members: Sequence[int], quality: dict[str, list[float]] | None
     ) -> None:
         """One attack on some of the unit's pictures, marked where ``quality`` is given."""
-        attacked = self._attack(cell, before.images, members)
+        mapper = self.mapper if quality is not None and is_mapped(cell) else None
+        attacked, how = self._attack(cell, before.images, members, told=mapper is not None)
         if quality is not None and cell.attack is not None and len(members) == len(self.infos):
             self.out.pictures[f"attacked/{cell.name}-{cell.strength}"] = attacked
         damages = self._damages(cell, before, attacked, None if quality is not None else members)
         with self._timed("decode", cell.name, attacked):
             read = self.hand.read(attacked, members)
+        fits = [None] * len(members) if mapper is None else self._map(mapper, cell, attacked, how)
         rows = []
         for place, i in enumerate(members):
             own = None if quality is None else {name: values[place] for name, values in quality.items()}
-            rows.append(self._record(cell, i, read[place], own, damages[place]))
+            rows.append(self._record(cell, i, read[place], own, damages[place], fits[place]))
         self.out.rows += rows
+
+    def _map(self, mapper: Watermarker, cell: Cell, attacked: Tensor, how: Edited | None) -> list[Fit]:
+        """Where each picture is said to be edited, against where it was."""
+        with self._timed("map", cell.name, attacked):
+            maps = maps_of(mapper, attacked)
+        fits, pictures = compared(maps, attacked, how)
+        if not self.job.sampled.isdisjoint(self.unit.indices):
+            self.out.pictures[f"map/{cell.name}-{cell.strength}"] = pictures
+        return fits
 
     def _damages(
         self, cell: Cell, before: "Compared", attacked: Tensor, unmarked: Sequence[int] | None
@@ -157,15 +175,27 @@ class UnitRun:
             self.known.update(zip(names, damages, strict=True))
         return damages
 
-    def _attack(self, cell: Cell, images: Tensor, members: Sequence[int]) -> Tensor:
+    def _attack(
+        self, cell: Cell, images: Tensor, members: Sequence[int], *, told: bool
+    ) -> tuple[Tensor, Edited | None]:
+        """The attacked pictures; where it is to be ``told``, how to find what was edited."""
         if cell.attack is None:
-            return images
+            return images, None
         seeds = [self.job.attack_seed(self.infos[i], cell, self.unit.key) for i in members]
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         with self._timed("attack", cell.name, images):
-            return to_8bit(cell.attack(images, generators))
+            how = edited(cell.attack, images, generators) if told else None
+            return to_8bit(cell.attack(images, generators) if how is None else how.images), how
 
-    def _record(self, cell: Cell, i: int, read: Reading, quality: dict[str, float] | None, damage: Damage) -> Record:
+    def _record(
+        self,
+        cell: Cell,
+        i: int,
+        read: Reading,
+        quality: dict[str, float] | None,
+        damage: Damage,
+        fitted: Fit | None,
+    ) -> Record:
         marked = quality is not None
         measured: dict[str, Any] = {name: _finite((quality or {}).get(name)) for name in (*QUALITY, *MEASURES)}
         return Record(
@@ -176,6 +206,7 @@ class UnitRun:
             **measured,
             attack_psnr=_finite(damage[0]),
             attack_ssim=_finite(damage[1]),
+            **columns(fitted),
             logits=_pack(read.logits) if self.job.config["keep_logits"] and read.logits is not None else None,
             error=None,
         )

@@ -47,6 +47,9 @@ class EvaluateConfig:
     """Images whose pictures are kept for the report."""
     perceptual: list[str] = field(default_factory=list)
     """``flip``, ``ssimulacra2``, ``cvvdp`` (extra ``perceptual``); ``lpips``, ``dists`` (and torchvision's weights)."""
+    localize: bool = False
+    """Map the marked pictures, untouched and after every attack that says where it edits (``suite=edits`` turns it on);
+    a map costs about what five readings do. Schemes whose marks cannot be located are measured without maps."""
     keep_logits: bool = True
     """Keep soft decisions in the rows (the null diagnostics need them)."""
     output: str = "results/runs"

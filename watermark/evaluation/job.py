@@ -38,7 +38,7 @@ NOT_IN_KEY = {"output", "name", "workers", "shard", "device"}
 CODE = (
     *("schemes", "transforms", "synchronization", "codec", "detection", "localization", "data", "files"),
     *(f"metrics/{name}.py" for name in ("bits", "psnr", "ssim", "worst_tile", "ms_ssim", "ciede2000", "perceptual")),
-    *(f"evaluation/{name}.py" for name in ("axis", "cells", "hands", "job", "matched", "plan", "records")),
+    *(f"evaluation/{name}.py" for name in ("axis", "cells", "hands", "job", "maps", "matched", "plan", "records")),
     *(f"{name}.py" for name in ("images", "pixels", "keys", "config", "reader", "strips", "depth", "watermarker")),
 )
 """What of the package decides rows; the statistics and the report only read them."""
@@ -114,6 +114,7 @@ class Job:
         if self.search not in SEARCHES:
             raise UserError(f"search: expected one of {', '.join(SEARCHES)}, got {self.search!r}")
         self.match = Match.of(config, self.device)
+        self.localize: bool = config.get("localize", False)
         self.keys: int = config.get("keys", 1)
         if not 1 <= self.keys <= MAX_KEYS:
             raise UserError(f"keys: expected 1 to {MAX_KEYS}, got {self.keys}")
@@ -138,6 +139,14 @@ class Job:
     def unmarked(self) -> frozenset[int]:
         """The pictures that are measured without a mark too."""
         return frozenset(spread(self.unmarked_limit, len(self.images.infos)))
+
+    @cached_property
+    def sampled(self) -> frozenset[int]:
+        """The pictures to keep for the report: the first of every class, then further ones, ``samples`` in all."""
+        classes = [info.image_class for info in self.images.infos]
+        firsts = [classes.index(name) for name in dict.fromkeys(classes)]
+        rest = [index for index in range(len(classes)) if index not in firsts]
+        return frozenset((firsts + rest)[: self.config["samples"]])
 
     def key(self, number: int) -> str:
         """The secret of that number; it is none, for an evaluation marks nothing that matters."""

@@ -34,6 +34,7 @@ _CONFIG = {
     "matched_by?": TEXT,
     "matched_at?": NUMBER + MAYBE,
     "keep_logits?": FLAG,
+    "localize?": FLAG,
     "suite_name?": TEXT,
     "schemes?": (dict, list, type(None)),
     "suite?": (dict, str, type(None)),

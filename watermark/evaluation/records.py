@@ -74,11 +74,32 @@ class Record:
     """Attacked against what was attacked, dB; None where pixels moved (not defined) or nothing changed (infinite)."""
     attack_ssim: float | None
     """The same pair; None where pixels moved."""
+    edited_area: float | None
+    """Share of the attacked picture that was edited. This and the next eight are None unless the run maps pictures
+    (``localize``) and this one was mapped: marked, and untouched or edited in a part."""
+    map_f1: float | None
+    """Of the px that the map calls edited; None where nothing was edited."""
+    map_iou: float | None
+    map_alarms: float | None
+    """Of the regions that lie wholly in the edited part, those called marked, at a promised share of 1e-2; None where
+    there is no such region."""
+    map_reached_1e2: float | None
+    map_reached_1e3: float | None
+    """Of the same regions those whose score is as high as a promise of 1e-2 and of 1e-3 asks for."""
+    map_edited_marked: float | None
+    """Of the edited px, those at the border of the part too, those called marked."""
+    map_unknown: float | None
+    """Of all px of the picture."""
+    map_kept_edited: float | None
+    """Of the px that were not edited, those called edited."""
     logits: bytes | None
     """The soft decisions as little-endian float16, scaled to unit RMS; None where the run does not keep them."""
     error: str | None
     """Why this cell failed, in one line; None if it did not."""
 
+
+MAPS = tuple(field.name for field in fields(Record) if field.name == "edited_area" or field.name.startswith("map_"))
+"""The columns that say what a map is worth."""
 
 _ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(), bytes: pa.binary()}
 

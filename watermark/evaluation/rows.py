@@ -13,7 +13,7 @@ from watermark.errors import UserError
 from watermark.evaluation.axis import Axis
 from watermark.evaluation.manifest import names_are_plain, read_manifest
 from watermark.evaluation.parts import COSTS, own_file, read_table
-from watermark.evaluation.records import arrow_schema
+from watermark.evaluation.records import MAPS, arrow_schema
 from watermark.json_schema import Count, Group, Json, Share
 from watermark.metrics.clustered import clustered_rate
 from watermark.shown import reason, shown
@@ -34,7 +34,7 @@ UNUSED = frozenset({"logits", "seed", "attack_version", "provider_id", "content_
 
 PERCEPTUAL = ("lpips", "dists", "flip", "ssimulacra2", "cvvdp")
 """Measures that a run has where it was told to."""
-ADDED = frozenset({"embedded", "key", "ms_ssim", "ciede2000", "log10_doubt", *PERCEPTUAL})
+ADDED = frozenset({"embedded", "key", "ms_ssim", "ciede2000", "log10_doubt", *PERCEPTUAL, *MAPS})
 """Columns that older runs do not have; they read as not measured."""
 
 

@@ -15,6 +15,7 @@ from watermark.evaluation import worker
 from watermark.evaluation.hands import OutsideHand
 from watermark.evaluation.job import Job, Unit
 from watermark.evaluation.lookups import write_lookups
+from watermark.evaluation.maps import check_maps
 from watermark.evaluation.provenance import manifest
 from watermark.evaluation.store import RunStore, write_json
 from watermark.lifeline import begin
@@ -36,10 +37,11 @@ def run(job: Job, progress: Progress) -> Path:
     """Measure what is missing, then merge; returns the run folder.
 
     Raises:
-        UserError: if the folder holds another job, or ``shard`` is not ``i/n``.
+        UserError: if the folder holds another job, ``shard`` is not ``i/n``, or ``localize`` finds nothing to map.
         KeyboardInterrupt: at any moment; the units that are done stay done.
     """
     index, count = _shard(job.config["shard"])
+    check_maps(job)
     facts = manifest(job)  # builds every scheme and attack once, so that a bad setting leaves no folder behind
     ask_once(job)
     store = RunStore(run_folder(job))

@@ -51,20 +51,12 @@ class Worker:
         first = unit.scheme == next(iter(self.job.config["schemes"]))
         kept = {name: p for name, p in pictures.items() if first or not name.startswith("attacked/")}
         for position, index in enumerate(unit.indices):
-            if pictures and unit.key == 0 and index in sample_indices(self.job):
+            if pictures and unit.key == 0 and index in self.job.sampled:
                 own = {name: picture[position] for name, picture in kept.items()}
                 if "flip" in self.job.quality and own["marked"].shape == own["original"].shape:
                     seen = flip_map(own["marked"][None], own["original"][None])
                     own["visibility10"] = (10 * seen).clamp(0, 1).expand(3, -1, -1)
                 self.store.keep_pictures(unit.scheme, self.job.images.infos[index].id, own)
-
-
-def sample_indices(job: Job) -> set[int]:
-    """The pictures to keep for the report: the first of every class, then further ones, ``samples`` in all."""
-    classes = [info.image_class for info in job.images.infos]
-    firsts = [classes.index(name) for name in dict.fromkeys(classes)]
-    rest = [index for index in range(len(classes)) if index not in firsts]
-    return set((firsts + rest)[: job.config["samples"]])
 
 
 _here: Worker | None = None

@@ -2,6 +2,15 @@
 
 from watermark.localization.answer import Localization
 from watermark.localization.collage import MOST_MARKS, may_hold_more, without
-from watermark.localization.locator import FALSE_ALARM_RATE, locatable, locate
+from watermark.localization.locator import FALSE_ALARM_RATE, can_be_located, locatable, locate
 
-__all__ = ["FALSE_ALARM_RATE", "MOST_MARKS", "Localization", "locatable", "locate", "may_hold_more", "without"]
+__all__ = [
+    "FALSE_ALARM_RATE",
+    "MOST_MARKS",
+    "Localization",
+    "can_be_located",
+    "locatable",
+    "locate",
+    "may_hold_more",
+    "without",
+]

@@ -21,6 +21,7 @@ class Localization:
             parts, and everything in a picture where no mark was proven.
         score: ``(H, W)`` float32: by how many standard deviations the region around each pixel speaks for the mark,
             over all keys that the mark might have had.
+        reach: ``(H, W)`` float32: px from the middle of that region, a square, to each of its sides.
         false_alarm_rate: promised share of regions without the mark that are called marked.
         detection: whose mark it is.
         others: the maps of further marks, as in a collage, each proven at the same rate in what the marks before it
@@ -31,6 +32,7 @@ class Localization:
     edited: Bools
     unknown: Bools
     score: NDArray[np.float32]
+    reach: NDArray[np.float32]
     false_alarm_rate: float
     detection: Detection
     others: tuple["Localization", ...] = ()
@@ -39,7 +41,8 @@ class Localization:
     def nowhere(cls, size: tuple[int, int], false_alarm_rate: float, detection: Detection) -> "Localization":
         """The map of a picture in which no mark was proven."""
         no = np.zeros(size, dtype=bool)
-        return cls(no, no.copy(), ~no, np.zeros(size, dtype=np.float32), false_alarm_rate, detection)
+        nothing = np.zeros(size, dtype=np.float32)
+        return cls(no, no.copy(), ~no, nothing, nothing.copy(), false_alarm_rate, detection)
 
     @property
     def shares(self) -> dict[str, float]:

@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import binary_dilation, binary_erosion
 
-from watermark.localization.answer import Localization
+from watermark.localization.answer import Bools, Localization
 
 COLOURS = {"marked": (0, 114, 178), "edited": (213, 94, 0), "unknown": (90, 90, 90)}
 ANOTHER = (240, 228, 66)
@@ -13,6 +14,8 @@ COVER = {"marked": 0.3, "edited": 0.6, "unknown": 0.6}
 """How much of the picture each colour hides."""
 STRIPES = 60
 """Stripes along the longer side over what was edited: who sees no colours sees them."""
+OUTLINE = 300
+"""Of the longer side, how many lines of an outline's half width."""
 
 
 def drawn(image: Image.Image, where: Localization) -> Image.Image:
@@ -38,6 +41,16 @@ def drawn(image: Image.Image, where: Localization) -> Image.Image:
         edge[:, 1:] |= part[:, 1:] != part[:, :-1]
         shown[edge] = 255
     return Image.fromarray(shown.round().astype(np.uint8))
+
+
+def outlined(image: Image.Image, part: Bools) -> Image.Image:
+    """A picture with the outline of a part ``(H, W)`` in dashes of black and white, which are seen on anything."""
+    shown = np.asarray(image.convert("RGB")).copy()
+    wide = max(1, max(part.shape) // OUTLINE)
+    outline = binary_dilation(part, iterations=wide) & ~binary_erosion(part, iterations=wide, border_value=1)
+    rows, columns = np.indices(part.shape)
+    shown[outline] = np.where((rows + columns) // (4 * wide) % 2, 255, 0)[outline][:, None]
+    return Image.fromarray(shown)
 
 
 def _stripes(shape: tuple[int, ...]) -> NDArray[np.bool_]:

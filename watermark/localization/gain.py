@@ -1,70 +1,95 @@
-"""How loud the mark should be in every region, learnt from the picture itself: flat, middling and busy places apart."""
+"""How loud the mark should be in every tile, learnt from the picture itself: loud and faint tiles apart."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from watermark.localization.tiles import TILE
+from watermark.localization.regions import box_sum
 
-STRENGTHS = (0.25, 0.5, 0.8, 1.5, 3.0, 6.0)
-"""Grey levels of deviation around a tile that part flat from busy places: compression takes that of flat ones first."""
-SUPPORTED = 0.12
-"""Share of a class that must carry the mark before its absence in the rest of the class says anything."""
-LOUD = 1.5
-"""Score that a region should have, were it marked, to be counted for that share."""
-LEAST = 0.8
-"""Share of its class's gain that a marked region has at least, where nothing took it from flat places."""
-ROUNDS = 25
-
-
-def classes_of(plane: Tensor, grid: tuple[int, int]) -> Tensor:
-    """``(R, Q)`` int64, the class of every tile of luma ``(h, w)`` in grey levels."""
-    pads = (0, grid[1] * TILE - plane.shape[1], 0, grid[0] * TILE - plane.shape[0])
-    padded = F.pad(plane[None, None], pads, mode="replicate")
-    mean, square = (F.avg_pool2d(each, TILE) for each in (padded, padded.square()))
-    deviation = (square - mean.square()).clamp_min(0)
-    around = F.avg_pool2d(deviation, 3, 1, 1, count_include_pad=False)[0, 0].sqrt()
-    return torch.bucketize(around, torch.tensor(STRENGTHS, device=plane.device))
+LEVELS = (0.3, 0.6, 1.0, 1.5, 2.2, 3.2, 4.5, 6.5, 10.0, 20.0)
+"""Scores of single tiles, were nothing lost, that part them into classes. Quiet tiles should be the loudest;
+compression takes the mark from them first."""
+LOUDEST = 3.0
+"""Such a score that is believed at first."""
+STARTS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3)
+"""Gains that are tried first."""
+SCATTER = 0.2
+"""Of a marked region's score around what it should be, as a share of that, beside the noise of 1."""
+SUPPORTED, FEW = 0.12, 20
+"""Share of a class that must carry the mark, and tiles that must, before their absence in the rest says anything."""
+ROUNDS = 6
 
 
-def fitted_gain(scores: Tensor, predicted: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-    """What to multiply ``predicted`` scores by, and the least that it may be, ``(R, Q)``; 0 where a class says nothing.
+def tile_gain(told: Tensor, alone: Tensor, response: Tensor, region: tuple[Tensor, Tensor], side: int) -> Tensor:
+    """What to multiply the ``response`` of every tile by to get what a marked tile says, ``(R, Q)``.
 
-    Regions are of two kinds, those with the mark, whose scores scatter around ``gain * predicted``, and those without,
-    around 0. Gain and shares are fitted by expectation and maximisation, first for all tiles and then for each class.
-    Compression takes the mark of one flat place and leaves it in the next. Where flat classes have a smaller gain than
-    busier ones it was at work, and the absence of the mark says little there.
+    Regions are of two kinds, those with the mark, whose scores scatter around what their tiles should say together, and
+    those without, around 0. Expectation and maximisation: how likely each region is marked follows from the gains, and
+    the gain of every class of tiles from what those say that are likely marked. A class in which next to nothing is
+    marked is taken to say what the loudest class does that is supported and should say less.
 
     Args:
-        scores: ``(R, Q)`` of regions.
-        predicted: ``(R, Q)`` of the same regions if they carry a mark of some strength.
-        classes: ``(R, Q)``.
+        told: ``(R, Q)`` correlation of single tiles.
+        alone: its standard deviation under random signs.
+        response: correlation that a mark of some strength would add.
+        region: correlation and deviation of the squares of ``side`` tiles around each.
+        side: of these squares.
     """
-    start = max(float((scores / predicted.clamp_min(1e-6)).flatten().quantile(0.75)), 1e-3)
-    overall, _ = _fit(scores.flatten(), predicted.flatten(), start)
-    gain, least, loudest = torch.zeros_like(scores), torch.zeros_like(scores), 0.0
-    for number in reversed(range(len(STRENGTHS) + 1)):  # the busiest first
-        chosen = classes == number
-        if not chosen.any():
-            continue
-        own, share = _fit(scores[chosen], predicted[chosen], overall)
-        if share >= SUPPORTED:
-            loudest = max(loudest, own)
-            gain[chosen], least[chosen] = own, LEAST * own * (own / loudest) ** 2
-    return gain, least
-
-
-def _fit(scores: Tensor, predicted: Tensor, gain: float) -> tuple[float, float]:
-    """Gain of the marked regions, and the share of regions that are marked."""
-    share, marked = 0.5, torch.zeros_like(scores)
+    score, predicted = told / alone, response / alone
+    of_region, deviation = region[0] / region[1], region[1]
+    capped = (LOUDEST / predicted.clamp_min(1e-6)).clamp(max=1)
+    gain, share = _start(of_region, box_sum(response * capped, side) / deviation)
+    gains = gain * capped
+    level = torch.bucketize(predicted, torch.tensor(LEVELS, device=predicted.device))
     for _ in range(ROUNDS):
+        likely, share = _marked(of_region, box_sum(response * gains, side) / deviation, share)
+        gains = _of_levels(level, likely, score, predicted)
+    return gains
+
+
+def _start(score: Tensor, predicted: Tensor) -> tuple[float, float]:
+    """The likeliest gain for all tiles alike, and the share of regions that are marked."""
+    found = []
+    for gain in STARTS:
         wanted = gain * predicted
-        odds = (wanted * scores - wanted.square() / 2).clamp(-30, 30).exp() * (share / (1 - share))
-        marked = odds / (1 + odds)
-        share = float(marked.mean().clamp(0.01, 0.99))
-        heard = float((marked * predicted.square()).sum())
-        if heard < 1e-9:
-            return gain, 0.0
-        gain = max(float((marked * predicted * scores).sum()) / heard, 1e-3)
-    loud = gain * predicted > LOUD
-    return gain, float(marked[loud].mean()) if bool(loud.any()) else 0.0
+        _, share = _marked(score, wanted, 0.7, rounds=5)
+        found.append((float((share * _odds(score, wanted) + 1 - share).log().sum()), gain, share))
+    _, gain, share = max(found)
+    return gain, share
+
+
+def _marked(score: Tensor, wanted: Tensor, share: float, rounds: int = 3) -> tuple[Tensor, float]:
+    """How likely each region is marked, and the share of them that is."""
+    odds, likely = _odds(score, wanted), torch.zeros_like(score)
+    for _ in range(rounds):
+        likely = share * odds / (share * odds + 1 - share)
+        share = min(0.99, max(0.02, float(likely.mean())))
+    return likely, share
+
+
+def _odds(score: Tensor, wanted: Tensor) -> Tensor:
+    """How much likelier a score is with the mark than without."""
+    variance = 1 + (SCATTER * wanted).square()
+    log = score.square() / 2 - (score - wanted).square() / (2 * variance) - variance.log() / 2
+    return log.clamp(-30, 30).exp()
+
+
+def _of_levels(level: Tensor, likely: Tensor, score: Tensor, predicted: Tensor) -> Tensor:
+    """The gain of every tile: of its class where that is supported, else of the next one that should say less."""
+    weight, classes = likely.flatten(), len(LEVELS) + 1
+
+    def total(values: Tensor) -> Tensor:
+        return torch.zeros(classes, device=level.device).index_add_(0, level.flatten(), values.flatten())
+
+    marked, count = total(weight), total(torch.ones_like(weight))
+    wanted = predicted.flatten()
+    gain = (total(weight * score.flatten() * wanted) / total(weight * wanted.square()).clamp_min(1e-9)).clamp_min(0)
+    says = gain * total(weight * wanted) / marked.clamp_min(1e-9)  # what a marked tile of the class scores
+    supported = (marked >= FEW) & (marked >= SUPPORTED * count)
+    known = supported.nonzero().flatten().tolist()
+    if not known:
+        return torch.zeros_like(predicted)
+    below = [max((k for k in known if k < n), default=None) for n in range(classes)]
+    most = torch.tensor([0.0 if k is None else float(says[k]) for k in below], device=level.device)
+    quieter = torch.tensor([k is None for k in below], device=level.device)
+    flat = torch.where(quieter[level], gain[known[0]], most[level] / predicted.clamp_min(1e-6))
+    return torch.where(supported[level], gain[level], flat)

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from watermark.detection.answer import Detection
 from watermark.localization.answer import Localization
-from watermark.localization.gain import classes_of, fitted_gain
+from watermark.localization.gain import tile_gain
 from watermark.localization.parting import parted
 from watermark.localization.regions import SIDES, box_sum, region_scores, threshold
-from watermark.localization.tiles import TileReader
+from watermark.localization.tiles import TILE, TileReader
 from watermark.schemes.base import Scheme
 from watermark.schemes.lattice.draw import reduced
 from watermark.schemes.lattice.mark import upright
@@ -33,6 +33,8 @@ WANTED = 5.0
 """Score that a region should have if it is marked; the smallest that should is looked at."""
 TOLD = 2.5
 """Score that a region should have at least, were it marked, before it is called edited."""
+FITTED = 5
+"""Side of the regions that tell how loud the mark is, in tiles."""
 PROBE = 45.0
 """dB of the mark that is taken off."""
 
@@ -43,15 +45,22 @@ class _Evidence:
 
     Attributes:
         score: of the region around it.
-        expected: the least that this would be if the region were marked.
+        expected: what this would be if the region were marked.
         own: log of how much likelier the tile alone is with the mark than without.
         side: of the region, in tiles.
+        size: height and width of the picture as it was read, px.
     """
 
     score: Tensor
     expected: Tensor
     own: Tensor
     side: Tensor
+    size: tuple[int, int]
+
+
+def can_be_located(scheme: Scheme) -> bool:
+    """Whether a scheme's marks can be looked for part by part."""
+    return isinstance(scheme, LatticeScheme)
 
 
 def locatable(scheme: Scheme, false_alarm_rate: float) -> LatticeScheme:
@@ -97,13 +106,15 @@ def locate(
     marked = labels & (score >= threshold(false_alarm_rate)) & ~_mixed(~labels, side)
     told = ~labels & (expected >= TOLD)
     edited = torch.from_numpy(binary_fill_holes(told.numpy())) & ~labels  # what an edit surrounds was edited with it
-    shown = [_enlarged(each.float(), size) > 0.5 for each in (edited, marked)]
+    scale = size[0] / evidence.size[0]
+    shown = [_enlarged(each.float(), scale, size) > 0.5 for each in (edited, marked)]
     there = shown[1] & ~shown[0]
     return Localization(
         marked=there.numpy(),
         edited=shown[0].numpy(),
         unknown=(~there & ~shown[0]).numpy(),
-        score=_enlarged(score, size).numpy().astype(np.float32),
+        score=_enlarged(score, scale, size).numpy().astype(np.float32),
+        reach=_enlarged(side * (scale * TILE / 2), scale, size).numpy().astype(np.float32),
         false_alarm_rate=false_alarm_rate,
         detection=detection,
     )
@@ -141,31 +152,30 @@ def _evidence(scheme: LatticeScheme, image: Tensor, where: Alignment, message: T
     mark = signs[scheme.carriers.bit] * scheme.carriers.sign  # (2, L)
     added = reader.turned(extra)
     response = (mark[0] @ added.real + mark[1] @ added.imag).reshape(grid).abs()  # what a mark is to a tile
-    classes = classes_of(scheme.core.planes.split(small)[0, 0], grid)
-    return _combined(bits, signs, response, classes)
+    return _combined(bits, signs, response, (maps.shape[2], maps.shape[3]))
 
 
-def _combined(bits: Tensor, signs: Tensor, response: Tensor, classes: Tensor) -> _Evidence:
+def _combined(bits: Tensor, signs: Tensor, response: Tensor, size: tuple[int, int]) -> _Evidence:
     """Choose the size of the region around every tile by what it should say, never by what it says."""
     sums = {side: region_scores(bits, signs, side) for side in (1, *SIDES)}
-    fitted = SIDES[1]
-    told, deviation = sums[fitted]
-    gain, least = fitted_gain(told / deviation, box_sum(response, fitted) / deviation, classes)
-    loud, faint = response * gain, response * least
-    score, wanted = (part / sums[SIDES[-1]][1] for part in (sums[SIDES[-1]][0], box_sum(faint, SIDES[-1])))
+    told, alone = sums[1][0], sums[1][1].clamp_min(0.05 * float(sums[1][1].median()))
+    loud = response * tile_gain(told, alone, response, sums[FITTED], FITTED)
+    score, wanted = (part / sums[SIDES[-1]][1] for part in (sums[SIDES[-1]][0], box_sum(loud, SIDES[-1])))
     chosen = torch.full(score.shape, SIDES[-1], device=score.device)
     for side in reversed(SIDES[:-1]):
-        told, deviation = sums[side]
-        enough = box_sum(loud, side) / deviation >= WANTED
-        score = torch.where(enough, told / deviation, score)
-        wanted = torch.where(enough, box_sum(faint, side) / deviation, wanted)
-        chosen = torch.where(enough, side, chosen)
-    told, alone = sums[1][0], sums[1][1].clamp_min(0.05 * float(sums[1][1].median()))
+        of_region, deviation = sums[side]
+        expected = box_sum(loud, side) / deviation
+        score = torch.where(expected >= WANTED, of_region / deviation, score)
+        wanted = torch.where(expected >= WANTED, expected, wanted)
+        chosen = torch.where(expected >= WANTED, side, chosen)
     shared = (sums[SIDES[0]][1].square() / box_sum(alone.square(), SIDES[0])).median().clamp_min(1)  # tiles overlap
-    wave = faint / alone
+    wave = loud / alone
     own = (wave * told / alone - wave.square() / 2) / shared
-    return _Evidence(score, wanted, own.clamp(-MOST, MOST), chosen)
+    return _Evidence(score, wanted, own.clamp(-MOST, MOST), chosen, size)
 
 
-def _enlarged(values: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(values[None, None], size, mode="bilinear", align_corners=False)[0, 0]
+def _enlarged(values: Tensor, scale: float, size: tuple[int, int]) -> Tensor:
+    """Of tiles ``(R, Q)``, each ``TILE * scale`` px, to pixels; the last tiles may hang over the border."""
+    whole = [max(round(count * TILE * scale), side) for count, side in zip(values.shape, size, strict=True)]
+    large = F.interpolate(values[None, None], whole, mode="bilinear", align_corners=False)
+    return large[0, 0, : size[0], : size[1]]

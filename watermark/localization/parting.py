@@ -6,7 +6,7 @@ from scipy.ndimage import label
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
-BORDER = 0.9
+BORDER = 0.6
 """Natural logarithm of how much less likely a map gets with every tile side of border between its parts."""
 SPECK = 8.0
 """Evidence that a part must have on its own: among some thousand tiles a few pairs look like anything."""
