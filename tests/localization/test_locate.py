@@ -10,6 +10,7 @@ from PIL import Image
 from skimage import data
 
 from watermark import Keyring, Watermarker
+from watermark.localization.locator import enlarged
 from watermark.localization.parting import parted
 from watermark.localization.regions import SIDES, box_sum, region_scores, threshold
 
@@ -117,3 +118,39 @@ def test_the_cut_is_the_likeliest_map_and_specks_are_none():
     assert not labels[6:13, 9:19].any()
     assert labels[:4].all()
     assert labels[16:].all()
+
+
+def test_compression_takes_the_mark_from_quiet_places_and_is_not_taken_for_an_edit(marker):
+    """Quiet tiles should be the loudest in the mark and after JPEG say nothing; they must not outvote the others."""
+    cat = Image.fromarray(data.chelsea()).resize((384, 256), Image.Resampling.LANCZOS)
+    picture = np.array(marker.embed(cat, provider_id=7, content_id=11))
+    picture[BOX] = np.asarray(ROCKET)[BOX]
+    file, wanted = io.BytesIO(), np.asarray(truth()) > 127
+    Image.fromarray(picture).save(file, "JPEG", quality=75)
+    where = marker.locate(Image.open(file).convert("RGB"))
+    assert 2 * (where.edited & wanted).sum() / (where.edited.sum() + wanted.sum()) > 0.83
+    assert where.edited[~wanted].mean() < 0.02
+    assert where.marked[wanted].mean() < 0.06
+
+
+def test_a_grey_picture_says_nothing_in_colour_and_is_mapped_by_its_luma(marker):
+    grey = Image.fromarray(data.camera()).resize((256, 256), Image.Resampling.LANCZOS).convert("RGB")
+    where = marker.locate(marker.embed(grey, provider_id=7, content_id=11))
+    assert where.shares["marked"] > 0.9
+    assert where.shares["edited"] < 0.02
+
+
+def test_tiles_lie_where_they_were_read_though_the_last_ones_hang_over_the_border():
+    low, right = torch.zeros(4, 5), torch.zeros(4, 5)
+    low[3], right[:, 4] = 1, 1
+    assert enlarged(low, 1.0, (27, 37)).shape == (27, 37)
+    assert (enlarged(low, 1.0, (27, 37))[:, 0] > 0.5).nonzero()[0] == 24
+    assert (enlarged(right, 1.0, (27, 37))[0] > 0.5).nonzero()[0] == 32
+    assert (enlarged(low, 2.0, (54, 74))[:, 0] > 0.5).nonzero()[0] == 48
+
+
+def test_a_region_reaches_half_its_side(marker, pasted):
+    where = marker.locate(pasted, others=False)
+    assert set(np.unique(where.reach.round())) <= set(range(12, 69))
+    assert where.reach.min() < 40
+    assert where.others == ()

@@ -33,6 +33,8 @@ WANTED = 5.0
 """Score that a region should have if it is marked; the smallest that should is looked at."""
 TOLD = 2.5
 """Score that a region should have at least, were it marked, before it is called edited."""
+SILENT = 100.0
+"""Times its own power that a mark would have in a plane which says nothing of it: colour, in a grey picture."""
 FITTED = 5
 """Side of the regions that tell how loud the mark is, in tiles."""
 PROBE = 45.0
@@ -107,14 +109,14 @@ def locate(
     told = ~labels & (expected >= TOLD)
     edited = torch.from_numpy(binary_fill_holes(told.numpy())) & ~labels  # what an edit surrounds was edited with it
     scale = size[0] / evidence.size[0]
-    shown = [_enlarged(each.float(), scale, size) > 0.5 for each in (edited, marked)]
+    shown = [enlarged(each.float(), scale, size) > 0.5 for each in (edited, marked)]
     there = shown[1] & ~shown[0]
     return Localization(
         marked=there.numpy(),
         edited=shown[0].numpy(),
         unknown=(~there & ~shown[0]).numpy(),
-        score=_enlarged(score, scale, size).numpy().astype(np.float32),
-        reach=_enlarged(side * (scale * TILE / 2), scale, size).numpy().astype(np.float32),
+        score=enlarged(score, scale, size).numpy().astype(np.float32),
+        reach=enlarged(side * (scale * TILE / 2), scale, size).numpy().astype(np.float32),
         false_alarm_rate=false_alarm_rate,
         detection=detection,
     )
@@ -142,16 +144,18 @@ def _evidence(scheme: LatticeScheme, image: Tensor, where: Alignment, message: T
     trust = trust * (right * whole.conj()).real.sum(2).sign()[0, :, None]  # a plane that stands upside down is turned
     said, extra = (torch.zeros(2, *reader.turns.shape, device=maps.device) for _ in range(2))
     for plane, probe, weight in zip(maps[0], probed[0], trust, strict=True):
-        raw = reader.raw(plane)
+        raw, added = reader.raw(plane), reader.raw(probe)
+        if added.square().mean() > SILENT * raw.square().mean():
+            continue
         loudness = raw.square().sum(0).mean(1).sqrt().clamp_min(1e-9)  # (L,)
         said += raw * (weight / loudness)[:, None]
-        extra += reader.raw(probe) * (weight / loudness)[:, None]
+        extra += added * (weight / loudness)[:, None]
     signs = message[0].to(maps.dtype) * 2 - 1
     bits, grid = reader.soft_bits(reader.turned(said)), reader.grid
     signs = signs * torch.einsum("krq,k->", bits, signs).sign()  # of a negative
     mark = signs[scheme.carriers.bit] * scheme.carriers.sign  # (2, L)
-    added = reader.turned(extra)
-    response = (mark[0] @ added.real + mark[1] @ added.imag).reshape(grid).abs()  # what a mark is to a tile
+    turned = reader.turned(extra)
+    response = (mark[0] @ turned.real + mark[1] @ turned.imag).reshape(grid).abs()  # what a mark is to a tile
     return _combined(bits, signs, response, (maps.shape[2], maps.shape[3]))
 
 
@@ -174,7 +178,7 @@ def _combined(bits: Tensor, signs: Tensor, response: Tensor, size: tuple[int, in
     return _Evidence(score, wanted, own.clamp(-MOST, MOST), chosen, size)
 
 
-def _enlarged(values: Tensor, scale: float, size: tuple[int, int]) -> Tensor:
+def enlarged(values: Tensor, scale: float, size: tuple[int, int]) -> Tensor:
     """Of tiles ``(R, Q)``, each ``TILE * scale`` px, to pixels; the last tiles may hang over the border."""
     whole = [max(round(count * TILE * scale), side) for count, side in zip(values.shape, size, strict=True)]
     large = F.interpolate(values[None, None], whole, mode="bilinear", align_corners=False)

@@ -24,6 +24,7 @@ class Comparison:
         changes: one entry per scheme and attack (``all`` over its attacks): paired difference B - A of the share
             found (of a searched attack: of the share of its axis that the mark withstood), interval, Holm-corrected p,
             verdict (better, worse, not separable, identical).
+        maps: likewise of the F1 of maps of edited pictures; empty where not both runs have some.
         only_a: cells (scheme, attack, strength) that only run A has.
         only_b: cells that only run B has.
         quality: scheme -> mean PSNR of A and of B, None where unknown.
@@ -31,6 +32,7 @@ class Comparison:
     """
 
     changes: list[Json]
+    maps: list[Json]
     only_a: list[str]
     only_b: list[str]
     quality: dict[str, tuple[float | None, float | None]]
@@ -40,11 +42,15 @@ class Comparison:
         """For the terminal."""
         table = Table(
             title=f"B against A on {self.same_images} shared images, share found, of a search share of the axis"
+            + ", of a map F1" * bool(self.maps)
         )
         for name in ("Scheme", "Attack", "A", "B", "B - A", "p (Holm)", "Verdict"):
             table.add_column(name, justify="left" if name in ("Scheme", "Attack", "Verdict") else "right")
         for c in self.changes:
             row = [c["scheme"], c["attack"], f"{100 * c['a']:.0f} %", f"{100 * c['b']:.0f} %", difference(c)]
+            table.add_row(*row, p_value(c["p_holm"]), c["verdict"])
+        for c in self.maps:
+            row = [c["scheme"], f"{c['attack']}, map", f"{100 * c['a']:.0f} %", f"{100 * c['b']:.0f} %", difference(c)]
             table.add_row(*row, p_value(c["p_holm"]), c["verdict"])
         return table
 
@@ -65,12 +71,11 @@ def compare_runs(run_a: Path, run_b: Path) -> Comparison:
     both = left.merge(right, left_index=True, right_index=True, suffixes=("_a", "_b"))
     if both.empty:
         raise ValueError(f"expected runs that share pictures, schemes and attacks, got {run_a} and {run_b}")
-    changes = []
-    for scheme, part in both.groupby("scheme", sort=False):
-        changes += _scheme(str(scheme), part)
+    maps = _maps(a).merge(_maps(b), left_index=True, right_index=True, suffixes=("_a", "_b"))
     cells_a, cells_b = _cells(left), _cells(right)
     return Comparison(
-        changes=changes,
+        changes=_changes(both),
+        maps=_changes(maps),
         only_a=sorted(cells_a - cells_b),
         only_b=sorted(cells_b - cells_a),
         quality={s: (_psnr(a, s), _psnr(b, s)) for s in both.index.get_level_values("scheme").unique()},
@@ -92,6 +97,21 @@ def _marked(run: Run, searched: set[str]) -> pd.DataFrame:
     rows = pd.concat([rows[[*KEYS, "is_marked"]].astype({"is_marked": float}), ends[[*KEYS, "is_marked"]]])
     rows["strength"] = rows["strength"].fillna(float("inf"))  # NaN never matches in a join
     return rows.set_index(KEYS)[["is_marked"]].astype(float)
+
+
+def _maps(run: Run) -> pd.DataFrame:
+    """Per cell, picture and key the F1 of its map, where there is one."""
+    rows = run.marked()
+    rows = rows[rows["map_f1"].notna()].assign(is_marked=rows["map_f1"].astype(float))
+    rows["strength"] = rows["strength"].fillna(float("inf"))
+    return rows.set_index(KEYS)[["is_marked"]]
+
+
+def _changes(both: pd.DataFrame) -> list[Json]:
+    found: list[Json] = []
+    for scheme, part in both.groupby("scheme", sort=False):
+        found += _scheme(str(scheme), part)
+    return found
 
 
 def _cells(rows: pd.DataFrame) -> set[str]:

@@ -14,6 +14,7 @@ from watermark.report.sections.cost import Cost, cost
 from watermark.report.sections.coverage import Coverage, coverage
 from watermark.report.sections.false_positives import FalsePositives, false_positives
 from watermark.report.sections.identification import Identification, identification
+from watermark.report.sections.localization import Localization, localization
 from watermark.report.sections.pairwise import SchemePair, pairs
 from watermark.report.sections.provenance import Failures, Provenance, failures, provenance
 from watermark.report.sections.quality import (
@@ -63,6 +64,7 @@ class Report:
     verdict: Sentence
     schemes: Annotated[list[Card], limits(minItems=1)]
     breaking: Annotated[Breaking | None, "null where no attack was searched; since 1.7.0"]
+    localization: Annotated[Localization | None, "null where the run mapped no edited pictures; since 1.8.0"]
     attacks: list[AttackFacts]
     ladders: list[Ladder]
     cells: list[MeasuredCell]
@@ -105,6 +107,7 @@ def report_data(run: Run) -> Json:
         verdict=sentence(run, verdict, tested, covered, broken),
         schemes=verdict,
         breaking=broken,
+        localization=localization(run),
         attacks=attacks(run),
         ladders=ladder,
         cells=measured,

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from watermark.evaluation.rows import GROUPS, IDENTITY, PERCEPTUAL
 from watermark.json_schema import Json
-from watermark.report import wording
+from watermark.report import maps, wording
 from watermark.report.drawings import drawings
 from watermark.report.pivot import pivots
 from watermark.report.sections.bench import size_of
@@ -22,6 +22,7 @@ SECTIONS = {
     "map": "Attacks",
     "curves": "Curves",
     "pictures": "Pictures",
+    "edits": "Edits",
     "alarms": "False positives",
     "owners": "Owners",
     "security": "Security",
@@ -63,7 +64,11 @@ def render(data: Json, pictures: list[Json]) -> str:
         schemes=schemes,
         groups=groups,
         words="photos" if data["group"] == "natural" else "test pictures",
-        sections=[(name, title) for name, title in SECTIONS.items() if rungs or name not in OF_RATES],
+        sections=[
+            (name, title)
+            for name, title in SECTIONS.items()
+            if (rungs or name not in OF_RATES) and (data["localization"] or name != "edits")
+        ],
         rungs=sum(max(1, len(attack["strengths"])) for attack in data["attacks"]),
         none_attack={"name": IDENTITY, "reproduces": "no attack", "strengths": [], "parameter": None},
         pictures=pictures,
@@ -98,6 +103,8 @@ def _filters() -> dict[str, Callable[..., Any]]:
         "from_log10": wording.from_log10,
         "difference": wording.difference,
         "points": wording.points,
+        "mean_of": maps.share,
+        "percent_of": maps.percent_of,
         "soft": lambda name: Markup(str(escape(name)).replace("_", "_<wbr>")),  # names may break at their underscores
         "marker": lambda index: MARKERS[index % len(MARKERS)],
         "ladder": _ladder,

@@ -30,6 +30,7 @@ def pivots(data: Json, schemes: list[str]) -> dict[str, Any]:
         "heat": _heat(data),
         "broken": _broken(data),
         "axis_of": {axis["attack"]: axis for axis in (data["breaking"] or {"axes": []})["axes"]},
+        "maps": _maps(data),
         "kinds": _kinds(data),
         "lookup_sizes": _lookup_sizes(data),
         "claims": _claims(data),
@@ -60,6 +61,23 @@ def _broken(data: Json) -> dict[tuple[str, str], dict[str, Json]]:
     for point in (data["breaking"] or {"points": []})["points"]:
         found.setdefault((point["scheme"], point["attack"]), {})[point["group"]] = point
     return found
+
+
+def _maps(data: Json) -> dict[tuple[str, str], Json]:
+    """By scheme and group: the rungs of every edit by their strength, all strengths, and the untouched picture."""
+    found: dict[tuple[str, str], Json] = {}
+    for rung in (data["localization"] or {"rungs": []})["rungs"]:
+        one = found.setdefault((rung["scheme"], rung["group"]), {"edits": {}, "strengths": set(), "untouched": None})
+        if rung["f1"] is None:
+            one["untouched"] = one["untouched"] or rung
+            continue
+        one["edits"].setdefault(rung["attack"], {})[rung["strength"]] = rung
+        one["strengths"].add(rung["strength"])
+
+    def rising(strength: float | None) -> tuple[bool, float]:
+        return strength is None, strength or 0.0
+
+    return {key: one | {"strengths": sorted(one["strengths"], key=rising)} for key, one in found.items()}
 
 
 def _kinds(data: Json) -> dict[str, dict[str, Json]]:

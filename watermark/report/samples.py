@@ -38,6 +38,7 @@ def samples(run: Run) -> list[Json]:
                 "original": _uri(run, first / "original.webp"),
                 "schemes": [_marked(run, image, scheme, folder) for scheme, folder in folders.items()],
                 "attacked": _attacked(run, image, folders) if len(found) < ATTACKED else [],
+                "maps": _maps(run, image, folders) if len(found) < ATTACKED else [],
             }
         )
     return found
@@ -83,6 +84,31 @@ def _attacked(run: Run, image: str, folders: dict[str, Path]) -> list[Json]:
         found.append(
             {"attack": attack, "strength": shown, "picture": _uri(run, path), "shown": scheme, "answers": answers}
         )
+    return found
+
+
+def _maps(run: Run, image: str, folders: dict[str, Path]) -> list[Json]:
+    """One picture per edit, at the middle of its ladder, with the map of every scheme there."""
+    rows = run.rows[(run.rows["image"] == image) & run.rows["marked"] & run.rows["map_unknown"].notna()]
+    found = []
+    for attack in (IDENTITY, *run.attacks):
+        of_attack = rows[rows["attack"] == attack]
+        strengths = list(dict.fromkeys(None if s != s else s for s in of_attack["strength"]))
+        if not strengths:
+            continue
+        strength = strengths[len(strengths) // 2]
+        at = of_attack[of_attack["strength"].isna() if strength is None else of_attack["strength"] == strength]
+        f1 = {s: None if v != v else float(v) for s, v in zip(at["scheme"], at["map_f1"], strict=True)}
+        maps = [
+            {"scheme": scheme, "picture": _uri(run, path), "f1": f1.get(scheme)}
+            for scheme, folder in folders.items()
+            if (path := _file(folder / "map", attack, [strength], strength))
+        ]
+        shown = [_file(folder / "attacked", attack, [strength], strength) for folder in folders.values()]
+        path = next(iter(folders.values())) / "marked.webp" if attack == IDENTITY else next(filter(None, shown), None)
+        if maps:
+            picture = None if path is None else _uri(run, path)
+            found.append({"attack": attack, "strength": strength, "picture": picture, "maps": maps})
     return found
 
 

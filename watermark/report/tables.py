@@ -7,7 +7,7 @@ from rich.table import Table
 
 from watermark.evaluation.rows import PERCEPTUAL
 from watermark.json_schema import Json
-from watermark.report import matched
+from watermark.report import maps, matched
 from watermark.report.balance import balanced, families
 from watermark.report.wording import (
     NOTHING,
@@ -156,7 +156,7 @@ def markdown(data: Json) -> str:
     lines = [f"**{data['verdict']['headline']}** {caption(data)}", ""]
     if data["breaking"]:
         lines += [*_markdown_of_searches(data, schemes), ""]
-    lines += matched.table(data)
+    lines += [*maps.table(data), *matched.table(data)]
     lines += ["| " + " | ".join(HEAD) + " |", "|---" + "|---:" * (len(HEAD) - 2) + "|---|"]
     lines += ["| " + " | ".join(row) + " |" for row in _rows(data)]
     lines += ["", "Mark found, per attack (95 % interval):", ""]
@@ -268,6 +268,7 @@ def summary(data: Json) -> Json:
         | dict.fromkeys(("false_positives", "misattribution", "unnamed"), False),
         "schemes": {card["scheme"]: _kept(data, card) for card in data["schemes"]},
         "breaking": data["breaking"] and {name: data["breaking"][name] for name in ("axes", "sentences", "points")},
+        **({"localization": data["localization"]} if data["localization"] else {}),
         **({"matched": found} if (found := matched.matched(data)) else {}),
         "coverage": data["coverage"],
         "failed_rows": data["failures"]["rows"],
