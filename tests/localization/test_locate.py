@@ -154,3 +154,15 @@ def test_a_region_reaches_half_its_side(marker, pasted):
     assert set(np.unique(where.reach.round())) <= set(range(12, 69))
     assert where.reach.min() < 40
     assert where.others == ()
+
+
+def test_where_tiles_say_little_a_border_costs_little():
+    """Compression left a faint mark: an edit is still found, though no tile says much against the mark."""
+    faint = np.full((40, 50), 0.08)
+    faint[10:23, 15:28] = -0.19
+    labels = parted(faint)
+    assert not labels[11:22, 16:27].any()
+    assert labels[:8].all()
+    assert parted(faint, border=0.6).all()
+    loud = 10 * faint + np.random.default_rng(0).normal(0, 1, faint.shape)
+    assert (parted(loud) == parted(loud, border=0.6)).all()

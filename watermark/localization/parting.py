@@ -6,25 +6,31 @@ from scipy.ndimage import label
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
-BORDER = 0.6
-"""Natural logarithm of how much less likely a map gets with every tile side of border between its parts."""
+BORDERS = (0.3, 0.6)
+"""Natural logarithm of how much less likely a map gets with every tile side of border between its parts: the least and
+the most."""
+FAINT = 2.0
+"""In between, this many times the mean evidence for the mark: where tiles say little, a high price would outweigh all
+that an edited part can say."""
 SPECK = 8.0
 """Evidence that a part must have on its own: among some thousand tiles a few pairs look like anything."""
 _UNITS = 1000  # capacities are whole numbers
 
 
-def parted(evidence: NDArray[np.float64], border: float = BORDER) -> NDArray[np.bool_]:
+def parted(evidence: NDArray[np.float64], border: float | None = None) -> NDArray[np.bool_]:
     """The labels that maximise the evidence minus the length of the border.
 
     An Ising model, whose likeliest state is a minimum cut (Greig, Porteous and Seheult, J. R. Stat. Soc. B 51, 1989).
 
     Args:
         evidence: ``(R, Q)`` log of how much likelier each tile is with the mark than without.
-        border: cost of a unit of border; diagonal neighbours share ``1 / sqrt(2)`` of it.
+        border: cost of a unit of border; diagonal neighbours share ``1 / sqrt(2)`` of it. None: by the evidence.
 
     Returns:
         ``(R, Q)`` True where the mark is.
     """
+    if border is None:
+        border = float(np.clip(FAINT * np.maximum(evidence, 0).mean(), *BORDERS))
     rows, columns = evidence.shape
     node = np.arange(evidence.size).reshape(rows, columns)
     source, sink = evidence.size, evidence.size + 1
