@@ -12,6 +12,8 @@ from watermark.evaluation.records import MAPS
 from watermark.metrics.clustered import supported_rate
 from watermark.metrics.paired import bootstrap_mean
 from watermark.report import build_report, compare_runs, schema
+from watermark.report.maps import percent_of
+from watermark.report.wording import NOTHING
 
 
 def map_some(row, lift=0.0):
@@ -72,6 +74,13 @@ def test_no_alarm_in_any_picture_is_no_proof_of_none(told):
         if (r["scheme"], r["strength"], r["group"]) == ("steady", 0.02, "natural")
     ]
     assert small["called_marked"] is None
+
+
+def test_few_alarms_are_not_shown_as_none():
+    few = {"images": 10, "mean": 2e-5, "low": 0.0, "high": 5e-5}
+    assert percent_of(few) == "0.0020 [0.0000 to 0.0050]"
+    assert percent_of(few | {"mean": 0.0}) == "0.00 [0.00 to 0.01]"
+    assert percent_of(None) == NOTHING
 
 
 def test_a_failed_cell_is_told_and_in_no_mean(sim, mapped, tmp_path):

@@ -38,9 +38,9 @@ def share(mean: Json | None) -> str:
 
 
 def percent_of(mean: Json | None) -> str:
-    """``0.21 [0.05 to 0.40]``, of 100."""
+    """``0.21 [0.05 to 0.40]``, of 100; finer where it is small, so that a few are not none."""
     if mean is None:
         return NOTHING
-    places = 2 if mean["mean"] < 0.1 else 1
+    places = 1 if mean["mean"] >= 0.1 else 2 if mean["mean"] >= 1e-3 or not mean["mean"] else 4
     ends = "" if mean["low"] is None else f" [{100 * mean['low']:.{places}f} to {100 * mean['high']:.{places}f}]"
     return f"{100 * mean['mean']:.{places}f}{ends}"
