@@ -1,8 +1,8 @@
 # ruff: noqa: T201 - a script prints
 """How much evidence queries take away: ``python results/published/names/oracle.py DIR OUT.jsonl --queries 250``.
 
-An attacker without the key has a marked picture and asks the detector. Each step adds a random pattern that repeats
-every 128 px (what he knows of the scheme: its period) and keeps it if the answer got no better for the mark. With the
+An attacker without the key has a marked picture and asks the detector. Each step adds random waves of the marks' band,
+drawn on a square of 128 px and repeated, and keeps them if the answer got no better for the mark. With the
 owner's answer "better" is log10 p; with the public one it is what ``Detection.public()`` says, and a step that makes
 the picture unmarked ends the climb. The same patterns in the same order, the same budget of damage for both; the third
 attacker asks nobody and keeps every step, and where no public answer refused one, his way is that of the public's. Rows
@@ -30,7 +30,7 @@ FLOOR = 38.0  # dB against the marked picture: no step may go below
 
 
 def pattern(size: tuple[int, int], generator: torch.Generator) -> Tensor:
-    """``(1, 1, H, W)``, unit root-mean-square: some random waves of the period."""
+    """``(1, 1, H, W)``, unit root-mean-square: some random waves of the band."""
     spectrum = torch.zeros(PERIOD, PERIOD // 2 + 1, dtype=torch.complex64)
     places = torch.randint(3, PERIOD // 3, (WAVES, 2), generator=generator)
     phases = torch.rand(WAVES, generator=generator) * 2 * math.pi
