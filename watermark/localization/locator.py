@@ -8,9 +8,9 @@ take the mark off once, or off what never had it, and see what the same sums los
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import binary_fill_holes
 from torch import Tensor
 
 from watermark.detection.answer import Detection
@@ -107,7 +107,8 @@ def locate(
     score, expected, side = evidence.score.cpu(), evidence.expected.cpu(), evidence.side.cpu()
     marked = labels & (score >= threshold(false_alarm_rate)) & ~_mixed(~labels, side)
     told = ~labels & (expected >= TOLD)
-    edited = torch.from_numpy(binary_fill_holes(told.numpy())) & ~labels  # what an edit surrounds was edited with it
+    filled = scipy.ndimage.binary_fill_holes(told.numpy())  # what an edit surrounds was edited with it
+    edited = torch.from_numpy(filled) & ~labels
     scale = size[0] / evidence.size[0]
     shown = [enlarged(each.float(), scale, size) > 0.5 for each in (edited, marked)]
     there = shown[1] & ~shown[0]

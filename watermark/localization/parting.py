@@ -1,10 +1,8 @@
 """Part the tiles into those with the mark and those without: the likeliest map with short borders, by a minimum cut."""
 
 import numpy as np
+import scipy  # its parts are loaded where they are first used: who only detects does not wait for them
 from numpy.typing import NDArray
-from scipy.ndimage import label
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 BORDERS = (0.3, 0.6)
 """Natural logarithm of how much less likely a map gets with every tile side of border between its parts: the least and
@@ -48,11 +46,11 @@ def parted(evidence: NDArray[np.float64], border: float | None = None) -> NDArra
     second = np.concatenate([far, near, node.ravel(), np.full(flat.size, sink)])
     capacity = np.concatenate([weight, weight, np.maximum(flat, 0), np.maximum(-flat, 0)])
     whole = np.rint(capacity * _UNITS).astype(np.int32)
-    graph = csr_array((whole, (first, second)), shape=(flat.size + 2, flat.size + 2))
-    left = graph - maximum_flow(graph, source, sink).flow
+    graph = scipy.sparse.csr_array((whole, (first, second)), shape=(flat.size + 2, flat.size + 2))
+    left = graph - scipy.sparse.csgraph.maximum_flow(graph, source, sink).flow
     left.data = np.maximum(left.data, 0)
     left.eliminate_zeros()
-    reached = breadth_first_order(left, source, return_predecessors=False)
+    reached = scipy.sparse.csgraph.breadth_first_order(left, source, return_predecessors=False)
     labels = np.zeros(flat.size + 2, dtype=bool)
     labels[reached] = True
     return _without_specks(labels[: flat.size].reshape(rows, columns), evidence)
@@ -62,7 +60,7 @@ def _without_specks(labels: NDArray[np.bool_], evidence: NDArray[np.float64]) ->
     """Parts that stand on too little are given to what is around them."""
     kept = labels.copy()
     for value, sign in ((False, -1.0), (True, 1.0)):
-        parts, count = label(labels == value)
+        parts, count = scipy.ndimage.label(labels == value)
         weights = np.bincount(parts.ravel(), sign * evidence.ravel(), count + 1)
         faint = (weights < SPECK)[parts] & (labels == value)
         if not (faint | (labels != value)).all():  # one part is left at least
