@@ -87,5 +87,6 @@ def test_the_map_is_drawn_over_the_picture(keys, capsys):
     assert main(asked) == 2
     assert "exists already" in capsys.readouterr().err
     assert main([*asked, "--overwrite"]) == 0
+    assert "provider 7, content 5, marked " in capsys.readouterr().out
     assert main(words("locate", keys / "in.png", "--key-file", key)) == 1
     assert "not marked" in capsys.readouterr().out

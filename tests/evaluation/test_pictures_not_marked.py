@@ -52,7 +52,13 @@ def test_pictures_that_cannot_be_marked_are_in_no_rate_and_counted(tmp_path, fol
     assert any("CMYK" in group["error"] for group in report["failures"]["grouped"])
     assert json.loads((made / "manifest.json").read_text())["data"]["unreadable"] == 2  # by their headers
     assert "4 pictures of 6 could not be read or marked" in render(report, [])
-    assert "4 pictures of 6 could not be read or marked" in caption(report)
+    assert "4 pictures of 6 could not be read or marked, and count nowhere." in caption(report)
+    assert "rate 1e-6 (theory)" in caption(report)
+    for card in report["schemes"]:
+        card["outside"] = True
+    assert "(theory)" not in caption(report)
+    report["coverage"]["not_marked"] = {"tile_spread": 1}
+    assert "1 picture of 6 could not be read or marked, and counts nowhere." in caption(report)
 
 
 def test_a_run_of_nothing_but_such_pictures_is_one_line(tmp_path, folder):

@@ -144,4 +144,6 @@ def _line(path: Path, facts: dict[str, Any]) -> str:
 
 
 def _whose(facts: dict[str, Any]) -> str:
-    return "" if facts["provider_id"] is None else f"provider {facts['provider_id']}, "
+    if facts["provider_id"] is None:
+        return ""
+    return f"provider {facts['provider_id']}, content {facts['content_id']}, "

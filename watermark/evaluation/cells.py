@@ -88,7 +88,8 @@ class UnitRun:
             with self._timed("embed", None, original):
                 marked = to_8bit(self.hand.mark(original))
         except Exception as error:  # a broken file or a too small picture must not end the run
-            log.warning("%s: %s", ", ".join(info.id for info in self.infos), _reason(error))
+            names, said = ", ".join(info.id for info in self.infos), _reason(error)
+            log.warning("%s", said if names in said else f"{names}: {said}")
             for cell in cells:
                 self._failed(cell, error, self.unmarked, marked=False, embedded=False)
                 self._failed(cell, error, self.all, marked=True, embedded=False)

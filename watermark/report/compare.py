@@ -41,8 +41,8 @@ class Comparison:
     def table(self) -> Table:
         """For the terminal."""
         table = Table(
-            title=f"B against A on {self.same_images} shared images, share found, of a search share of the axis"
-            + ", of a map F1" * bool(self.maps)
+            title=f"B against A on {self.same_images} shared images: share found; for a search, share of the axis"
+            + "; for a map, F1" * bool(self.maps)
         )
         for name in ("Scheme", "Attack", "A", "B", "B - A", "p (Holm)", "Verdict"):
             table.add_column(name, justify="left" if name in ("Scheme", "Attack", "Verdict") else "right")

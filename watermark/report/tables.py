@@ -63,8 +63,8 @@ def caption(data: Json, *, intervals: bool = True) -> str:
     parts = [
         covered["unfinished"],
         _caption_of_searches(data, intervals) if data["breaking"] else _caption_of_ladders(data),
-        f"{plural(lost, 'picture')} of {covered['pictures']} could not be read or marked, and count nowhere."
-        * bool(lost),
+        f"{plural(lost, 'picture')} of {covered['pictures']} could not be read or marked, and "
+        f"{'counts' if lost == 1 else 'count'} nowhere." * bool(lost),
         matched.sentence(data),
         _caption_of_outside(data),
     ]
@@ -82,8 +82,8 @@ def _caption_of_ladders(data: Json) -> str:
     return (
         f"{_span(rates, 'images')} {_noun(data)}, {plural(len(data['attacks']), 'attack')} over their ladders, "
         f"n = {_span(rates, 'n')} readings per scheme; false alarms on "
-        f"{plural(covered['unmarked_pictures'], 'unmarked picture')}, "
-        f"rate {power(data['false_positive_rate'])} (theory); 95 % intervals clustered by picture."
+        f"{plural(covered['unmarked_pictures'], 'unmarked picture')}"
+        f"{_promise(data)}; 95 % intervals clustered by picture."
     )
 
 
@@ -92,9 +92,15 @@ def _caption_of_searches(data: Json, intervals: bool) -> str:
     return (
         f"Strength at which half of {_span(points, 'images')} {_noun(data)} have lost the mark"
         f"{', with its 95 % interval' if intervals else ' (95 % intervals stand in the report)'}; "
-        f"> or <: not lost up to there; false alarms on {plural(covered['unmarked_pictures'], 'unmarked picture')}, "
-        f"rate {power(data['false_positive_rate'])} (theory)."
+        f"> or <: not lost up to there; false alarms on {plural(covered['unmarked_pictures'], 'unmarked picture')}"
+        f"{_promise(data)}."
     )
+
+
+def _promise(data: Json) -> str:
+    """The rate of theory; nothing where every detector is somebody else's."""
+    ours = not all(card["outside"] for card in data["schemes"])
+    return f", rate {power(data['false_positive_rate'])} (theory)" if ours else ""
 
 
 def _noun(data: Json) -> str:
