@@ -144,6 +144,5 @@ def _line(path: Path, facts: dict[str, Any]) -> str:
 
 
 def _whose(facts: dict[str, Any]) -> str:
-    if facts["provider_id"] is None:
-        return ""
-    return f"provider {facts['provider_id']}, content {facts['content_id']}, "
+    named = {"provider": facts["provider_id"], "content": facts["content_id"]}
+    return "".join(f"{what} {number}, " for what, number in named.items() if number is not None)
