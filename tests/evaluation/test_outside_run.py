@@ -113,8 +113,10 @@ def test_beside_a_scheme_of_ours_on_the_same_pictures(world):
     assert [one["scheme"] for one in data["thresholds"]] == ["dwt_dct"]
 
 
-def test_a_run_does_not_choose_which_program_is_run_by_whoever_measures_it_again(world):
-    folder = run(Job(settings(world, marked=str(world / "marked"))), quiet)
+@pytest.mark.parametrize("name", ["function", "command"])
+def test_a_run_does_not_choose_which_program_is_run_by_whoever_measures_it_again(world, name):
+    program = {"detector": f"{sys.executable} {world / 'bright.py'}"} if name == "command" else {}
+    folder = run(Job(settings(world, name, marked=str(world / "marked"), **program)), quiet)
     with pytest.raises(UserError, match=r"schemes\.theirs.* is not what the configuration of this machine"):
         remeasure(folder, pictures=world / "originals")
 

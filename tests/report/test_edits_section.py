@@ -9,10 +9,12 @@ import pytest
 
 from watermark.evaluation.parts import sample_folder
 from watermark.evaluation.records import MAPS
+from watermark.localization import FALSE_ALARM_RATE
 from watermark.metrics.clustered import supported_rate
 from watermark.metrics.paired import bootstrap_mean
 from watermark.report import build_report, compare_runs, schema
 from watermark.report.maps import percent_of
+from watermark.report.sections.localization import PROMISED
 from watermark.report.wording import NOTHING
 
 
@@ -126,3 +128,7 @@ def test_compare_pairs_maps_too(sim, mapped, tmp_path):
     assert not [scheme for scheme, _ in found if scheme == "fragile"]
     plain = sim.simulate(tmp_path / "plain", sim.Simulation(photos=8, hard=2))
     assert compare_runs(mapped, plain).maps == []
+
+
+def test_the_report_which_loads_no_torch_says_the_rate_that_maps_promise():
+    assert PROMISED == FALSE_ALARM_RATE
