@@ -32,3 +32,20 @@ def _logging_as_it_was():
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+def pytest_collection_modifyitems(items):
+    """Long tests first: else one worker is left with the last of them while the others have nothing to do."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config, log):
+    """A file's tests stay in one process, in this order of files; a notebook shares nothing, so each is for itself."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return nodeid if "test_it_runs_from_top_to_bottom" in nodeid else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)

@@ -131,6 +131,7 @@ class Invert(Attack):
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_one_line_and_leaves_no_process_behind(tmp_path):
     code = "import sys; from watermark.cli import main\nif __name__ == '__main__': sys.exit(main())"
     (tmp_path / "run.py").write_text(code)

@@ -79,6 +79,7 @@ def test_nothing_that_is_installed_imports_what_stays_in_the_clone(installed):
             assert not [name for name in names if str(name).startswith(tuple(left_out))], path
 
 
+@pytest.mark.slow
 def test_the_main_job_runs_from_the_wheel_outside_of_the_clone(installed, tmp_path):
     words = ["evaluate", "scheme=dwt_dct", "suite=smoke", "data=synthetic", "data.count=2", "workers=1"]
     done = run(installed, *words, cwd=tmp_path)
