@@ -1,5 +1,6 @@
 """The one door for users: a scheme, a code, a detector and a secret key behind two verbs."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import index
@@ -278,16 +279,17 @@ class Watermarker(Reader):
 
 def in_grey(images: Tensor, marked: Tensor) -> Tensor:
     """Pictures ``(N, 3, H, W)``, the grey ones marked in their one plane: with the mark's luma, at the same PSNR."""
-    grey = (images == images[:, :1]).flatten(1).all(1)  # (N,)
-    reached = psnr(to_8bit(marked), images)  # (N,), infinite where nothing changed
-    wanted = (grey & reached.isfinite()).nonzero().flatten().tolist()
-    if not wanted:
+    grey = (images == images[:, :1]).flatten(1).all(1).nonzero().flatten().tolist()
+    if not grey:
         return marked
     marked = marked.clone()
-    for i in wanted:
+    for i in grey:
         image = images[i : i + 1]
+        reached = float(psnr(to_8bit(marked[i : i + 1]), image))
+        if math.isinf(reached):  # nothing was changed
+            continue
         change = luma(marked[i : i + 1] - image).expand_as(image)
-        scale = scale_for_psnr(image, change, float(reached[i]))
+        scale = scale_for_psnr(image, change, reached)
         marked[i : i + 1] = (image + scale[:, None, None, None] * change).clamp(0, 1)
     return marked
 

