@@ -12,7 +12,7 @@ from skimage import data
 from watermark import Keyring, Watermarker
 from watermark.localization.locator import enlarged
 from watermark.localization.parting import parted
-from watermark.localization.regions import SIDES, box_sum, region_scores, threshold
+from watermark.localization.regions import SIDES, Regions, box_sum, threshold
 
 COFFEE = Image.fromarray(data.coffee()).resize((384, 256), Image.Resampling.LANCZOS)
 ROCKET = Image.fromarray(data.astronaut()).resize((384, 256), Image.Resampling.LANCZOS)
@@ -97,8 +97,9 @@ def test_regions_without_the_mark_reach_the_threshold_as_seldom_as_promised():
         reached = total = 0
         for _ in range(40):
             signs = torch.randint(0, 2, (256,), generator=generator) * 2.0 - 1
+            regions = Regions(bits.unbind(1), signs, (24, 36))
             for side in SIDES[:3]:
-                told, deviation = region_scores(bits, signs, side)
+                told, deviation = regions.scores(side)
                 reached += int((told / deviation >= threshold(rate)).sum())
                 total += told.numel()
         assert reached <= rate * total

@@ -17,13 +17,15 @@ from watermark.detection.answer import Detection
 from watermark.localization.answer import Localization
 from watermark.localization.gain import tile_gain
 from watermark.localization.parting import parted
-from watermark.localization.regions import SIDES, box_sum, region_scores, threshold
-from watermark.localization.tiles import TILE, TileReader
+from watermark.localization.regions import SIDES, Regions, box_sum, threshold
+from watermark.localization.tiles import TILE, TileReader, tile_sum
 from watermark.schemes.base import Scheme
+from watermark.schemes.lattice.carriers import Carriers
 from watermark.schemes.lattice.draw import reduced
 from watermark.schemes.lattice.mark import upright
 from watermark.schemes.lattice.scheme import LatticeScheme
 from watermark.synchronization import Alignment, spectra
+from watermark.transforms.waves import Canvas
 
 FALSE_ALARM_RATE = 1e-2
 """Promised by default: one region in a hundred that does not carry the mark is called marked."""
@@ -136,34 +138,40 @@ def _mixed(edited: Tensor, side: Tensor) -> Tensor:
 def _evidence(scheme: LatticeScheme, image: Tensor, where: Alignment, message: Tensor) -> _Evidence:
     small = reduced(image)[0].clamp(0, 1)
     maps = scheme.core.maps(small)  # (1, 2, h, w)
-    drawn = scheme.core.drawn(small, message, scheme.carriers, where, PROBE)
+    size = (maps.shape[2], maps.shape[3])
+    canvas = Canvas(where.frequencies(scheme.carriers.frequencies), size)
+    drawn = scheme.core.drawn(small, message, scheme.carriers, where, PROBE, canvas)
     probed = maps - scheme.core.maps((small - drawn).clamp(0, 1))
-    reader = TileReader.at(where, scheme.carriers, scheme.message_bits, (maps.shape[2], maps.shape[3]))
     whole = scheme.core.read_lines(spectra(maps), scheme.carriers, where)
     right = upright(whole, scheme.carriers.is_pilot)
     trust = scheme.core.weights(right, scheme.carriers)[0]  # (2, L)
     trust = trust * (right * whole.conj()).real.sum(2).sign()[0, :, None]  # a plane that stands upside down is turned
-    said, extra = (torch.zeros(2, *reader.turns.shape, device=maps.device) for _ in range(2))
-    for plane, probe, weight in zip(maps[0], probed[0], trust, strict=True):
-        raw, added = reader.raw(plane), reader.raw(probe)
-        if added.square().mean() > SILENT * raw.square().mean():
-            continue
-        loudness = raw.square().sum(0).mean(1).sqrt().clamp_min(1e-9)  # (L,)
-        said += raw * (weight / loudness)[:, None]
-        extra += added * (weight / loudness)[:, None]
+    reader = TileReader(where, scheme.carriers, maps[0])
+    power = reader.power()
+    heard = reader.power(probed[0]).mean(1, keepdim=True) <= SILENT * power.mean(1, keepdim=True)
+    weights = trust * heard / power.sqrt().clamp_min(1e-9)  # (2, L)
     signs = message[0].to(maps.dtype) * 2 - 1
-    bits, grid = reader.soft_bits(reader.turned(said)), reader.grid
-    signs = signs * torch.einsum("krq,k->", bits, signs).sign()  # of a negative
-    mark = signs[scheme.carriers.bit] * scheme.carriers.sign  # (2, L)
-    turned = reader.turned(extra)
-    response = (mark[0] @ turned.real + mark[1] @ turned.imag).reshape(grid).abs()  # what a mark is to a tile
-    return _combined(bits, signs, response, (maps.shape[2], maps.shape[3]))
+    regions = Regions(reader.soft_bits(weights, scheme.message_bits), signs, reader.grid)
+    regions.told *= regions.told.sum().sign()  # of a negative
+    mark = canvas.draw((weights * matched(signs, scheme.carriers, where))[None])  # what tiles are held against
+    response = tile_sum((probed * mark).sum(1)).abs()[0]  # what a mark is to a tile
+    return _combined(regions, response, size)
 
 
-def _combined(bits: Tensor, signs: Tensor, response: Tensor, size: tuple[int, int]) -> _Evidence:
+def matched(signs: Tensor, carriers: Carriers, where: Alignment) -> Tensor:
+    """A message ``(K,)`` of -1 and 1 as lines ``(L,)`` of a picture, every symbol of height one, without the pilot.
+
+    Weighed and drawn, this is the mark that tiles are held against: the sum of its product with a tile is the
+    correlation of the tile's soft bits with the message.
+    """
+    data = signs[carriers.bit] * carriers.sign  # (2, L)
+    return torch.complex(data[0], data[1]) * carriers.phase * where.phases(carriers.frequencies)[0].conj()
+
+
+def _combined(regions: Regions, response: Tensor, size: tuple[int, int]) -> _Evidence:
     """Choose the size of the region around every tile by what it should say, never by what it says."""
-    sums = {side: region_scores(bits, signs, side) for side in (1, *SIDES)}
-    told, alone = sums[1][0], sums[1][1].clamp_min(0.05 * float(sums[1][1].median()))
+    sums = {side: regions.scores(side) for side in SIDES}
+    told, alone = regions.told, regions.alone.clamp_min(0.05 * float(regions.alone.median()))
     loud = response * tile_gain(told, alone, response, sums[FITTED], FITTED)
     score, wanted = (part / sums[SIDES[-1]][1] for part in (sums[SIDES[-1]][0], box_sum(loud, SIDES[-1])))
     chosen = torch.full(score.shape, SIDES[-1], device=score.device)

@@ -1,7 +1,7 @@
 """Read every tile of a picture as the whole picture is read: soft message bits per tile, which add up over regions."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -14,60 +14,72 @@ TILE = 8
 """Side of a tile, px: about as fine as whitening resolves."""
 
 
-@dataclass(frozen=True)
 class TileReader:
     """How the tiles of one picture are read.
 
-    Attributes:
-        patches: ``(2 L, 64)``, what a tile's pixels say of every line, real parts and then imaginary ones.
-        turns: ``(L, T)`` complex, the phase of every line at the middle of each tile.
-        carriers: the lines.
-        bits: number of message bits K.
-        grid: rows and columns of tiles.
+    What a line says of a tile is linear in its pixels, so the planes are weighed before they are added up.
+
+    Args:
+        where: alignment of one picture, fields ``(1, ...)``.
+        carriers: the lines, L of them.
+        maps: ``(2, h, w)``, the whitened planes.
     """
 
-    patches: Tensor
-    turns: Tensor
-    carriers: Carriers
-    bits: int
-    grid: tuple[int, int]
-
-    @classmethod
-    def at(cls, where: Alignment, carriers: Carriers, bits: int, size: tuple[int, int]) -> "TileReader":
-        """For maps of ``size`` (height, width) at an alignment of one picture, fields ``(1, ...)``."""
+    def __init__(self, where: Alignment, carriers: Carriers, maps: Tensor) -> None:
         frequencies = where.frequencies(carriers.frequencies)[0].double()  # (L, 2) cycles per px
         inner = torch.arange(TILE, device=frequencies.device) - (TILE - 1) / 2
         places = torch.stack([inner.repeat(TILE), inner.repeat_interleave(TILE)]).double()  # (2, 64), x and y
-        wave = _wave(frequencies @ places)
-        grid = (math.ceil(size[0] / TILE), math.ceil(size[1] / TILE))
+        self.carriers = carriers
+        self.tiles = cut(maps)
+        """``(2, 8, 8, R, Q)``."""
+        self.grid = (self.tiles.shape[3], self.tiles.shape[4])
+        """Rows R and columns Q of tiles."""
+        self.waves = _wave(frequencies @ places)
+        """``(L, 64)`` complex, every line inside of a tile."""
         along = []
-        for axis, (count, side) in enumerate(((grid[1], size[1]), (grid[0], size[0]))):
+        for axis, (count, side) in enumerate(((self.grid[1], maps.shape[2]), (self.grid[0], maps.shape[1]))):
             middles = torch.arange(count, device=inner.device) * TILE + (TILE - side) / 2
             along.append(_wave(frequencies[:, axis, None] * middles))  # (L, count)
         constant = where.phases(carriers.frequencies)[0] * carriers.phase.conj()
-        across = along[0] * (constant * (frequencies.abs().amax(1) < 0.5))[:, None]
-        turns = (along[1][:, :, None] * across[:, None]).flatten(1)
-        return cls(torch.cat([wave.real, wave.imag]), turns, carriers, bits, grid)
+        self.across = along[0] * (constant * (frequencies.abs().amax(1) < 0.5))[:, None]
+        """``(L, Q)`` complex, the phase of every line at the middle of each column of tiles, and what the key adds."""
+        self.down = along[1]
+        """``(L, R)`` complex, likewise of each row."""
 
-    def raw(self, plane: Tensor) -> Tensor:
-        """Lines ``(2, L, T)`` of every tile of a plane ``(h, w)``, real and imaginary, phases as they stand there."""
-        rows, columns = self.grid
-        padded = F.pad(plane, (0, columns * TILE - plane.shape[1], 0, rows * TILE - plane.shape[0]))
-        tiles = (
-            padded.unflatten(0, (rows, TILE)).unflatten(2, (columns, TILE)).permute(1, 3, 0, 2).flatten(2).flatten(0, 1)
-        )
-        return (self.patches @ tiles).unflatten(0, (2, -1))
+    def power(self, maps: Tensor | None = None) -> Tensor:
+        """Mean power ``(2, L)`` of every line over the tiles, of these planes or of others ``(2, h, w)``."""
+        tiles = (self.tiles if maps is None else cut(maps)).flatten(1, 2).flatten(2)
+        alike = tiles @ tiles.transpose(1, 2) / tiles.shape[2]  # (2, 64, 64)
+        both = torch.stack([self.waves.real, self.waves.imag])[:, None]  # (2, 1, L, 64)
+        return ((both @ alike) * both).sum((0, 3))
 
-    def turned(self, raw: Tensor) -> Tensor:
-        """Lines ``(L, T)`` complex with embedding and keyed phases taken off."""
-        return torch.complex(raw[0], raw[1]) * self.turns
+    def soft_bits(self, weights: Tensor, count: int) -> Iterator[Tensor]:
+        """Message bits of weighed lines, row by row ``(K, Q)``, as ``LatticeMark.soft_bits`` adds them up.
 
-    def soft_bits(self, lines: Tensor) -> Tensor:
-        """``(K, R, Q)`` message bits of weighted lines ``(L, T)``, as ``LatticeMark.soft_bits`` adds them up."""
-        bits = torch.zeros(self.bits, lines.shape[1], device=lines.device)
-        for part, bit, sign in zip((lines.real, lines.imag), self.carriers.bit, self.carriers.sign, strict=True):
-            bits.index_add_(0, bit, part * sign[:, None])
-        return bits.unflatten(1, self.grid)
+        Args:
+            weights: ``(2, L)``, of each plane and line.
+            count: number of message bits K.
+        """
+        waves = (weights.T[:, :, None] * self.waves[:, None]).flatten(1)  # (L, 128)
+        (cosine, sine), (to_cosine, to_sine) = self.carriers.sign[:, :, None], self.carriers.bit
+        for row in range(self.grid[0]):
+            standing = waves * self.down[:, row, None]
+            said = torch.cat([standing.real, standing.imag]) @ self.tiles[:, :, :, row].flatten(0, 2)  # (2 L, Q)
+            turned = torch.complex(*said.unflatten(0, (2, -1))) * self.across
+            bits = torch.zeros(count, self.grid[1], device=said.device)
+            bits.index_add_(0, to_cosine, turned.real * cosine)
+            yield bits.index_add_(0, to_sine, turned.imag * sine)
+
+
+def cut(maps: Tensor) -> Tensor:
+    """The tiles ``(N, 8, 8, R, Q)`` of maps ``(N, h, w)``; the last ones may hang over the border."""
+    bottom, right = (-maps.shape[1]) % TILE, (-maps.shape[2]) % TILE
+    return F.pad(maps, (0, right, 0, bottom)).unflatten(2, (-1, TILE)).unflatten(1, (-1, TILE)).permute(0, 2, 4, 1, 3)
+
+
+def tile_sum(maps: Tensor) -> Tensor:
+    """Sums ``(N, R, Q)`` over the tiles of maps ``(N, h, w)``."""
+    return cut(maps).sum((1, 2))
 
 
 def _wave(turns: Tensor) -> Tensor:

@@ -114,9 +114,20 @@ class LatticeMark(nn.Module):
         waves = self._drawn(canvas, self.coefficients(levels, carriers) * phases, carriers)
         return scaled(self.planes.merge(resize(waves, (images.shape[-2], images.shape[-1])) * mask), psnr)
 
-    def drawn(self, images: Tensor, message: Tensor, carriers: Carriers, where: Alignment, psnr: float) -> Tensor:
-        """A plain mark ``(N, 3, H, W)`` of messages ``(N, K)`` at an alignment, as faint as ``psnr`` dB says."""
-        canvas = Canvas(where.frequencies(carriers.frequencies), (images.shape[-2], images.shape[-1]))
+    def drawn(
+        self,
+        images: Tensor,
+        message: Tensor,
+        carriers: Carriers,
+        where: Alignment,
+        psnr: float,
+        canvas: Canvas | None = None,
+    ) -> Tensor:
+        """A plain mark ``(N, 3, H, W)`` of messages ``(N, K)`` at an alignment, as faint as ``psnr`` dB says.
+
+        The ``canvas``, if one is at hand, is of the alignment's frequencies and the images' size.
+        """
+        canvas = canvas or Canvas(where.frequencies(carriers.frequencies), (images.shape[-2], images.shape[-1]))
         phases = where.phases(carriers.frequencies).conj()[:, None]
         lines = self.coefficients(message.to(images.dtype) * 2 - 1, carriers) * phases
         waves = self._drawn(canvas, lines, carriers) * self.mask(images)
