@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from os.path import realpath
 from pathlib import Path
@@ -22,6 +22,10 @@ SCHEMES = ("s3", "gs")
 COPY_BYTES = 2**23
 MANY_BYTES = 2**62
 """No limit, for what we wrote ourselves."""
+ANONYMOUS = "anonymous"
+"""Who asks Google's store without credentials, as Arrow writes it: ``gs://anonymous@bucket``."""
+RETRY_SECONDS = 60
+"""For which Google's client asks again where the address does not say. Its own default is silent for 15 minutes."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,13 @@ class Place:
         scheme: ``s3`` or ``gs``; empty for a path of this machine.
         path: bucket and key, or an absolute path.
         options: of the file system, as in ``?region=eu-west-1``, with the question mark; may be empty.
+        user: ``anonymous`` or empty.
     """
 
     scheme: str
     path: str
     options: str = ""
+    user: str = ""
 
     @classmethod
     def of(cls, text: str, beside: "Place | None" = None) -> "Place":
@@ -59,21 +65,24 @@ class Place:
             return cls("", rest)
         if scheme not in SCHEMES:
             raise UserError(f"{shown(text)}: expected a path, s3:// or gs://")
-        if "@" in urlsplit(text).netloc:
+        user, at, _ = urlsplit(text).netloc.rpartition("@")
+        if at and (scheme, user) != ("gs", ANONYMOUS):
             raise UserError(f"{scheme}://: expected no credentials in the address; they belong into the environment")
-        path, mark, options = rest.partition("?")
-        return cls(scheme, path.rstrip("/"), mark + options)
+        path, mark, options = rest.removeprefix(user + at).partition("?")
+        return cls(scheme, path.rstrip("/"), mark + options, user)
 
     def __truediv__(self, name: str) -> "Place":
         """A file or folder below."""
-        return Place(self.scheme, f"{self.path.rstrip('/')}/{name}", self.options)
+        return replace(self, path=f"{self.path.rstrip('/')}/{name}")
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.path}{self.options}" if self.scheme else self.path
+        if not self.scheme:
+            return self.path
+        return f"{self.scheme}://{self.user}{'@' * bool(self.user)}{self.path}{self.options}"
 
     def is_below(self, folder: "Place") -> bool:
         """Whether it lies in this folder or deeper, links followed; with other options it is another server's."""
-        if (self.scheme, self.options) != (folder.scheme, folder.options):
+        if (self.scheme, self.options, self.user) != (folder.scheme, folder.options, folder.user):
             return False
         here = normpath(self.path) if self.scheme else realpath(self.path)
         return here.startswith(f"{_true_path(folder).rstrip('/')}/")
@@ -81,7 +90,7 @@ class Place:
     @property
     def parent(self) -> "Place":
         """The folder that holds it."""
-        return Place(self.scheme, self.path.rpartition("/")[0], self.options)
+        return replace(self, path=self.path.rpartition("/")[0])
 
 
 @lru_cache(16)
@@ -193,12 +202,22 @@ def told(place: Place) -> Iterator[None]:
 
 
 def _file_system(place: Place) -> Any:
-    return _connected(place.scheme, place.path.partition("/")[0], place.options)
+    return _connected(replace(place, path=place.path.partition("/")[0] if place.scheme else ""))
 
 
 @cache
-def _connected(scheme: str, bucket: str, options: str) -> Any:
+def _connected(bucket: Place) -> Any:
     """One connection for each bucket; credentials come from the environment, as its owner's tools find them."""
     from pyarrow.fs import FileSystem, LocalFileSystem
 
-    return FileSystem.from_uri(f"{scheme}://{bucket}{options}")[0] if scheme else LocalFileSystem()
+    if not bucket.scheme:
+        return LocalFileSystem()
+    return FileSystem.from_uri(_address(bucket))[0]
+
+
+def _address(bucket: Place) -> str:
+    """As Arrow is told it."""
+    if bucket.scheme == "gs" and "retry_limit_seconds=" not in bucket.options:
+        more = f"{bucket.options}&" if bucket.options else "?"
+        bucket = replace(bucket, options=f"{more}retry_limit_seconds={RETRY_SECONDS}")
+    return str(bucket)
