@@ -61,16 +61,19 @@ def test_settings_reach_the_scheme_and_quality_can_be_set_for_all(tmp_path):
         (["scheme=dwt_dct", "shard=3/2"], "expected i/n"),
         (["scheme=dwt_dct", "search=fast"], "search: expected one of quick, thorough, got 'fast'"),
         (["scheme=dwt_dct", "workers=0"], "expected at least 1, got 0"),
+        (["scheme=mbrs", "scheme.file=none.pt"], "docs/weights.md says how to get one"),
+        (["scheme=ssl", "scheme.file=none.pt"], "docs/weights.md says how to get one"),
     ],
 )
-def test_a_bad_setting_is_one_line_and_leaves_nothing_behind(tmp_path, capsys, words, reason):
+def test_a_bad_setting_is_one_line_before_any_bar_and_leaves_nothing_behind(tmp_path, capsys, words, reason):
     words = [w for w in TINY if not (w.startswith("data") and "data=folder" in words)] + words
     with pytest.raises(SystemExit) as stop:
         main(["evaluate", *words, f"output={tmp_path}"])
     assert stop.value.code == 2
-    (line,) = [text for text in capsys.readouterr().err.splitlines() if text.startswith("watermark:")]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("watermark: ")
     assert reason in line
-    assert not list(tmp_path.rglob("rows.parquet"))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -100,6 +101,23 @@ def test_a_broken_picture_is_known_by_its_size_and_fails_when_loaded(folder):
     assert (images.infos[0].width, images.infos[0].height) == (0, 0)
     with pytest.raises(UserError, match=r"a\.png"):
         images.load(0)
+
+
+def test_a_picture_of_16_bits_is_measured_in_8_and_said_to_be(folder):
+    assert FolderImages(str(folder)).notes == []
+    deep = np.random.default_rng(1).integers(0, 65536, (60, 80, 3), dtype=np.uint16)
+    tifffile.imwrite(folder / "a.tiff", deep, photometric="rgb", extratags=[(0x0112, 3, 1, 6, True)])
+    (folder / "a.png").unlink()
+    images = FolderImages(str(folder))
+    assert_sound(images)
+    assert (images.infos[0].id, images.infos[0].bits, images.infos[0].width) == ("a.tiff", 16, 60)
+    upright = np.rot90(deep, -1)
+    rounded = torch.from_numpy((upright / 65535 * 255).round()).permute(2, 0, 1)[None]
+    torch.testing.assert_close(images.load(0) * 255, rounded.float(), atol=1e-3, rtol=0)
+    assert images.notes == ["measured in 8 bits a channel, though the file has more: a.tiff"]
+    for name in "bcdefg":
+        tifffile.imwrite(folder / f"{name}.tiff", deep, photometric="rgb")
+    assert FolderImages(str(folder)).notes[0].endswith("a.tiff, b.tiff, c.tiff, d.tiff, e.tiff and 2 more")
 
 
 def test_a_missing_or_empty_folder_is_refused(tmp_path):

@@ -60,7 +60,7 @@ def test_found_false_alarms_and_no_answers_are_counted_apart(world, capsys):
 
 def test_a_line_says_found_of_how_many_with_an_interval(world, capsys):
     _, told = asked(world, capsys)
-    assert "identity                                 found 2 of 2 [34% to 100%]  no answer to 1" in told.out
+    assert "identity                                 found 2 of 2 [34 to 100 %]  no answer to 1" in told.out
 
 
 @pytest.mark.parametrize(

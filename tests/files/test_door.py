@@ -47,7 +47,7 @@ def test_a_file_of_another_kind_never_reaches_a_decoder(tmp_path, monkeypatch, c
     path = tmp_path / "a.png"
     path.write_bytes(content)
     monkeypatch.setattr(Image, "OPEN", {})  # any decoder would be a KeyError
-    for read in (files.load, files.look, lambda p: files.size_of(files.read_bytes(p), p)):
+    for read in (files.load, files.look, lambda p: files.header_of(files.read_bytes(p), p)):
         with pytest.raises(UserError, match=r"expected one of PNG, JPEG, WebP, .*, got "):
             read(path)
 
@@ -79,7 +79,7 @@ def test_the_limit_is_one_setting(tmp_path, monkeypatch):
 def test_no_warning_of_pillow_gets_out_where_the_limit_is_raised(tmp_path, monkeypatch, recwarn):
     monkeypatch.setenv(limits.VARIABLE, "200_000_000".replace("_", ""))
     data = png_of(10_000, 10_000)
-    assert files.size_of(data, "large.png") == (10_000, 10_000)
+    assert files.header_of(data, "large.png") == files.Header((10_000, 10_000), 1)
     assert not recwarn.list
 
 

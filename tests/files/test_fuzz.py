@@ -188,7 +188,7 @@ def through_every_door(name, data, marker, counts):
     seen = tried(lambda: files.decode(data, name, strict=False))
     held = tried(lambda: files.metadata_of(data, name))
     image = tried(lambda: files.decode(data, name))
-    size = tried(lambda: files.size_of(data, name))
+    header = tried(lambda: files.header_of(data, name))
     deep = tried(lambda: files.decode_any(data, name))
     if held is not None:
         labels_in(held)
@@ -197,13 +197,14 @@ def through_every_door(name, data, marker, counts):
         marker.detect(seen)
     if isinstance(deep, files.Deep):
         counts["deep"] += 1
-        assert size == deep.size
+        assert header == files.Header(deep.size, header.bits)
+        assert header.bits > 8
         encoded = tried(lambda: files.encode(deep, Path(f"a.{DEEP_TARGETS[len(data) % 3]}")))
         assert encoded is None or tried(lambda: files.decode_any(encoded.content, "written")).size == deep.size
     if image is None:
         counts["refused"] += 1
     else:
-        assert size == image.size
+        assert header == files.Header(image.size, header.bits)
         carrier = tried(lambda: with_label(image, LABEL)) or image
         if min(image.size) >= 96 and image.width * image.height < 10**6:
             carrier = metadata.with_metadata(marker.embed(carrier, 1, 2), metadata.of(carrier))

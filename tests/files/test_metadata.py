@@ -324,7 +324,7 @@ def test_the_orientation_of_a_tiff_may_be_any_whole_number_or_stand_in_its_xmp(k
         written = files.encode(loaded, Path("b.tiff")).content
         for one in (loaded, files.decode_any(written, "b")):
             assert np.array_equal(one.colour if isinstance(one, files.Deep) else one, pixels.swapaxes(0, 1)[:, ::-1])
-        assert files.size_of(data, "a") == (20, 30)
+        assert files.header_of(data, "a") == files.Header((20, 30), 8 * pixels.itemsize)
 
 
 def tifffile_of(pixels, tag):

@@ -114,6 +114,19 @@ def test_the_verdict_is_a_sentence_that_a_provider_understands(told, searched):
     assert evidence["fragile"]["robustnessEvidence"]["results"]["crop"]["breakingPoint"]["at_once"] == 6
 
 
+def test_the_paragraph_under_the_headline_repeats_no_number_of_the_cards(told, data):
+    assert (
+        told["verdict"]["detail"]
+        == "Each of 6 photos was attacked harder and harder until its mark was lost: 3 attacks."
+    )
+    detail, card = data["verdict"]["detail"], data["schemes"][0]["detection"]
+    assert (
+        detail == f"Each of {card['images']} photos was marked, attacked and read: {card['n']} readings of each scheme."
+    )
+    for text in (told["verdict"], data["verdict"]):
+        assert all(len(part.split()) <= 30 for part in f"{text['detail']} {text['promise']}".split(". "))
+
+
 def test_the_table_of_seven_schemes_fits_a_terminal(told):
     names = ("learned_tough", "tile_spread", "tile_spread_tough", "learned", "dwt_dct", "hidden", "dwt_dct_svd")
     card, points = told["schemes"][1], [p for p in told["breaking"]["points"] if p["scheme"] == "fragile"]

@@ -110,6 +110,13 @@ def test_page_and_table_show_the_maps(mapped):
     assert json.loads((mapped / "summary.json").read_text())["localization"]["promised"] == 0.01
 
 
+def test_the_first_screen_says_how_well_maps_fit(told):
+    best = next(one for one in told["localization"]["schemes"] if one["scheme"] == told["schemes"][0]["scheme"])
+    found = best["f1"]
+    said = f"Its map shows what was edited: F1 {found['mean']:.2f} [{found['low']:.2f} to {found['high']:.2f}]"
+    assert said in told["verdict"]["detail"]
+
+
 def test_a_run_without_maps_and_an_older_one_have_no_section(sim, tmp_path):
     path = sim.simulate(tmp_path / "plain", sim.Simulation(photos=2, hard=0, samples=False))
     table = pq.read_table(path / "rows.parquet")

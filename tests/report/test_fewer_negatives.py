@@ -56,7 +56,7 @@ def test_rates_of_negatives_rest_on_the_pictures_that_were_read_unmarked(simulat
     assert all(cell["alarms"]["images"] == 4 and cell["detection"]["images"] == 12 for cell in data["cells"])
     assert "Every attack also ran on 4 of the 12 pictures unmarked" in page
     assert "52 readings of 4 unmarked images" in page
-    assert "readings of 4 unmarked pictures" in data["verdict"]["promise"]
+    assert "false alarms on 4 unmarked pictures" in data["verdict"]["promise"]
     evidence = json.loads((simulated / "robustness_evidence.json").read_text())
     assert "on 4 unmarked images" in evidence["steady"]["robustnessEvidence"]["methodology"]
     assert "false alarms on 4 unmarked pictures" in (simulated / "table.md").read_text()

@@ -69,9 +69,9 @@ def _try(args: argparse.Namespace) -> int:
 
 
 def _line(count: "Count") -> str:
-    low, high = count.interval
+    low, high = (100 * end for end in count.interval)
     title = count.attack + (f", {count.parameter} {count.strength:g}" if count.parameter else "")
-    said = f"{title:40} {'found' if count.marked else 'FALSE'} {count.found} of {count.n} [{low:.0%} to {high:.0%}]"
+    said = f"{title:40} {'found' if count.marked else 'FALSE'} {count.found} of {count.n} [{low:.0f} to {high:.0f} %]"
     return said + (f"  no answer to {count.failed}: {count.why}" if count.failed else "")
 
 
@@ -100,13 +100,13 @@ def _readable(folder: Path, limit: int | None) -> list[Path]:
 
 def _show(args: argparse.Namespace) -> int:
     from attacks.contact_sheet import contact_sheet
-    from watermark.files import check_apart, check_target, load, save
+    from watermark.files import check_apart, check_target, load_8bit, save
     from watermark.pixels import to_tensor
 
     output = args.output or Path(f"{args.image.stem}-attacks-{args.suite}.png")
     check_apart({args.image: output})
     check_target(output, args.overwrite)
-    picture = load(args.image)
+    picture = load_8bit(args.image)
     picture.thumbnail((args.max_side, args.max_side))
     sheet = contact_sheet(to_tensor(picture)[0], _cells(args.suite))
     save(sheet, output, overwrite=args.overwrite)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from watermark.cli import EXIT_INTERRUPTED, tell
 from watermark.cli.hydra_verb import run_hydra
+from watermark.cli.progress import bar as bar_of
+from watermark.cli.progress import console as standard_error
 from watermark.config import compose, default_names
 from watermark.errors import UserError
 from watermark.evaluation.config import EvaluateConfig, plain
@@ -85,18 +87,8 @@ def _scheme(name: str, more: list[Path]) -> dict[str, Any]:
 
 def _run_with_progress(job: "Job") -> Path:
     from watermark.evaluation.run import run, run_folder
-    from watermark.report.wording import plural
 
-    console = Console(stderr=True)
-    sizes = {"picture": len(job.images.infos), "scheme": len(job.config["schemes"]), "cell": len(job.cells)}
-    counts = ", ".join(plural(size, noun) for noun, size in sizes.items()) + " each"
-    fewer = len(job.unmarked) < len(job.images.infos)
-    unmarked = f"{len(job.unmarked)} of the pictures unmarked" if fewer else "unmarked"
-    console.print(
-        f"{counts}, marked and {unmarked} -> {run_folder(job)}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    console = standard_error()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -105,6 +97,30 @@ def _run_with_progress(job: "Job") -> Path:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("Measuring")
-        return run(job, lambda done, total: progress.update(task, completed=done, total=total))
+    bar = bar_of(*columns, console=console)
+
+    def tell_progress(done: int, total: int) -> None:
+        """First called when every scheme and attack was built: what is wrong with them is told before the bar."""
+        if not bar.tasks:
+            for note in job.images.notes:
+                console.print(f"watermark: {note}", markup=False)
+            console.print(f"{_counts(job)} -> {run_folder(job)}", markup=False)
+            bar.add_task("Measuring")
+            bar.start()
+        bar.update(bar.tasks[0].id, completed=done, total=total)
+
+    try:
+        return run(job, tell_progress)
+    finally:
+        if bar.tasks:
+            bar.stop()
+
+
+def _counts(job: "Job") -> str:
+    """``6 pictures, 7 schemes, 8 cells each, marked and 2 of the pictures unmarked``."""
+    from watermark.report.wording import plural
+
+    sizes = {"picture": len(job.images.infos), "scheme": len(job.config["schemes"]), "cell": len(job.cells)}
+    fewer = len(job.unmarked) < len(job.images.infos)
+    unmarked = f"{len(job.unmarked)} of the pictures unmarked" if fewer else "unmarked"
+    return ", ".join(plural(size, noun) for noun, size in sizes.items()) + f" each, marked and {unmarked}"

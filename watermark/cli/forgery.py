@@ -6,6 +6,7 @@ Every answer is a count with an interval; both stand side by side in forgery.jso
 import argparse
 import json
 import shlex
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
@@ -86,7 +87,10 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     config = _run_config(args) if args.run_dir else None
-    images = _squares(_pictures(args, config), args.images, args.side)
+    pictures = _pictures(args, config)
+    images = _squares(pictures, args.images, args.side)
+    for note in pictures.notes:
+        print(f"watermark: {note}", file=sys.stderr)
     targets = min(TARGETS, len(images) // 2) if args.targets is None else args.targets
     if not 0 < targets < len(images):
         raise UserError(f"--targets: expected 1 to {len(images) - 1} (the rest is averaged), got {targets}")

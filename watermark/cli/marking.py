@@ -213,10 +213,6 @@ def expand(paths: list[Path]) -> list[Path]:
 
 def with_progress(files: list[Path], verb: str) -> Iterator[Path]:
     """The files one by one, with a bar and the time left on the terminal if there is more than one."""
-    from rich.console import Console
-    from rich.progress import track
+    from watermark.cli.progress import followed
 
-    if len(files) == 1:
-        yield files[0]
-    else:
-        yield from track(files, description=verb, console=Console(stderr=True))
+    yield from followed(files, verb, len(files))

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+from watermark.cli import progress
 
 if TYPE_CHECKING:
     from watermark.pipeline import Done, Plan
@@ -17,10 +19,10 @@ LOG_SECONDS = 30.0
 @contextmanager
 def watch(plan: "Plan", done: set[int]) -> "Iterator[Callable[[Done], None]]":
     """Show how far a run is; its value is told of every shard."""
-    console = Console(stderr=True)
+    console = progress.console()
     before = sum(_pictures(plan, number) for number in done)
     if before:
-        console.print(f"goes on: {len(done):,} of {plan.shards:,} shards are done", highlight=False)
+        console.print(f"goes on: {len(done):,} of {plan.shards:,} shards are done")
     with _bar(plan, before, console) if console.is_terminal else _lines(plan, before, console) as tell:
         yield tell
 
@@ -34,14 +36,14 @@ def _bar(plan: "Plan", before: int, console: Console) -> "Iterator[Callable[[Don
         TextColumn("{task.fields[failed]} failed, left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, speed_estimate_period=600) as progress:
-        task = progress.add_task("", total=plan.pictures, completed=before, failed=0)
+    with progress.bar(*columns, console=console, speed_estimate_period=600) as shown:
+        task = shown.add_task("", total=plan.pictures, completed=before, failed=0)
         failed = 0
 
         def tell(one: "Done") -> None:
             nonlocal failed
             failed += one.failed
-            progress.update(task, advance=one.pictures, failed=failed)
+            shown.update(task, advance=one.pictures, failed=failed)
 
         yield tell
 
@@ -57,7 +59,7 @@ def _lines(plan: "Plan", before: int, console: Console) -> "Iterator[Callable[[D
         if now - last >= LOG_SECONDS:
             last, left = now, (plan.pictures - before - count) * (now - began) / count
             words = f"{before + count:,} of {plan.pictures:,} pictures, {failed:,} failed, {_span(left)} left"
-            console.print(words, highlight=False, soft_wrap=True)
+            console.print(words)
 
     yield tell
 

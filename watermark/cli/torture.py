@@ -1,7 +1,8 @@
 """`watermark torture FILE`: one marked picture through forty everyday attacks, and what survives.
 
 Every attack starts from the file itself. A line says whether the mark is found, how sure (log10 p: -6 is one in a
-million), and what had to be undone first. One picture is one picture; for a rate use `watermark evaluate`.
+million), and what had to be undone first. It takes about half a minute on a free core, longer for large pictures and
+faint marks. One picture is one picture; for a rate use `watermark evaluate`.
 """
 
 import argparse
@@ -32,6 +33,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 if the file is marked, whatever it survives, and 1 if it is not."""
+    from watermark.cli.progress import followed
     from watermark.evaluation.job import suite_cells
     from watermark.evaluation.torture import torture
     from watermark.files import check_apart, look, write_whole
@@ -50,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{shown(args.file)}: not marked with this key and scheme (log10 p {found.log10_p:.1f})")
         return 1
     trials = []
-    for trial in torture(marker, picture, found, cells):
+    for trial in followed(torture(marker, picture, found, cells), "Attacking", len(cells) - 1):
         print(_json(trial) if args.json else _line(trial), flush=True)
         trials.append(trial)
     if not args.json:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from watermark.data.images import ImageInfo, ImageSet, spread
 from watermark.errors import UserError
-from watermark.files import find_pictures, load, read_bytes, size_of
+from watermark.files import find_pictures, header_of, load_8bit, read_bytes
 
 
 class FolderImages(ImageSet):
@@ -37,18 +37,19 @@ class FolderImages(ImageSet):
         return [self._info(path) for path in self.paths]
 
     def open(self, index: int) -> Image.Image:
-        """The picture, upright."""
-        return load(self.paths[index])
+        """The picture, upright, in 8 bits a channel."""
+        return load_8bit(self.paths[index])
 
     def _info(self, path: Path) -> ImageInfo:
         inside = path.relative_to(self.path)
-        content, width, height = b"", 0, 0
+        content, width, height, bits = b"", 0, 0, 8
         try:
             content = read_bytes(path)
-            width, height = size_of(content, path, strict=True)
-            height, width = self.fitted(height, width)
+            header = header_of(content, path)
+            height, width = self.fitted(header.size[1], header.size[0])
+            bits = header.bits
         except (UserError, ValueError):
             width = height = 0
         image_class = inside.parts[0] if len(inside.parts) > 1 else "photo"
         digest = hashlib.sha256(content).hexdigest()
-        return ImageInfo(inside.as_posix(), image_class, width, height, digest)
+        return ImageInfo(inside.as_posix(), image_class, width, height, digest, bits)

@@ -8,7 +8,11 @@ from PIL import Image
 from torch import Tensor
 
 from watermark.pixels import to_tensor
+from watermark.shown import shown
 from watermark.transforms.resample import resize
+
+NAMED = 5
+"""Pictures that one line names."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class ImageInfo:
         width: px, as it will be measured.
         height: px.
         sha256: of the file or, for pictures without a file, of the pixels.
+        bits: per channel of the file; more than 8 are rounded to 8 before anything is measured.
     """
 
     id: str
@@ -28,6 +33,7 @@ class ImageInfo:
     width: int
     height: int
     sha256: str
+    bits: int = 8
 
 
 class ImageSet(ABC):
@@ -58,6 +64,15 @@ class ImageSet(ABC):
         if self._infos is None:
             self._infos = self.describe()
         return self._infos
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of the set before it is measured, in lines."""
+        deep = [shown(info.id) for info in self.infos if info.bits > 8]
+        if not deep:
+            return []
+        named = ", ".join(deep[:NAMED]) + (f" and {len(deep) - NAMED} more" if len(deep) > NAMED else "")
+        return [f"measured in 8 bits a channel, though the file has more: {named}"]
 
     def adopt(self, infos: list[ImageInfo]) -> None:
         """Take a description that another process made of the same set: hashing ten thousand files once is enough."""

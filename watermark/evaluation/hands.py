@@ -13,7 +13,7 @@ from watermark.codec import Payload
 from watermark.data.images import ImageInfo
 from watermark.errors import UserError
 from watermark.evaluation.matched import Match
-from watermark.files import load
+from watermark.files import load_8bit
 from watermark.files.formats import readable
 from watermark.metrics.bits import bit_errors
 from watermark.pixels import to_image, to_tensor
@@ -112,7 +112,7 @@ class OutsideHand:
         """
         if self.outside.marked is None:
             return original
-        pictures = [load(marked_file(self.outside.marked, info.id)) for info in self.infos]
+        pictures = [load_8bit(marked_file(self.outside.marked, info.id)) for info in self.infos]
         return torch.cat([to_tensor(picture) for picture in pictures]).to(original)
 
     def read(self, attacked: Tensor, members: Sequence[int]) -> list[Reading]:

@@ -43,15 +43,16 @@ def run(job: Job, progress: Progress) -> Path:
     index, count = _shard(job.config["shard"])
     check_maps(job)
     facts = manifest(job)  # builds every scheme and attack once, so that a bad setting leaves no folder behind
+    most = _most_workers(job)
     ask_once(job)
     store = RunStore(run_folder(job))
     store.claim(facts)
     mine = job.units[index::count]
     todo = [unit for unit in mine if not store.has(unit)]
     todo.sort(key=lambda unit: unit.indices)  # an interrupted run holds the same pictures for every scheme
+    workers = max(1, min(most, len(todo)))
     start = time.perf_counter()
     counter = _Counter(progress, (len(mine) - len(todo)) * len(job.cells), len(mine) * len(job.cells))
-    workers = _workers(job, len(todo))
     if workers == 1:
         _measure_here(job, store.folder, todo, counter)
     else:
@@ -118,13 +119,13 @@ class _Counter:
         self.progress(self.done, self.total)
 
 
-def _workers(job: Job, units: int) -> int:
+def _most_workers(job: Job) -> int:
     wanted = job.config["workers"]
     if wanted is None:
         wanted = 1 if job.device.type == "cuda" else len(os.sched_getaffinity(0))
     if wanted < 1:
         raise UserError(f"workers: expected at least 1, got {wanted}")
-    return max(1, min(wanted, units))
+    return int(wanted)
 
 
 def _measure_here(job: Job, folder: Path, todo: list[Unit], counter: _Counter) -> None:

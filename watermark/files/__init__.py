@@ -6,7 +6,18 @@ sets them into the new file, whatever its format. ``door`` is the only place tha
 
 from watermark.files.animation import Animation, together
 from watermark.files.deep import Deep
-from watermark.files.door import decode, decode_any, load, load_any, look, metadata_of, read_bytes, size_of
+from watermark.files.door import (
+    Header,
+    decode,
+    decode_any,
+    header_of,
+    load,
+    load_8bit,
+    load_any,
+    look,
+    metadata_of,
+    read_bytes,
+)
 from watermark.files.folders import check_apart, find_pictures, is_below, is_one_file, passed_over_line, targets
 from watermark.files.limits import DEFAULT_MAX_PIXELS, max_pixels, set_max_pixels
 from watermark.files.reading import read_regular
@@ -18,6 +29,7 @@ __all__ = [
     "Animation",
     "Deep",
     "Encoded",
+    "Header",
     "Picture",
     "Staged",
     "check_apart",
@@ -27,9 +39,11 @@ __all__ = [
     "encode",
     "find_pictures",
     "fit_mode",
+    "header_of",
     "is_below",
     "is_one_file",
     "load",
+    "load_8bit",
     "load_any",
     "look",
     "max_pixels",
@@ -39,7 +53,6 @@ __all__ = [
     "read_regular",
     "save",
     "set_max_pixels",
-    "size_of",
     "sweep",
     "targets",
     "together",

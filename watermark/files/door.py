@@ -7,7 +7,7 @@ wrong, of any type, ends in one line.
 import contextlib
 import io
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,17 @@ def load_any(path: Path, *, every_frame: bool = False) -> Image.Image | Deep | A
         UserError: see ``load``.
     """
     return decode_any(read_bytes(path), path, every_frame=every_frame)
+
+
+def load_8bit(path: Path) -> Image.Image:
+    """As ``load``, but a picture of more than 8 bits a channel comes rounded to 8, without transparency or metadata.
+
+    Raises:
+        UserError: see ``load``.
+    """
+    picture = load_any(path)
+    assert not isinstance(picture, Animation)  # refused, for not every frame was asked for
+    return picture.at_8bit() if isinstance(picture, Deep) else picture
 
 
 def look(path: Path) -> Image.Image:
@@ -109,23 +120,38 @@ def decode_any(data: bytes, name: object, *, every_frame: bool = False) -> Image
     return decode(data, name)
 
 
-def size_of(data: bytes, name: object, *, strict: bool = False) -> tuple[int, int]:
-    """Width and height of the upright picture, from the header alone.
+@dataclass(frozen=True)
+class Header:
+    """What a picture's header says.
+
+    Attributes:
+        size: width and height of the upright picture, px.
+        bits: per channel, 1 to 16; 32 for floats.
+    """
+
+    size: tuple[int, int]
+    bits: int
+
+
+def header_of(data: bytes, name: object) -> Header:
+    """What the header of a file's content says of the picture that ``load_8bit`` would give.
 
     Args:
         data: the whole file.
         name: what errors call it.
-        strict: refuse what ``load`` would refuse by its header.
 
     Raises:
-        UserError: see ``load``.
+        UserError: if ``load_8bit`` would refuse it by its header.
     """
     name = shown(name)
     with told(name), _opened(data, name) as (image, metadata, _):
-        if strict:
+        depth = _depth(image, data)
+        if depth > 8 and image.format in deep.FORMATS:
+            _refuse_frames(image, metadata, name)
+        else:
             _refuse_unfit(image, metadata, data, name)
         width, height = image.size
-        return (height, width) if _orientation(image, metadata) >= 5 else (width, height)
+        return Header((height, width) if _orientation(image, metadata) >= 5 else (width, height), depth)
 
 
 def metadata_of(data: bytes, name: object) -> Metadata:

@@ -94,6 +94,7 @@ def report_data(run: Run) -> Json:
     tested = pairs(run)
     broken = breaking(run)
     verdict = cards(run, ladder, tested, broken)
+    mapped = localization(run)
     covered = coverage(run)
     order = [card.scheme for card in verdict]
     owners = identification(run)
@@ -104,10 +105,10 @@ def report_data(run: Run) -> Json:
         false_positive_rate=run.false_positive_rate,
         misattribution_rate=run.misattribution_rate,
         coverage=covered,
-        verdict=sentence(run, verdict, tested, covered, broken),
+        verdict=sentence(run, verdict, tested, covered, broken, mapped),
         schemes=verdict,
         breaking=broken,
-        localization=localization(run),
+        localization=mapped,
         attacks=attacks(run),
         ladders=ladder,
         cells=measured,

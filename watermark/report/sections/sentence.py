@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from watermark.evaluation.rows import Run
 from watermark.report.sections.breaking import Breaking, lost_at
 from watermark.report.sections.coverage import Coverage
+from watermark.report.sections.localization import Localization
 from watermark.report.sections.pairwise import LEVEL, SchemePair
 from watermark.report.sections.verdict import Card
-from watermark.report.wording import count, n_of, percent, plural, power, share
+from watermark.report.wording import count, percent, plural, power
 
 UNEQUAL = 0.5
 """Decibels between schemes from which the page says that quality is not equal."""
@@ -26,16 +27,22 @@ class Sentence:
 
 
 def sentence(
-    run: Run, found: list[Card], pairs: list[SchemePair], covered: Coverage, broken: Breaking | None = None
+    run: Run,
+    found: list[Card],
+    pairs: list[SchemePair],
+    covered: Coverage,
+    broken: Breaking | None = None,
+    mapped: Localization | None = None,
 ) -> Sentence:
-    """A headline, what it rests on, what is promised, and warnings.
+    """A headline, what was done, what is promised, and warnings; numbers stand on the cards.
 
     Args:
         run: the evaluation.
         found: from ``verdict.cards``.
         pairs: from ``pairwise.pairs``: tells "no difference seen" from "none could have been seen".
-        covered: from ``coverage``: what is not there yet, and on how many pictures false alarms were looked for.
+        covered: from ``coverage``: what is not there yet, and on how many pictures false alarms were counted.
         broken: from ``breaking.breaking``: breaking points come first where there are any.
+        mapped: from ``localization.localization``.
     """
     best = found[0]
     noun = "photo" if best.group == "natural" else "test picture"
@@ -45,7 +52,7 @@ def sentence(
     warnings = (covered.unfinished, _unread(found), small, _unequal(found), _outside(found))
     return Sentence(
         headline=_broken_headline(run, found, broken) if broken and searched else _headline(found, pairs, noun),
-        detail=_broken_detail(best, broken, noun) if broken and searched else _detail(best, f"{noun}s"),
+        detail=(_broken_detail(broken, noun) if broken and searched else _detail(best, noun)) + _maps(mapped, best),
         promise=(
             f"“Found” means a p-value of at most {power(promised)} after paying for everything that was tried: in "
             f"theory one false alarm in {count(1 / promised)} unmarked pictures. {_alarms(found, covered)}"
@@ -89,14 +96,13 @@ def _broken_headline(run: Run, found: list[Card], broken: Breaking) -> str:
     return "; ".join(filter(None, (said, who if len(found) > 1 else ""))) or who
 
 
-def _broken_detail(best: Card, broken: Breaking, noun: str) -> str:
-    """One sentence per attack, and what "lost" means."""
-    said = ". ".join(broken.sentences[:3])
-    quality = "" if best.quality.psnr is None else f" {best.scheme} is marked at {best.quality.psnr:.1f} dB PSNR."
-    return (
-        f"{said}. Each is the strength at which half of {plural(_images(broken), noun)} have lost the mark, "
-        f"searched picture by picture.{quality}"
-    )
+def _broken_detail(broken: Breaking, noun: str) -> str:
+    attacks = plural(len(broken.axes), "attack")
+    return f"{_each(_images(broken), noun)} was attacked harder and harder until its mark was lost: {attacks}."
+
+
+def _each(images: int, noun: str) -> str:
+    return f"Each of {plural(images, noun)}" if images > 1 else f"One {noun}"
 
 
 def _images(broken: Breaking) -> int:
@@ -107,19 +113,21 @@ def _few(images: int) -> str | None:
     return f"Only {plural(images, 'picture')}: read the intervals, not the medians." if images < SMALL else None
 
 
-def _detail(best: Card, pictures: str) -> str:
-    text = (
-        f"{best.scheme}: mark found in {share(vars(best.detection))} of attacked {pictures}, provider and content ID "
-        f"read exactly in {share(vars(best.payload))}; {n_of(vars(best.detection))}."
-    )
-    if best.outside:
-        rates = vars(best.detection)
-        text = f"{best.scheme}: mark found in {share(rates)} of attacked {pictures}; {n_of(rates)}."
-    quality = best.quality
-    if quality.psnr is None:
-        return text
-    ssim = "" if quality.ssim is None else f", SSIM {quality.ssim:.3f}"
-    return f"{text} Marked at {quality.psnr:.1f} dB PSNR{ssim}."
+def _detail(best: Card, noun: str) -> str:
+    if not best.detection.n:
+        return "See Failures."
+    readings = plural(best.detection.n, "reading")
+    return f"{_each(best.detection.images, noun)} was marked, attacked and read: {readings} of each scheme."
+
+
+def _maps(mapped: Localization | None, best: Card) -> str:
+    """What no card says: how well the maps fit."""
+    own = [one for one in mapped.schemes if (one.scheme, one.group) == (best.scheme, best.group)] if mapped else []
+    if not own or own[0].f1 is None:
+        return ""
+    found = own[0].f1
+    between = "" if found.low is None or found.high is None else f" [{found.low:.2f} to {found.high:.2f}]"
+    return f" Its map shows what was edited: F1 {found.mean:.2f}{between} for {best.scheme}."
 
 
 def _outside(found: list[Card]) -> str | None:
@@ -135,12 +143,10 @@ def _outside(found: list[Card]) -> str | None:
 
 
 def _alarms(found: list[Card], covered: Coverage) -> str:
-    alarms = sum(card.false_positives.successes for card in found)
-    n = sum(card.false_positives.n for card in found)
-    if n == 0:
-        return "No unmarked picture was read here, so none of that was measured."
-    pictures = plural(covered.unmarked_pictures, "unmarked picture")
-    return f"Measured here: {count(alarms)} in {plural(n, 'reading')} of {pictures}, all schemes together."
+    """On how many pictures the cards count; that nobody looked for any alarm has to be said."""
+    if not any(card.false_positives.n for card in found):
+        return "No unmarked picture was read here to measure it."
+    return f"The cards count false alarms on {plural(covered.unmarked_pictures, 'unmarked picture')}."
 
 
 def _unread(found: list[Card]) -> str | None:
