@@ -167,3 +167,20 @@ def test_where_tiles_say_little_a_border_costs_little():
     assert parted(faint, border=0.6).all()
     loud = 10 * faint + np.random.default_rng(0).normal(0, 1, faint.shape)
     assert (parted(loud) == parted(loud, border=0.6)).all()
+
+
+def test_an_edit_whose_border_costs_more_than_it_says_is_found_and_noise_makes_none():
+    """Tiles of a faint mark score .36 standard deviations: the least border price alone outweighs a tenth."""
+    generator, edited = np.random.default_rng(3), np.zeros((64, 96), dtype=bool)
+    edited[20:45, 30:55] = True
+    fitting, alone, false = [], [], []
+    for _ in range(8):
+        noise = generator.normal(0, 1, edited.shape)
+        own = 0.36 * (0.36 * ~edited + noise) - 0.36**2 / 2
+        found = [~parted(own), ~parted(own, border=0.36)]
+        for values, labels in zip((fitting, alone), found, strict=True):
+            values.append(2 * (labels & edited).sum() / (labels.sum() + edited.sum()))
+        false.append((~parted(0.36 * (0.36 + noise) - 0.36**2 / 2)).mean())
+    assert min(fitting) > 0.7
+    assert np.mean(fitting) > np.mean(alone) + 0.1
+    assert max(false) < 0.01
