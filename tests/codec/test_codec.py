@@ -189,3 +189,18 @@ def test_the_odds_against_a_word_are_those_of_all_other_words():
     exact = np.logaddexp.reduce(ahead, axis=1) - own
     assert np.abs(log_odds - exact).max() < 0.7
     assert np.abs(np.mean(log_odds - exact)) < 0.1
+
+
+def test_rows_of_several_keys_are_decoded_together_as_each_would_be_alone():
+    codecs = [Codec(Layout(), 512, f"key {number}", sync_key="shared") for number in range(3)]
+    messages = torch.cat([codec.encode([Payload(number, 1000 + number)]) for number, codec in enumerate(codecs)])
+    logits = torch.cat([logits_of(messages, noise=1.2, seed=1), torch.zeros(1, 512)])
+    rows = [*codecs, codecs[0]]
+    together = codecs[1].decode_with(rows, logits)
+    assert together == [one.decode(row[None])[0] for one, row in zip(rows, logits, strict=True)]
+    assert [one.payload for one in together] == [*(Payload(number, 1000 + number) for number in range(3)), None]
+    assert codecs[0].decode_with([], logits[:0]) == []
+    with pytest.raises(ValueError, match="expected codecs of one layout, length and list size, got different ones"):
+        codecs[0].decode_with([Codec(Layout(), 600, "other")], logits[:1])
+    with pytest.raises(ValueError, match=r"expected logits \(1, 512\), got \(2, 512\)"):
+        codecs[0].decode_with([codecs[1]], logits[:2])

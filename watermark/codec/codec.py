@@ -101,8 +101,27 @@ class Codec:
         if logits.ndim != 2 or logits.shape[1] != self.message_bits:
             raise ValueError(f"expected logits (N, {self.message_bits}), got {tuple(logits.shape)}")
         soft = limited(logits).numpy()
+        return self._chosen(self._weigh(self.log_ratios(soft)).words, soft)
+
+    def decode_with(self, others: Sequence["Codec"], logits: Tensor) -> list[Decoded]:
+        """Like ``decode``, row ``i`` by codec ``i`` of ``others``: alike in all but their keys, they share one walk.
+
+        Raises:
+            ValueError: if one has another layout, length or list, or the shape does not fit.
+        """
+        kind = (self.layout, self.message_bits, self.code.list_size)
+        if any((one.layout, one.message_bits, one.code.list_size) != kind for one in others):
+            raise ValueError("expected codecs of one layout, length and list size, got different ones")
+        if logits.shape != (len(others), self.message_bits):
+            raise ValueError(f"expected logits {(len(others), self.message_bits)}, got {tuple(logits.shape)}")
+        soft = limited(logits).numpy()[:, None]  # (N, 1, K)
+        llr = [one.log_ratios(row) for one, row in zip(others, soft, strict=True)]
+        words = self._weigh(np.concatenate(llr)).words if llr else ()
+        return [one._chosen(said[None], row)[0] for one, said, row in zip(others, words, soft, strict=True)]
+
+    def _chosen(self, words: np.ndarray, soft: np.ndarray) -> list[Decoded]:
+        """Of candidates ``(N, L, total_bits)`` the likeliest with right check bits, for limited logits ``(N, K)``."""
         norm = np.sqrt((soft**2).sum(1))
-        words, _, _ = self._weigh(self.log_ratios(soft))  # (N, L, total_bits)
         checked = self.layout.checks(words, self._key) & (norm > 0)[:, None]  # (N, L)
         best = words[np.arange(len(words)), checked.argmax(1)]  # likeliest with right check bits, else the likeliest
         channel = self._to_channel(self.code.encode(best))

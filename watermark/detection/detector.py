@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from watermark.codec.codec import Codec
+from watermark.codec.codec import Codec, Decoded
 from watermark.codec.limiter import limited
 from watermark.codec.payload import CURRENT_VERSION, Payload
 from watermark.detection.answer import Detection
@@ -158,23 +158,30 @@ class Detector:
         readings: Tensor,
         expected: Sequence[Payload] | None = None,
         registry: Sequence[Payload] | None = None,
+        decoded: Sequence[Decoded] | None = None,
     ) -> list[Answer]:
-        """One answer per soft read ``(M, K)``, each one of ``(M,)`` readings; see ``detect``."""
+        """One answer per soft read ``(M, K)``, each one of ``(M,)`` readings; see ``detect``.
+
+        ``decoded`` is what the code makes of them, where that is known already.
+        """
         logits = limited(soft)
         tries = readings.double().clamp_min(1).log10() + self.log10_keys  # (M,)
         alone: list[float | None] = [None] * len(logits)
         if expected is not None:
             alone = pay_for(log10_p_value(logits, self.codec.encode(expected)), tries).tolist()
         if registry is None:
-            found = self._decode(soft)
+            found = _told(decoded or self.codec.decode(soft))
         else:
             found = self._without_strangers(logits, self._identify(logits, registry), registry)
         words = torch.tensor([self._log10_words(payload, registry) for payload, _, _ in found], dtype=torch.float64)
         scores = torch.tensor([score for _, score, _ in found], dtype=torch.float64)
-        p = pay_for(log10_tail(scores, logits), tries + words).tolist()
+        p = torch.zeros(len(found), dtype=torch.float64)  # where nothing was found, 1
+        rows = [i for i, (payload, _, _) in enumerate(found) if payload is not None]
+        if rows:
+            p[rows] = pay_for(log10_tail(scores[rows], logits[rows]), (tries + words)[rows])
         answers = [
-            Answer(payload, 0.0 if payload is None else p[i], score, corrected, alone[i])
-            for i, (payload, score, corrected) in enumerate(found)
+            Answer(payload, log10_p, score, corrected, each)
+            for (payload, score, corrected), log10_p, each in zip(found, p.tolist(), alone, strict=True)
         ]
         return self._doubted(answers, logits, registry)
 
@@ -231,9 +238,6 @@ class Detector:
             return math.log10(len(registry))
         return self.codec.layout.log10_words(payload.version) if payload else 0.0  # without a payload p is 1 anyway
 
-    def _decode(self, logits: Tensor) -> list[tuple[Payload | None, float, int]]:
-        return [(decoded.payload, decoded.score, decoded.corrected) for decoded in self.codec.decode(logits)]
-
     def _without_strangers(
         self, logits: Tensor, identified: list[tuple[Payload | None, float, int]], registry: Sequence[Payload]
     ) -> list[tuple[Payload | None, float, int]]:
@@ -241,7 +245,9 @@ class Detector:
         known = set(registry)
         return [
             (None if read is not None and read not in known and read_score > score else payload, score, corrected)
-            for (payload, score, corrected), (read, read_score, _) in zip(identified, self._decode(logits), strict=True)
+            for (payload, score, corrected), (read, read_score, _) in zip(
+                identified, _told(self.codec.decode(logits)), strict=True
+            )
         ]
 
     def _identify(self, logits: Tensor, registry: Sequence[Payload]) -> list[tuple[Payload | None, float, int]]:
@@ -276,3 +282,7 @@ class Detector:
                     ahead[row, place[payload] - start] = -torch.inf
             found = torch.logaddexp(found, ahead.logsumexp(1))
         return found.numpy()
+
+
+def _told(decoded: Sequence[Decoded]) -> list[tuple[Payload | None, float, int]]:
+    return [(one.payload, one.score, one.corrected) for one in decoded]

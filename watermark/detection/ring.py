@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from watermark.codec.codec import Codec
+from watermark.codec.codec import Codec, Decoded
 from watermark.codec.limiter import limited
 from watermark.codec.ranking import Ranking
 from watermark.detection.answer import Detection
@@ -75,11 +75,14 @@ class RingDetector:
         self, soft: Tensor, pairs: list[tuple[int, int]], tries: Tensor, answers: dict[int, list[Answer]]
     ) -> None:
         """Add what keys say of readings ``(R, K)``, for ``pairs`` of the two."""
-        wanted: dict[int, list[int]] = defaultdict(list)
-        for reading, key in pairs:
-            wanted[key].append(reading)
-        for key, rows in wanted.items():
-            said = self.detectors[key].judge(soft[rows], tries.expand(len(rows)))
+        codecs = [self.detectors[key].codec for _, key in pairs]
+        words = self.detectors[0].codec.decode_with(codecs, soft[[reading for reading, _ in pairs]])
+        wanted: dict[int, dict[int, Decoded]] = defaultdict(dict)
+        for (reading, key), decoded in zip(pairs, words, strict=True):
+            wanted[key][reading] = decoded
+        for key, read in wanted.items():
+            rows = list(read)
+            said = self.detectors[key].judge(soft[rows], tries.expand(len(rows)), decoded=list(read.values()))
             answers[key] += [replace(one, reading=row) for one, row in zip(said, rows, strict=True)]
 
     def _likeliest(self, soft: Tensor, count: int) -> list[tuple[int, int]]:
