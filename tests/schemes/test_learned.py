@@ -8,6 +8,7 @@ from skimage import data
 from attacks.compression import Jpeg
 from attacks.crop import Crop
 from attacks.filters import GaussianBlur
+from attacks.geometry import Shear
 from attacks.photometric import Grayscale
 from attacks.resize import Resize
 from attacks.rotation import Flip, Rotation
@@ -23,6 +24,7 @@ ATTACKS = {
     "jpeg 50": Jpeg(50),
     "half the area, jpeg 70": lambda x: Jpeg(70)(to_8bit(Crop(0.5)(x))),
     "turned by 10 degrees": Rotation(10),
+    "sheared by 17 degrees": Shear(0.3),
     "mirrored": Flip(),
     "0.7 of the size": Resize(0.7),
     "grey, blurred": lambda x: GaussianBlur(1.5)(Grayscale()(x)),

@@ -42,6 +42,13 @@ def test_a_pose_is_enough_and_each_picture_of_a_batch_is_told_on_its_own(synchro
     assert promising(synchronizer, luma, colour, torch.tensor([0.0, 0.0, 9.0])).tolist() == [False, True, True]
 
 
+@pytest.mark.parametrize("matrix", [[[1, 0.5], [0, 1]], [[1, 0], [-0.5, 1]]])
+def test_a_shear_is_seen_in_either_plane(synchronizer, matrix):
+    sheared = Spectrum(marked_map(keyed_lines(7, 96), np.array(matrix), SHIFT, (160, 200), 8, 0.035))
+    assert promising(synchronizer, sheared, plane(0, 9), NOTHING_AT_POSES)
+    assert promising(synchronizer, plane(0, 9), sheared, NOTHING_AT_POSES)
+
+
 def test_a_flattened_spectrum_is_nearer_to_even_where_the_picture_is_steep():
     noise = torch.fft.rfft2(torch.randn(1, 256, 320, generator=torch.Generator().manual_seed(0)))
     radius = (torch.fft.fftfreq(256)[:, None].square() + torch.fft.rfftfreq(320).square()).sqrt()

@@ -85,6 +85,10 @@ GEOMETRIES = {
     "mirrored and rotated": np.diag([1.0, -1.0]) @ turn(25),
     "stretched": np.diag([1 / 1.3, 1 / 0.95]),
     "stretched and turned a quarter": turn(90) @ np.diag([1 / 0.9, 1 / 1.2]),
+    "sheared along x": np.array([[1, -0.5], [0, 1]]),
+    "sheared along y": np.array([[1, 0], [0.4, 1]]),
+    "reduced, sheared and turned a quarter": turn(90) @ np.array([[1, 0.3], [0, 1]]) / 0.7,
+    "mirrored, sheared along y and enlarged": np.diag([-1.0, 1.0]) @ np.array([[1, 0], [-0.25, 1]]) / 1.4,
 }
 
 

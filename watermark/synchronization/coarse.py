@@ -1,7 +1,7 @@
-"""Find rotation and scale, or two scales, before the shift: slide the lines over a log-polar or log-log spectrum.
+"""Find rotation and scale, two scales, or shear and scale, before the shift: slide the lines over a resampled spectrum.
 
 Rotating and scaling a picture moves every line by the same vector in (angle, log radius); stretching it moves every
-line by the same vector in (log x, log y). So the power on all lines, at every cell of a dense raster of geometries, is
+line by the same vector in (log x, log y), shearing and scaling it in (log x, y / x). So the power on all lines, at every cell of a dense raster of geometries, is
 one correlation of the resampled spectrum with a picture of the lines, done by FFT. Power does not ask for phases, so
 lines that carry an unknown message help too, and no shift has to be known.
 """
@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from watermark.synchronization.settings import OFF_AXIS, SearchSettings
 from watermark.synchronization.spectrum import Spectrum, raster
 
+STEEPEST = 1.2
+"""Slope of a line, y / x, beyond which it has no place in a log-slope spectrum: more than half of the lines have one."""
 BLOCK = 5
 """Cells a side of which one peak is taken, as wide as what ``_peaks`` calls local."""
 
@@ -178,6 +180,64 @@ class LogLogSearch(nn.Module):
         values, (pose, row, column) = (_of_blocks if rough else _peaks)(scores, keep)
         scale = torch.exp(self.first + self.step * (self.count - 1 - torch.stack([column, row], -1)))
         return values, self.poses[pose] / scale[..., None, :]
+
+
+class LogSlopeSearch(nn.Module):
+    """All shears along x or along y times all scales of a range, for the eight flips and quarter turns.
+
+    Args:
+        lines: what to look for; those steeper than ``STEEPEST`` are left out.
+        settings: how far and how finely.
+    """
+
+    template: Tensor
+    places: Tensor
+    poses: Tensor
+
+    def __init__(self, lines: WeightedLines, settings: SearchSettings) -> None:
+        super().__init__()
+        self.step, self.least = settings.shear_step, -settings.shear
+        self.first = math.log(settings.sheared_scales[0])
+        self.shears = math.ceil(2 * settings.shear / self.step) + 1
+        self.scales = math.ceil((math.log(settings.sheared_scales[1]) - self.first) / self.step) + 1
+        poses = torch.tensor([[[1, 0], [0, 1]], [[1, 0], [0, -1]], [[0, 1], [1, 0]], [[0, 1], [-1, 0]]]).double()
+        turned = torch.einsum("pji,lj->pli", poses, torch.from_numpy(lines.frequencies).double())  # (4, L, 2)
+        slopes, logs = turned[..., 1] / turned[..., 0], turned[..., 0].abs().log()
+        kept = slopes.abs() <= STEEPEST
+        low, high = float(logs[kept].min()), float(logs[kept].max())
+        self.rows = next_fast_len(self.shears + math.ceil(2 * STEEPEST / self.step), real=True)
+        self.columns = next_fast_len(self.scales + math.ceil((high - low) / self.step), real=True)
+        template = torch.zeros(4, self.rows, self.columns)
+        for pose in range(4):
+            own = kept[pose]
+            row = ((slopes[pose, own] + STEEPEST) / self.step).round().long()
+            column = ((logs[pose, own] - low) / self.step).round().long()
+            weights = WeightedLines(lines.frequencies[own.numpy()], lines.weights[own.numpy()]).normalised()
+            template[pose].index_put_((row, column), weights, accumulate=True)
+        self.register_buffer("template", torch.fft.rfft2(template).conj(), persistent=False)
+        start = low - self.first - self.step * (self.scales - 1)
+        x = torch.exp(start + self.step * torch.arange(self.columns, dtype=torch.float64))
+        slope = self.least - STEEPEST + self.step * torch.arange(self.rows, dtype=torch.float64)
+        along_x = torch.stack([x.expand(self.rows, -1), x * slope[:, None]], -1)  # (rows, columns, 2)
+        self.register_buffer("places", raster(torch.cat([along_x, along_x.flip(-1)])), persistent=False)
+        self.register_buffer("poses", poses.float(), persistent=False)
+
+    def forward(self, spectrum: Spectrum, keep: int, rough: bool = False) -> tuple[Tensor, Tensor]:
+        """The ``keep`` best cells of each map: incoherent scores ``(N, keep)`` and matrices ``(N, keep, 2, 2)``.
+
+        ``rough`` takes the best of blocks of cells in the place of local maxima: faster, and two may share a peak.
+        """
+        power = _excess(spectrum.power_on(self.places).unflatten(1, (2, self.rows)))  # (N, 2, rows, columns)
+        product = torch.fft.rfft2(power)[:, :, None] * self.template  # (N, 2, 4, rows, columns / 2 + 1)
+        rows = torch.fft.ifft(product, dim=-2)[..., : self.shears, :]  # of the others nothing is asked
+        scores = torch.fft.irfft(rows, n=self.columns, dim=-1)[..., : self.scales].flatten(1, 2)
+        values, (which, row, column) = (_of_blocks if rough else _peaks)(scores, keep)
+        shear = self.least + self.step * row
+        ones, none = torch.ones_like(shear), torch.zeros_like(shear)
+        sheared = torch.stack([torch.stack([ones, shear], -1), torch.stack([none, ones], -1)], -2)
+        scale = torch.exp(self.first + self.step * (self.scales - 1 - column))
+        matrices = self.poses[which % 4] @ sheared / scale[..., None, None]
+        return values, torch.where((which >= 4)[..., None, None], matrices.flip(-1), matrices)  # x and y swapped
 
 
 def _excess(power: Tensor) -> Tensor:

@@ -28,8 +28,9 @@ def promising(sync: Synchronizer, luma: Spectrum, colour: Spectrum, posed: Tenso
     """
     settings = sync.settings
     small = math.prod(luma.size) < settings.hopeful_area
-    ways = [(colour.flattened(), settings.hopeful_in_colour)]
-    ways.append((luma.flattened(), settings.hopeful_small if small else settings.hopeful_in_luma))
+    flat = (luma.flattened(), colour.flattened())
+    ways = [(flat[1], settings.hopeful_in_colour)]
+    ways.append((flat[0], settings.hopeful_small if small else settings.hopeful_in_luma))
     if small:
         ways.append((luma, settings.hopeful_small))
     hopeful = posed >= settings.hopeful_pose
@@ -38,6 +39,11 @@ def promising(sync: Synchronizer, luma: Spectrum, colour: Spectrum, posed: Tenso
             left = (~hopeful).nonzero()[:, 0]
             if len(left):
                 hopeful[left] = _somewhere(sync, spectrum.select(left), coarse, cells)
+    for spectrum in flat:  # a shear is rare, and loud where it can be read
+        left = (~hopeful).nonzero()[:, 0]
+        if len(left):
+            power, _ = sync.log_slope(spectrum.select(left), 1, rough=True)
+            hopeful[left] = power[:, 0] >= settings.hopeful_power
     return hopeful
 
 

@@ -48,6 +48,10 @@ class SearchSettings:
         angle_step: degrees between cells of the coarse search: .65 px at the border of 400 px.
         scale_step: ratio minus one between cells: 1 px there.
         stretch_step: the same where both scales are searched.
+        shear: greatest px along one axis per px of the other: 29 degrees.
+        sheared_scales: the range of scales where shears are searched.
+        shear_step: px per px between shears, and ratio minus one between their scales.
+        sheared_cells: of the search over shears whose shifts are tried; of the others ``cells``.
         accept: pilot score from which an alignment is believed. Unmarked pictures reach 7 after all searches.
         plain: pilot score of a pose from which nothing is gained by looking closer.
         faint: pilot score of a pose below which nothing is gained either: so loud is the best of all without a mark.
@@ -102,6 +106,10 @@ class SearchSettings:
     angle_step: float = 0.375
     scale_step: float = 0.005
     stretch_step: float = 0.008
+    shear: float = 0.56
+    sheared_scales: tuple[float, float] = (0.55, 1.8)
+    shear_step: float = 0.008
+    sheared_cells: int = 6
     accept: float = 12.0
     plain: float = 18.0
     faint: float = 5.0

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from watermark.synchronization.climbing import polish
-from watermark.synchronization.coarse import LogLogSearch, LogPolarSearch, PowerScore, WeightedLines
+from watermark.synchronization.coarse import LogLogSearch, LogPolarSearch, LogSlopeSearch, PowerScore, WeightedLines
 from watermark.synchronization.coherent import AllShifts, CoherentScore, half_turned
 from watermark.synchronization.geometry import Alignment, Lines, Poses, dihedral
 from watermark.synchronization.message import MessageSync
@@ -68,6 +68,7 @@ class Synchronizer(nn.Module):
         known = WeightedLines(lines, weights)
         self.power = PowerScore(known)
         self.log_polar, self.log_log = LogPolarSearch(known, self.settings), LogLogSearch(known, self.settings)
+        self.log_slope = LogSlopeSearch(known, self.settings)
         self.register_buffer("turns", torch.from_numpy(dihedral()).float(), persistent=False)
         scales, shifts = torch.from_numpy(poses.scales), torch.from_numpy(poses.shifts)
         matrices = self.turns / scales[:, None, None, None].float()  # (S, 8, 2, 2)
@@ -196,8 +197,9 @@ class Synchronizer(nn.Module):
         The climb ends at the mark where its lines are loud, and follows the noise where they are not: hence both. The
         score of what it finds is its power; no shift is known yet.
         """
-        searches = (self.log_polar, self.log_log)
-        power, cells = zip(*(coarse(spectrum, self.settings.cells) for coarse in searches), strict=True)
+        cells, few = self.settings.cells, self.settings.sheared_cells
+        searches = ((self.log_polar, cells), (self.log_log, cells), (self.log_slope, few))
+        power, cells = zip(*(coarse(spectrum, keep) for coarse, keep in searches), strict=True)
         matrices = torch.cat(cells, 1)
         start = Alignment(matrices, matrices.new_zeros(*matrices.shape[:2], 2), torch.cat(power, 1))
         start = start.top(self.settings.sharpened)
