@@ -1,9 +1,10 @@
 """Find rotation and scale, two scales, or shear and scale, before the shift: slide the lines over a resampled spectrum.
 
 Rotating and scaling a picture moves every line by the same vector in (angle, log radius); stretching it moves every
-line by the same vector in (log x, log y), shearing and scaling it in (log x, y / x). So the power on all lines, at every cell of a dense raster of geometries, is
-one correlation of the resampled spectrum with a picture of the lines, done by FFT. Power does not ask for phases, so
-lines that carry an unknown message help too, and no shift has to be known.
+line by the same vector in (log x, log y), shearing and scaling it in (log x, y / x). So the power on all lines, at
+every cell of a dense raster of geometries, is one correlation of the resampled spectrum with a picture of the lines,
+done by FFT. Power does not ask for phases, so lines that carry an unknown message help too, and no shift has to be
+known.
 """
 
 import math
@@ -20,7 +21,7 @@ from watermark.synchronization.settings import OFF_AXIS, SearchSettings
 from watermark.synchronization.spectrum import Spectrum, raster
 
 STEEPEST = 1.2
-"""Slope of a line, y / x, beyond which it has no place in a log-slope spectrum: more than half of the lines have one."""
+"""Slope y / x of a line beyond which it has no place in a log-slope spectrum; more than half of the lines have one."""
 BLOCK = 5
 """Cells a side of which one peak is taken, as wide as what ``_peaks`` calls local."""
 

@@ -197,8 +197,8 @@ class Synchronizer(nn.Module):
         The climb ends at the mark where its lines are loud, and follows the noise where they are not: hence both. The
         score of what it finds is its power; no shift is known yet.
         """
-        cells, few = self.settings.cells, self.settings.sheared_cells
-        searches = ((self.log_polar, cells), (self.log_log, cells), (self.log_slope, few))
+        many, few = self.settings.cells, self.settings.sheared_cells
+        searches = ((self.log_polar, many), (self.log_log, many), (self.log_slope, few))
         power, cells = zip(*(coarse(spectrum, keep) for coarse, keep in searches), strict=True)
         matrices = torch.cat(cells, 1)
         start = Alignment(matrices, matrices.new_zeros(*matrices.shape[:2], 2), torch.cat(power, 1))
