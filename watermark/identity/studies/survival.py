@@ -32,15 +32,17 @@ def copied(path: Path, folder: Path) -> Path:
 
 
 def saved_again(path: Path, folder: Path) -> Path:
-    """Opened and saved in the same format with Pillow's default options."""
-    files.look(path).save(folder / f"again{path.suffix}")
+    """Opened and saved in the same format by Pillow as others use it: `files.look` would take the metadata off."""
+    with Image.open(path) as image:
+        image.save(folder / f"again{path.suffix}")
     return folder / f"again{path.suffix}"
 
 
 def converted(path: Path, folder: Path) -> Path:
     """To JPEG quality 85; a JPEG to WebP quality 80."""
     target = folder / ("converted.webp" if path.suffix == ".jpg" else "converted.jpg")
-    files.look(path).convert("RGB").save(target, quality=80 if path.suffix == ".jpg" else 85)
+    with Image.open(path) as image:
+        image.convert("RGB").save(target, quality=80 if path.suffix == ".jpg" else 85)
     return target
 
 
