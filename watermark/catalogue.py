@@ -73,6 +73,7 @@ def about(group: str, name: str) -> str:
         return said
     config = compose(group, name)
     event = said or getattr(_class(config), "reproduces", "")
+    event = event if ". " in event else event.rstrip(".")  # half of them are half sentences
     return f"{ladder}: {event}" if (ladder := _ladder(config)) else event
 
 
@@ -110,7 +111,7 @@ def show(group: str, name: str) -> Shown:
     return Shown(
         name=name,
         file=str(file),
-        text=_head(file),
+        text=_head(file) or about(group, name),
         configuration=config,
         target=None if kind is None else f"{kind.__module__}.{kind.__qualname__}",
         docstring=None if kind is None else inspect.getdoc(kind),

@@ -134,7 +134,10 @@ def mark_file(
         UserError: the file cannot be read or written, or the mark cannot be read back from what would be written.
     """
     files.check_target(target, overwrite, every_frame=every_frame)
-    image = files.load_any(source, every_frame=every_frame)
+    try:
+        image = files.load_any(source, every_frame=every_frame)
+    except files.SeveralFramesError as error:
+        raise UserError(f"{error}; --every-frame marks them all") from None
     with files.Staged(target, overwrite=overwrite) as staged:
         best = _best(
             _attempts(marker, image, (source, target), (provider_id, content_id), quality, preflight, stronger)

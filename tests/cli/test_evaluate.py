@@ -79,9 +79,11 @@ def test_a_bad_setting_is_one_line_before_any_bar_and_leaves_nothing_behind(tmp_
 @pytest.mark.parametrize(
     ("word", "reason"),
     [
-        ("sede=1", "Key 'sede' not in"),
-        ("seed=abc", "could not be converted to Integer"),
-        ("scheme=dwt", "dwt_dct, dwt_dct_svd"),
+        ("sede=1", "no setting 'sede'; `watermark evaluate --cfg job` prints all that there are"),
+        ("data.cuont=1", "no setting 'data.cuont'"),
+        ("seed=abc", "seed: expected a whole number, got 'abc'"),
+        ("target_psnr=abc", "target_psnr: expected a number, got 'abc'"),
+        ("scheme=dwt", "no scheme named 'dwt'; expected one of blind_watermark, command, dwt_dct, dwt_dct_svd"),
     ],
 )
 def test_a_typo_is_one_line_that_lists_what_there_is(tmp_path, capsys, word, reason):

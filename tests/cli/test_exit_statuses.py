@@ -132,6 +132,28 @@ def test_who_says_nothing_is_told_every_verb(capsys):
     assert [verb for verb in (*HYDRA_VERBS, *VERBS) if f"\n    {verb}" not in said] == []
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["embed"], "the following arguments are required: IN, OUT, --provider; see `watermark embed --help`"),
+        (
+            ["registry", "show", "1"],
+            "the following arguments are required: CONTENT; see `watermark registry show --help`",
+        ),
+        (["detect", "a.png", "--count", "5"], "unrecognized arguments: --count 5; see `watermark detect --help`"),
+        (["paint"], "argument VERB: invalid choice: 'paint'"),
+        (["list", "a\x1b\nb"], "argument KIND: invalid choice"),
+    ],
+)
+def test_words_that_are_none_are_one_line(capsys, words, said):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"watermark: {said}")
+    assert line.isprintable()
+
+
 def test_every_verb_is_walked():
     assert {words[0] for words in WORDS.values()} == {*VERBS, *HYDRA_VERBS}
 
@@ -150,7 +172,7 @@ def test_bad_input_is_one_line_and_status_2(room, capfd, monkeypatch, verb, kind
         status = stop.code
     said = capfd.readouterr().err
     assert status == 2, (words, said)
-    beside = ("WARNING", "usage:", "   ", "1 picture,", "Measuring")  # no key file, argparse, progress
+    beside = ("WARNING", "1 picture,", "Measuring")  # no key file, progress
     lines = [line for line in said.splitlines() if not line.startswith(beside)]
     assert len(lines) == 1, said
     assert "Traceback" not in said

@@ -52,6 +52,12 @@ def test_no_two_attacks_have_the_same_line():
     assert sorted({line for line in said if said.count(line) > 1}) == []
 
 
+@pytest.mark.parametrize("kind", [kind for kind in catalogue.KINDS if kind != "extras"])
+def test_what_is_listed_is_shown_with_words(kind):
+    group = catalogue.GROUPS[kind]
+    assert [name for name in config_names(group) if len(catalogue.show(group, name).text) < 15] == []
+
+
 def test_a_plug_in_is_listed_and_shown(tmp_path, monkeypatch, capsys):
     (tmp_path / "layout").mkdir()
     (tmp_path / "layout" / "mine.yaml").write_text("# Mine alone. More.\n_target_: watermark.codec.Layout\n")

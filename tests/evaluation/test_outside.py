@@ -91,6 +91,11 @@ def test_a_detector_may_talk_without_end(tmp_path):
         command(talks)(Image.new("RGB", (8, 8)))
 
 
+def test_a_program_that_is_not_there_is_named():
+    with pytest.raises(UserError, match=r"^cannot start nosuchprogram \(No such file or directory\)$"):
+        command("nosuchprogram --fast {}")(Image.new("RGB", (8, 8)))
+
+
 def test_a_detector_that_never_answers_ends_the_run(world, capsys):
     wrong = ["attacks", "try", str(world / "marked"), "--suite", "smoke", "--detector"]
     assert main([*wrong, f"{sys.executable} {world}/missing.py {{}}"]) == 2

@@ -102,6 +102,8 @@ def test_without_the_flag_an_animation_is_refused_and_the_flag_named(tmp_path, c
     words = ["embed", str(tmp_path / "a.gif"), str(tmp_path / "b.png"), "--provider", "1", "--content", "2"]
     assert main(words) == 2
     assert "expected one still picture, got 2 frames or more; --every-frame marks them all" in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"got 2 frames or more$"):  # another verb has no such flag
+        files.load(tmp_path / "a.gif")
     assert main([*words, "--every-frame", "--preflight", "none"]) == 0
     assert "dB, 3 frames" in capsys.readouterr().out
     with pytest.raises(UserError, match=r"cannot write \.gif"):

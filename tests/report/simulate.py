@@ -1,4 +1,4 @@
-"""A run directory made from known truth, so that every number of the report can be checked."""
+"""A run folder made from known truth, so that every number of the report can be checked."""
 
 import json
 from dataclasses import dataclass, field
@@ -59,7 +59,7 @@ class Simulation:
 
 
 def simulate(path: Path, plan: Simulation | None = None) -> Path:
-    """Write a run directory and return it."""
+    """Write a run folder and return it."""
     plan = plan or Simulation()
     path.mkdir(parents=True, exist_ok=True)
     images = _images(plan)

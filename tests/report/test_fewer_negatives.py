@@ -129,3 +129,12 @@ def test_a_run_that_is_not_finished_says_how_much_of_it_is_there(simulated, sim,
     assert said in (simulated / "table.md").read_text()
     assert "n = 72 to 96 readings per scheme" in (simulated / "table.md").read_text()
     assert said in (simulated / "robustness_evidence.json").read_text()
+
+
+def test_without_unmarked_pictures_no_table_counts_alarms_of_none(simulated, sim, capsys):
+    data, _ = report(without_negatives(simulated, sim, lambda _: photos(0)))
+    assert data["verdict"]["promise"].endswith("No unmarked picture was read here to measure it.")
+    assert main(["report", str(simulated)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "no unmarked picture was read for false alarms" in said
+    assert "0 /" not in said

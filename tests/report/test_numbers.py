@@ -192,7 +192,7 @@ def test_published_twins_match_strengths_and_rate(data, rows):
 
 
 def test_what_is_no_run_is_refused_in_one_line(sim, tmp_path):
-    with pytest.raises(UserError, match="expected a run directory"):
+    with pytest.raises(UserError, match="expected the folder of a run"):
         load_run(tmp_path)
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -193,3 +193,14 @@ def test_compare_refuses_runs_on_other_pixels(sim, tmp_path):
     (after / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ValueError, match="1 differ"):
         compare_runs(before, after)
+
+
+def test_compare_says_how_schemes_of_two_runs_are_compared(sim, tmp_path):
+    before, after = (sim.simulate(tmp_path / n, sim.Simulation(photos=2, hard=0, samples=False)) for n in "ab")
+    for run, name in ((before, "steady"), (after, "fragile")):
+        sim.keep_rows(run, lambda row, name=name: row["scheme"] == name)
+        manifest = json.loads((run / "manifest.json").read_text())
+        manifest["schemes"] = {name: manifest["schemes"][name]}
+        (run / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match=r"two runs of one scheme, got steady and fragile; .*schemes=\[A,B\]$"):
+        compare_runs(before, after)

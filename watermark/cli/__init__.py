@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import NoReturn
 
 from watermark.errors import UserError
 from watermark.shown import reason, shown
@@ -83,11 +84,24 @@ def tell(error: Exception) -> int:
     return EXIT_ERROR
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that says in one line what is wrong with the words, as everything else here does."""
+
+    help_of: str | None = None
+    """The verb whose help to name; None: this parser's own."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2."""
+        self.exit(EXIT_ERROR, f"watermark: {shown(message, 2000)}; see `{self.help_of or self.prog} --help`\n")
+
+
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """A parser that has imported only the verb that is asked for: torch takes seconds, ``--help`` should not."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="watermark", description="Robust invisible watermarks: embed provider and content IDs, detect, measure."
     )
+    if words and words[0] in VERBS:
+        parser.help_of = f"watermark {words[0]}"  # it is this parser that is left with what no verb knows
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for name, text in {**HYDRA_VERBS, **VERBS}.items():
         if words and words[0] == name:

@@ -6,6 +6,7 @@ gets a random content ID, and its line says which. Never mark many pictures with
 """
 
 import argparse
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -123,7 +124,8 @@ def _contents(marker: "Watermarker", provider: int, first: int | None, count: in
         for number in (*contents[:1], *contents[-1:]):
             layout.validate(Payload(provider, number))
     except ValueError as error:
-        raise UserError(str(error)) from None
+        said = re.sub(r"^(provider|content)_id must be an integer from", r"--\1: expected", str(error))
+        raise UserError(said) from None
     return contents
 
 

@@ -117,10 +117,11 @@ def _run_with_progress(job: "Job") -> Path:
 
 
 def _counts(job: "Job") -> str:
-    """``6 pictures, 7 schemes, 8 cells each, marked and 2 of the pictures unmarked``."""
+    """``6 pictures, 7 schemes, 8 cells each, marked and 2 of the pictures unmarked``: what is about to be done."""
     from watermark.report.wording import plural
 
     sizes = {"picture": len(job.images.infos), "scheme": len(job.config["schemes"]), "cell": len(job.cells)}
     fewer = len(job.unmarked) < len(job.images.infos)
-    unmarked = f"{len(job.unmarked)} of the pictures unmarked" if fewer else "unmarked"
-    return ", ".join(plural(size, noun) for noun, size in sizes.items()) + f" each, marked and {unmarked}"
+    some = f" and {len(job.unmarked)} of the pictures unmarked" if job.unmarked else ", none unmarked"
+    counts = ", ".join(plural(size, noun) for noun, size in sizes.items())
+    return f"{counts} each, marked{some if fewer else ' and unmarked'}"

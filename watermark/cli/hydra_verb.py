@@ -6,6 +6,7 @@ process where they do not compose; hence the two that are set here and put back.
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 
@@ -17,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from watermark.config import CONFIG_DIR
 from watermark.hydra_search import register
+from watermark.shown import shown
 
 FULL = "HYDRA_FULL_ERROR"
 """Environment variable with which Hydra passes errors on instead of printing a page and ending the process."""
@@ -39,7 +41,7 @@ def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[Dict
     except (HydraException, OmegaConfBaseException) as error:
         if asked:
             raise
-        print(f"watermark: {one_line(error)}", file=sys.stderr)
+        print(f"watermark: {shown(one_line(error, verb), 2000)}", file=sys.stderr)
         return 2
     finally:
         sys.argv = before
@@ -48,8 +50,22 @@ def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[Dict
     return 0
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: Exception, verb: str) -> str:
     """What was wrong and what there is, without the search path and the advice to add what was misspelt."""
+    said = _said(error)
+    if found := re.match(r"(?:In '[^']*': )?Could not find '(?:.*/)?([^/']+)/([^/']+)' Available .*?: (.*)", said):
+        return f"no {found[1]} named {found[2]!r}; expected one of {found[3]}"
+    if found := re.match(
+        r"Error merging override ([^=\s]+)=.* Value '(.*)' of type '\w+' could not be converted to (\w+)", said
+    ):
+        kind = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}.get(found[3], found[3])
+        return f"{found[1]}: expected {kind}, got {found[2]!r}"
+    if found := re.match(r"Could not override '([^']+)'", said):
+        return f"no setting {found[1]!r}; `watermark {verb} --cfg job` prints all that there are"
+    return said
+
+
+def _said(error: Exception) -> str:
     said = str(error).split("Config search path:")[0]
     options = [line.strip() for line in said.splitlines() if line.startswith("\t")]
     lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith(NOISE)]

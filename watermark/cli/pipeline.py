@@ -258,7 +258,7 @@ def _tell(job: "Job", outcome: "Outcome") -> None:
     earlier = f" ({before:,} of them before)" if before else ""
     print(f"{plan.pictures - outcome.failed:,} of {plan.pictures:,} pictures{failed}")
     print(
-        f"{plan.shards:,} shards{earlier}, {outcome.bytes_written / 1e6:,.1f} MB, "
+        f"{plan.shards:,} shard{'' if plan.shards == 1 else 's'}{earlier}, {outcome.bytes_written / 1e6:,.1f} MB, "
         f"{outcome.core_seconds / 3600:,.2f} core-hours; {shown(job.target / MANIFEST)}"
     )
 
@@ -268,7 +268,7 @@ def _tell_cost(args: argparse.Namespace, found: "Estimate", rows: str) -> int:
     shards = -(-found.pictures // args.shard_size)
     broken = f", {found.failed} failed" if found.failed else ""
     size = f"{found.bytes_read / 1e6:,.1f} MB to read"
-    print(f"{found.pictures:,} pictures, {size}, {shards:,} shards of {args.shard_size:,}")
+    print(f"{found.pictures:,} pictures, {size}, {shards:,} shard{'' if shards == 1 else 's'} of {args.shard_size:,}")
     print(
         f"{found.core_hours:,.2f} core-hours: {sum(each) / len(each):.3f} core-seconds a picture "
         f"({each[0]:.3f} to {each[-1]:.3f} of {len(each)} that were tried here{broken})"

@@ -56,7 +56,7 @@ def _adopt(given: Path, run_dir: Path, name: str) -> None:
 
     source = given / name if given.is_dir() else given
     if not (run_dir / "manifest.json").is_file():
-        raise FileNotFoundError(f"expected a run directory with manifest.json, got {run_dir}")
+        raise FileNotFoundError(f"expected the folder of a run, with manifest.json, got {run_dir}")
     {"forgery.json": security.read, "bench.json": bench.read}[name](source)
     if source.resolve() != (run_dir / name).resolve():
         with whole(run_dir / name) as temporary:

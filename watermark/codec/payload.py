@@ -42,9 +42,8 @@ class Layout:
     """Widths of the fields of a payload, most significant first: version, provider, content, check.
 
     The check bits choose among the decoder's candidates, which makes wrong IDs rare, and never prove a mark (the
-    p-value does). ``check="mac"``
-    makes them a truncated keyed BLAKE2b over the other bits, so that who can copy signs without knowing the key still
-    cannot write a payload of his own choice.
+    p-value does). ``check="mac"`` makes them a truncated keyed BLAKE2b over the other bits, so that who can copy signs
+    without knowing the key still cannot write a payload of his own choice.
 
     Raises:
         ValueError: for a negative width, no identifier bits, or a check width that has no polynomial.

@@ -93,7 +93,7 @@ def read_manifest(run_dir: Path) -> Json:
     """
     path = own_file(run_dir, "manifest.json")
     if path is None:
-        raise UserError(f"expected a run directory with manifest.json, got {run_dir}")
+        raise UserError(f"expected the folder of a run, with manifest.json, got {shown(run_dir)}")
     found = read_json(path, _SHAPE)
     names_are_plain(path, (*found["schemes"], *found["attacks"]))
     if not 0 < found["false_positive_rate"] < 1:

@@ -43,7 +43,7 @@ class Run:
     """An evaluation as it lies on disk.
 
     Attributes:
-        path: the run directory.
+        path: the run folder.
         rows: one row per ``Record`` without the soft decisions, plus ``group`` (natural or hard), ``image_code``
             (an integer per image), ``right_bits`` (share of channel bits that agree) and ``has_ids`` (marks
             of ours, which carry IDs).
@@ -161,7 +161,7 @@ class Run:
 
 
 def load_run(path: Path) -> Run:
-    """Read a run directory.
+    """Read a run folder.
 
     Raises:
         UserError: if it has no manifest or no rows, or they are not of the shape that a run writes.
@@ -170,7 +170,7 @@ def load_run(path: Path) -> Run:
     path = Path(path)
     manifest = read_manifest(path)
     if own_file(path, "rows.parquet") is None:
-        raise UserError(f"expected a run directory with rows.parquet, got {path}")
+        raise UserError(f"expected the folder of a run, with rows.parquet, got {path}")
     rows = _read_rows(path)
     if rows.empty:
         raise ValueError(f"expected at least one row, {path} has none")

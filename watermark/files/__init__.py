@@ -4,7 +4,7 @@
 sets them into the new file, whatever its format. ``door`` is the only place that opens a picture.
 """
 
-from watermark.files.animation import Animation, together
+from watermark.files.animation import Animation, SeveralFramesError, together
 from watermark.files.deep import Deep
 from watermark.files.door import (
     Header,
@@ -31,6 +31,7 @@ __all__ = [
     "Encoded",
     "Header",
     "Picture",
+    "SeveralFramesError",
     "Staged",
     "check_apart",
     "check_target",

@@ -7,12 +7,17 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile
 
+from watermark.errors import UserError
 from watermark.files.limits import max_pixels
 from watermark.files.metadata import KEY, Metadata
 
 FORMATS = ("GIF", "WEBP", "PNG")
 _CLEARED = 2
 """GIF's disposal that lets nothing of a frame shine through the next one."""
+
+
+class SeveralFramesError(UserError):
+    """An animation where one still picture is expected; ``load_any(every_frame=True)`` gives it."""
 
 
 @dataclass(frozen=True)

@@ -238,10 +238,10 @@ def _completed(image: ImageFile.ImageFile, metadata: Metadata) -> Metadata:
 
 def _refuse_frames(image: ImageFile.ImageFile, metadata: Metadata, name: object) -> None:
     if (frames := _frames(image, metadata)) > 1:
-        hint = "; --every-frame marks them all" if image.format in animation.FORMATS else ""
         more = " or more" if image.format == "GIF" else ""
         kind = "pages" if image.format == "TIFF" else "frames"
-        raise UserError(f"{name}: expected one still picture, got {frames} {kind}{more}{hint}")
+        refusal = animation.SeveralFramesError if image.format in animation.FORMATS else UserError
+        raise refusal(f"{name}: expected one still picture, got {frames} {kind}{more}")
 
 
 def _frames(image: ImageFile.ImageFile, metadata: Metadata) -> int:

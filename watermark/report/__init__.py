@@ -1,4 +1,4 @@
-"""From a run directory to something a person can read and a machine can check; imports no torch.
+"""From a run folder to something a person can read and a machine can check; imports no torch.
 
 ``build_report`` writes, from the rows, manifest and samples of a run alone: ``report.html`` (one file, no network),
 ``report.json`` (all its numbers, with a schema), ``summary.json``, ``robustness_evidence.json``, ``table.md`` and
@@ -33,7 +33,7 @@ def build_report(run_dir: Path) -> Path:
         The path of ``report.html``.
 
     Raises:
-        FileNotFoundError: if it is not a run directory.
+        FileNotFoundError: if it is not a run folder.
         ValueError: if its rows are empty or of another schema.
     """
     run = load_run(Path(run_dir))

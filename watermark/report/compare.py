@@ -70,7 +70,7 @@ def compare_runs(run_a: Path, run_b: Path) -> Comparison:
     left, right = _marked(a, same), _marked(b, same)
     both = left.merge(right, left_index=True, right_index=True, suffixes=("_a", "_b"))
     if both.empty:
-        raise ValueError(f"expected runs that share pictures, schemes and attacks, got {run_a} and {run_b}")
+        raise ValueError(_nothing_shared(a, b))
     maps = _maps(a).merge(_maps(b), left_index=True, right_index=True, suffixes=("_a", "_b"))
     cells_a, cells_b = _cells(left), _cells(right)
     return Comparison(
@@ -81,6 +81,14 @@ def compare_runs(run_a: Path, run_b: Path) -> Comparison:
         quality={s: (_psnr(a, s), _psnr(b, s)) for s in both.index.get_level_values("scheme").unique()},
         same_images=both.index.get_level_values("image").nunique(),
     )
+
+
+def _nothing_shared(a: Run, b: Run) -> str:
+    """What two runs lack in common."""
+    if set(a.schemes) & set(b.schemes):
+        return f"expected runs that share pictures, schemes and attacks, got {a.path} and {b.path}"
+    schemes = " and ".join(", ".join(run.schemes) for run in (a, b))
+    return f"expected two runs of one scheme, got {schemes}; to compare schemes measure them in one run: schemes=[A,B]"
 
 
 def _check_images(a: Run, b: Run) -> None:

@@ -50,7 +50,8 @@ def sentence(data: Json) -> str:
     if not (found := matched(data)):
         return ""
     at = "its usual value" if found["at"] is None else f"{found['at']:g}"
-    return f"Every picture is brought to {found['by']} {at}; one that cannot be marked so faintly counts nowhere."
+    to = f"{at} dB PSNR" if found["by"] == "psnr" and found["at"] is not None else f"{found['by']} {at}"
+    return f"Every picture is brought to {to}; one that cannot be marked so faintly counts nowhere."
 
 
 def table(data: Json) -> list[str]:

@@ -80,9 +80,8 @@ def _caption_of_outside(data: Json) -> str:
 def _caption_of_ladders(data: Json) -> str:
     rates, covered = [card["detection"] for card in data["schemes"]], data["coverage"]
     return (
-        f"{_span(rates, 'images')} {_noun(data)}, {plural(len(data['attacks']), 'attack')} over their ladders, "
-        f"n = {_span(rates, 'n')} readings per scheme; false alarms on "
-        f"{plural(covered['unmarked_pictures'], 'unmarked picture')}"
+        f"{_pictures(data, rates)}, {plural(len(data['attacks']), 'attack')} over their ladders, "
+        f"n = {_span(rates, 'n')} readings per scheme; {_alarms(covered)}"
         f"{_promise(data)}; 95 % intervals clustered by picture."
     )
 
@@ -90,10 +89,9 @@ def _caption_of_ladders(data: Json) -> str:
 def _caption_of_searches(data: Json, intervals: bool) -> str:
     covered, points = data["coverage"], _points(data).values()
     return (
-        f"Strength at which half of {_span(points, 'images')} {_noun(data)} have lost the mark"
+        f"Strength at which half of {_pictures(data, points)} have lost the mark"
         f"{', with its 95 % interval' if intervals else ' (95 % intervals stand in the report)'}; "
-        f"> or <: not lost up to there; false alarms on {plural(covered['unmarked_pictures'], 'unmarked picture')}"
-        f"{_promise(data)}."
+        f"> or <: not lost up to there; {_alarms(covered)}{_promise(data)}."
     )
 
 
@@ -103,8 +101,19 @@ def _promise(data: Json) -> str:
     return f", rate {power(data['false_positive_rate'])} (theory)" if ours else ""
 
 
-def _noun(data: Json) -> str:
-    return "photos" if data["group"] == "natural" else "test pictures"
+def _pictures(data: Json, counts: Collection[Json]) -> str:
+    """``6 photos``; ``4 to 6 test pictures`` where schemes differ."""
+    noun, number = "photo" if data["group"] == "natural" else "test picture", _span(counts, "images")
+    return f"{number} {noun}" + "s" * (number != "1")
+
+
+def _alarms(covered: Json) -> str:
+    read = covered["unmarked_pictures"]
+    return (
+        f"false alarms on {plural(read, 'unmarked picture')}"
+        if read
+        else "no unmarked picture was read for false alarms"
+    )
 
 
 def _points(data: Json) -> dict[tuple[str, str], Json]:
@@ -134,7 +143,8 @@ def terminal(data: Json) -> Table:
     table.add_column("Weakest against", overflow="fold")
     for card in data["schemes"]:
         found, payload = (f"{percent(card[name])}\n[{interval(card[name])}]" for name in ("detection", "payload"))
-        alarms = f"{card['false_positives']['successes']} /\n{count(card['false_positives']['n'])}"
+        counted = card["false_positives"]
+        alarms = f"{counted['successes']} /\n{count(counted['n'])}" if counted["n"] else NOTHING
         weak = [cell["attack"] for cell in card["worst"] if cell["detection"]["rate"] < 1]
         scheme = f"{card['scheme']}\n{db(card['quality']['psnr'])}"
         table.add_row(scheme, found, payload, alarms, "\n".join(weak[:2]) or "none")

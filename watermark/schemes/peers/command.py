@@ -12,7 +12,7 @@ from PIL import Image
 
 from watermark.errors import UserError
 from watermark.schemes.outside import Answer, OutsideMark
-from watermark.shown import shown
+from watermark.shown import reason, shown
 
 Detect = Callable[[Image.Image], bool]
 """A picture, 8-bit RGB, to whether it is marked; whatever it raises is counted as no answer."""
@@ -89,9 +89,12 @@ def _split(words: str) -> list[str]:
 def _ran(words: Sequence[str], timeout: float) -> tuple[int, str]:
     """Status and the last of what a program said; of one that takes too long nothing is left that it started."""
     with tempfile.TemporaryFile() as told:
-        program = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=told, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        try:
+            program = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=told, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        except OSError as error:
+            raise UserError(f"cannot start {shown(words[0])} ({reason(error)})") from None
         try:
             status = program.wait(timeout)
         except BaseException:
