@@ -25,14 +25,16 @@ class Copier:
         seconds: that a shard takes.
         refused: a shard that cannot be made at all.
         deaths: a folder that remembers who died; None: ``deaths`` beside the target.
+        nodes: of a Ray cluster that are to have begun before the first shard is made.
     """
 
-    def __init__(self, target, deadly=(), seconds=0.0, refused=None, deaths=None):
-        self.target, self.deadly, self.seconds, self.refused = target, deadly, seconds, refused
+    def __init__(self, target, deadly=(), seconds=0.0, refused=None, deaths=None, nodes=0):
+        self.target, self.deadly, self.seconds, self.refused, self.nodes = target, deadly, seconds, refused, nodes
         self.deaths = deaths or Path(target.path).parent / "deaths"
 
     def __call__(self, number):
         clock, rows = Clock(), []
+        self.meet()
         time.sleep(self.seconds)
         if number == self.refused:
             raise UserError("the registry's database is gone")
@@ -46,6 +48,15 @@ class Copier:
                     os.kill(os.getpid(), signal.SIGKILL)
         done = Done(number, len(rows), 0, 0, "", *clock.read())
         return shards.finish(self.target, done, rows, SCHEMA, beside_tar=True)
+
+    def meet(self):
+        """Say on which node of Ray's cluster this is, and wait until there are as many as are to work together."""
+        if self.nodes:
+            import ray
+
+            (self.deaths / f"{ray.get_runtime_context().get_node_id()}.node").touch()
+            while len(list(self.deaths.glob("*.node"))) < self.nodes:
+                time.sleep(0.05)
 
 
 def reserve(slot, count):

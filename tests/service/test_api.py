@@ -5,6 +5,7 @@ from dataclasses import fields
 
 import pytest
 from PIL import Image
+from service_fakes import InlinePool
 
 from watermark.detection import Detection, PublicAnswer
 from watermark.service import answers
@@ -126,6 +127,41 @@ def test_a_body_that_nobody_should_send_is_told_what_is_wrong(ask, kind):
     answer = ask(fetcher=Fetcher()).post("/v1/detect", content=content, headers=headers)
     assert answer.status_code in (400, 413, 415, 422), answer.text
     assert len(answer.json()["detail"].splitlines()) == 1
+
+
+JSON_ROUTES = ["/v1/feedback", "/v1/matches/byBinding", "/v1/matches/byReference"]
+
+
+def endless(seen):
+    """A question in JSON that never ends, and how much of it was taken."""
+    yield b'{"value": "'
+    while len(seen) < 400:
+        seen.append(2**20)
+        yield b"A" * 2**20
+
+
+@pytest.mark.parametrize("path", JSON_ROUTES)
+def test_a_question_without_end_is_not_held_in_memory(ask, path, monkeypatch):
+    from watermark.service import uploads
+
+    monkeypatch.setattr(uploads, "DRAINED", 2**22)
+    seen, held = [], []
+    monkeypatch.setattr(InlinePool, "run", lambda self, kind, content: held.append(content))
+    answer = ask(owner="org.example").post(path, content=endless(seen), headers=JSON)
+    assert answer.status_code == 413, answer.text
+    assert not held
+    exact = ask(owner="org.example").post(path, content=b" " * 2**16, headers=JSON)
+    assert exact.status_code == 400  # as long as may be, and no question
+
+
+def test_a_page_elsewhere_may_ask_a_public_service_and_no_other(ask, world):
+    asked = {"origin": "https://pages.example", "access-control-request-method": "POST"}
+    asked["access-control-request-headers"] = "content-type"
+    for path in ("/v1/trace", "/v1/matches/byContent"):
+        before = ask(owner="org.example").options(path, headers=asked)
+        assert before.status_code == 200, before.text
+        assert "POST" in before.headers["access-control-allow-methods"]
+    assert "access-control-allow-origin" not in ask(public=False).options("/v1/trace", headers=asked).headers
 
 
 def test_only_who_shows_the_token_is_answered(ask, world):

@@ -41,6 +41,19 @@ def test_an_hour_holds_so_many_versions_of_one_picture():
     clients.saw("192.0.2.1", "phash64:00000000000000f0")
 
 
+def test_a_client_has_so_many_uploads_under_way_and_others_have_theirs():
+    clients = Clients(rate=6, near_copies=0, at_once=2)
+    with clients.inside("2001:db8::1"), clients.inside("2001:db8::2"):
+        with pytest.raises(ProblemError) as refused, clients.inside("2001:db8::3"):
+            pass
+        assert (refused.value.status, refused.value.retry_after) == (429, 1)
+        with clients.inside("192.0.2.1"):
+            pass
+    with clients.inside("2001:db8::3"):
+        pass
+    assert not clients._inside
+
+
 def test_a_network_of_ipv6_is_one_client_and_a_mapped_address_is_its_own():
     assert client_of("2001:db8::1") == client_of("2001:db8::ffff:1") != client_of("2001:db8:0:1::1")
     assert client_of("::ffff:192.0.2.1") == "192.0.2.1"

@@ -12,6 +12,7 @@ x509 = pytest.importorskip("cryptography.x509")
 from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
 
+from watermark.service import fetching  # noqa: E402
 from watermark.service.fetching import Fetcher, is_public  # noqa: E402
 from watermark.service.problems import ProblemError  # noqa: E402
 
@@ -21,7 +22,7 @@ PICTURE = b"a picture, for all that is known here"
 HOUSES = """
 127.0.0.1 10.1.2.3 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 0.0.0.0 224.0.0.1 255.255.255.255 192.0.2.1
 ::1 :: fe80::1 fc00::1 ff02::1 ::ffff:10.0.0.1 ::ffff:127.0.0.1 64:ff9b::7f00:1 64:ff9b::a00:1 2002:7f00:1:: 2001:db8::1
-nonsense
+::127.0.0.1 64:ff9b:1::7f00:1 nonsense
 """
 
 
@@ -118,6 +119,22 @@ def fetcher(tmp_path_factory):
     trusting = ssl.create_default_context(cafile=folder / "site.pem")
     yield Fetcher(resolve, lambda address: address == "127.0.0.1", server.server_port, trusting)
     server.shutdown()
+
+
+def test_name_servers_that_never_answer_hold_up_no_other_work(monkeypatch):
+    waiting = threading.Event()
+    monkeypatch.setattr(fetching.socket, "getaddrinfo", lambda *_, **__: waiting.wait(20) and [])
+
+    async def asked():
+        names = [asyncio.ensure_future(fetching.resolve(f"{number}.example", 443)) for number in range(64)]
+        await asyncio.sleep(0.1)
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(lambda: "done"), 10)
+        finally:
+            waiting.set()
+            await asyncio.gather(*names)
+
+    assert asyncio.run(asked()) == "done"
 
 
 def fetch(fetcher, url, limit=1000):

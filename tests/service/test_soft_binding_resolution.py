@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -14,6 +15,8 @@ from signing import write_signer  # noqa: E402
 
 from watermark.cli import main  # noqa: E402
 from watermark.codec import Layout, Payload  # noqa: E402
+from watermark.config import build_named  # noqa: E402
+from watermark.errors import UserError  # noqa: E402
 from watermark.keystore import KeyFile  # noqa: E402
 from watermark.labels import soft_binding  # noqa: E402
 from watermark.registry import Registry  # noqa: E402
@@ -112,6 +115,28 @@ def test_the_value_of_the_mark_leads_there_too(client, issued):
     assert client.post("/v1/matches/byReference", json=reference).json() == expected
     unknown = base64.b64encode(f"56*{7 << 40 | 5:056b}".encode()).decode()
     assert client.get("/v1/matches/byBinding", params={"alg": ALG, "value": unknown}).json() == {"matches": []}
+
+
+def test_slots_of_one_scheme_may_differ_in_their_layout(issued, tmp_path):
+    folder, key, record = issued
+    slot = Registry(folder / "registry.db", key.registry_key).slot(7)
+    both = Registry(tmp_path / "both.db", key.registry_key)
+    for number, layout in ((7, "l64"), (9, "l96")):
+        both.add_slot(replace(slot, slot=number, layout=layout))
+    (content_id,) = both.content_ids(both.reserve(9, 1))
+    other = replace(record, slot=9, content_id=content_id, c2pa_manifest_id="urn:c2pa:other")
+    both.record([other], manifests={"urn:c2pa:other": b"manifest"})
+    asked = Examiner(str(tmp_path / "both.db"), [str(folder / "key.json")], None, True, 1e-6, 1e-4)
+
+    def found(provider, layout):
+        payload = Payload(provider, content_id, 1)
+        text = soft_binding.soft_binding_assertion(ALG, build_named("layout", layout), payload)["blocks"][0]["value"]
+        return asked.examine("binding", json.dumps({"alg": ALG, "value": text, "owner": OWNER}).encode()).answer
+
+    assert found(9, "l96") == {"matches": [{"manifestId": "urn:c2pa:other", "similarityScore": 100}]}
+    assert found(7, "l64") == {"matches": []}
+    with pytest.raises(UserError, match="soft binding of this algorithm"):
+        asked.examine("binding", json.dumps({"alg": ALG, "value": "1*1", "owner": OWNER}).encode())
 
 
 def test_an_unmarked_picture_and_a_copied_mark_lead_nowhere(client, issued, examiner, world):

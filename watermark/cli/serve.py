@@ -84,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
         import uvicorn
 
         from watermark.service.app import make_app, make_pool
+        from watermark.service.connections import Impatient
         from watermark.service.watching import log_to_stderr
     except ModuleNotFoundError as error:
         raise UserError(f"serve needs the package {error.name}: pip install 'robust-watermark[serve]'") from None
@@ -102,6 +103,8 @@ def run(args: argparse.Namespace) -> int:
         server_header=False,
         proxy_headers=args.behind is not None,
         forwarded_allow_ips=args.behind,
+        http=Impatient,
+        ws="none",
         timeout_keep_alive=15,
         timeout_graceful_shutdown=int(settings.seconds + settings.upload_seconds) + 1,
     )

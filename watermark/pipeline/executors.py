@@ -99,6 +99,7 @@ def on_ray(
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # it would pack the working directory for each worker
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its account of its own actors is for nobody here
+    os.environ.setdefault("RAY_agent_register_timeout_ms", "60000")  # on a busy machine its helpers start slowly
     import ray
     from ray.exceptions import RayError
 

@@ -22,7 +22,7 @@ from watermark.service.journal import Journal
 from watermark.service.pool import Pool
 from watermark.service.problems import ProblemError, documented
 from watermark.service.settings import LOCAL, Settings
-from watermark.service.uploads import FIELD, read_upload
+from watermark.service.uploads import FIELD, JsonRoute, in_time, read_upload
 from watermark.service.watching import Metrics
 from watermark.shown import reason
 
@@ -77,12 +77,13 @@ class House:
         self.clients.ask(host)
         if self.inside >= self.settings.places:
             raise ProblemError(429, "busy", "too many pictures are waiting; try again later", self.pool.retry_after)
-        self.inside += 1
-        try:
-            content = await self._taken(request, take)
-            found, seconds = await self._looked_at(request, kind, content)
-        finally:
-            self.inside -= 1
+        with self.clients.inside(host):
+            self.inside += 1
+            try:
+                content = await self._taken(request, take)
+                found, seconds = await self._looked_at(request, kind, content)
+            finally:
+                self.inside -= 1
         self.metrics.work.observe(seconds)
         found = self._checked(found)
         if found.looks:
@@ -106,11 +107,8 @@ class House:
         seconds = self.settings.upload_seconds
         if take is None:
             return await read_upload(request, self.settings.max_bytes, seconds, self.fetcher)
-        try:
-            async with asyncio.timeout(seconds):
-                return await take()
-        except TimeoutError:
-            raise ProblemError(408, "too-slow", f"the picture did not arrive within {seconds:g} seconds") from None
+        async with in_time(seconds):
+            return await take()
 
     def _checked(self, found: Any) -> Any:
         if isinstance(found, str):
@@ -174,6 +172,7 @@ def install(app: FastAPI, house: House) -> None:
     """Add the routes; what they answer depends on who may ask."""
     public = house.settings.public
     router = APIRouter(prefix="/v1", dependencies=[Depends(may_ask)])
+    small = APIRouter(prefix="/v1", dependencies=[Depends(may_ask)], route_class=JsonRoute)
     body = {"requestBody": upload_body(house.fetcher is not None)}
     errors = documented(400, 401, 408, 413, 415, 422, 429, 503, 504)
     detection: Any = answers.PublicDetection if public else answers.OwnerDetection
@@ -192,7 +191,9 @@ def install(app: FastAPI, house: House) -> None:
             answer = {**answer, "evidence": json.loads(answer["evidence"])}
         return answer
 
-    @router.post("/feedback", status_code=204, responses=documented(400, 404, 429, 503), operation_id="feedback")
+    told = documented(400, 404, 408, 413, 429, 503)
+
+    @small.post("/feedback", status_code=204, responses=told, operation_id="feedback")
     async def feedback(request: Request, given: answers.Feedback, house: Here) -> Response:
         """Say whether an answer was right. Kept for a bounded time, without the picture and without who said it."""
         house.clients.ask(request.client.host if request.client else "unknown")
@@ -222,6 +223,7 @@ def install(app: FastAPI, house: House) -> None:
         )
 
     app.include_router(router)
+    app.include_router(small)
 
 
 def upload_body(fetches: bool) -> dict[str, Any]:

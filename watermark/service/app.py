@@ -58,7 +58,7 @@ def make_app(settings: Settings, pool: Pool, fetcher: Fetcher | None = None) -> 
     house = House(
         settings=settings,
         pool=pool,
-        clients=Clients(settings.rate, settings.near_copies),
+        clients=Clients(settings.rate, settings.near_copies, settings.places_of_one),
         fetcher=(fetcher or Fetcher()) if settings.fetch else None,
         journal=_journal(settings),
         metrics=metrics,
@@ -71,7 +71,8 @@ def make_app(settings: Settings, pool: Pool, fetcher: Fetcher | None = None) -> 
     _operation(app)
     page.install(app)
     if settings.public:  # no cookies, no secrets: any page may ask
-        app.add_middleware(CORSMiddleware, allow_origins=["*"], expose_headers=["X-Request-ID", "Retry-After"])
+        methods, told = ["GET", "POST"], ["X-Request-ID", "Retry-After"]
+        app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=methods, expose_headers=told)
     app.add_middleware(Watch, metrics=metrics)
     return app
 

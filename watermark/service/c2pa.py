@@ -23,6 +23,7 @@ from watermark.labels.soft_binding import algorithm_name
 from watermark.service.api import Here, House, Take, may_ask
 from watermark.service.problems import ProblemError, documented
 from watermark.service.settings import Settings
+from watermark.service.uploads import JsonRoute
 
 VERSION = "2.4.0"
 MAX_VALUE = 2048
@@ -71,11 +72,12 @@ def install(app: FastAPI, settings: Settings) -> None:
     if settings.owner is None:
         return
     algorithm_name(settings.owner, "any", "1")  # refuses what is no reversed domain
-    for router in (queries, services, discovery):
+    for router in (queries, questions, services, discovery):
         app.include_router(router)
 
 
 queries = APIRouter(prefix="/v1", dependencies=[Depends(may_ask)], tags=["C2PA"])
+questions = APIRouter(prefix="/v1", dependencies=[Depends(may_ask)], tags=["C2PA"], route_class=JsonRoute)
 ERRORS = documented(400, 401, 429, 503, 504)
 PICTURE = {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}, "required": True}
 
@@ -88,7 +90,7 @@ async def by_binding(request: Request, house: Here, alg: str, value: str, max_re
     return await _bound(request, house, alg, value, max_results)
 
 
-@queries.post("/matches/byBinding", responses=ERRORS, operation_id="queryByLargeBinding")
+@questions.post("/matches/byBinding", responses=ERRORS | documented(408, 413), operation_id="queryByLargeBinding")
 async def by_large_binding(
     request: Request, house: Here, given: Annotated[Binding, Body()], max_results: MaxResults = 10
 ) -> Matches:
@@ -111,7 +113,7 @@ async def by_content(request: Request, house: Here, alg: Alg = None, max_results
         raise (_as_400(problem) if problem.status in {408, 422} else problem) from None
 
 
-@queries.post("/matches/byReference", responses=ERRORS, operation_id="queryByReference")
+@questions.post("/matches/byReference", responses=ERRORS | documented(408, 413), operation_id="queryByReference")
 async def by_reference(
     request: Request,
     house: Here,

@@ -1,4 +1,4 @@
-"""How much one client may ask: requests a minute, and versions of one picture an hour.
+"""How much one client may ask: requests a minute, uploads at once, and versions of one picture an hour.
 
 Only in memory, only as long as it is needed, and of the last ``CLIENTS`` clients. Behind a proxy the client is whom a
 trusted proxy names (``--behind``). An attacker with many addresses is many clients: these limits raise his costs, no
@@ -7,8 +7,9 @@ more (docs/threat-model.md).
 
 import ipaddress
 import time
-from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from watermark.service.problems import ProblemError
@@ -32,11 +33,15 @@ class Clients:
     Args:
         rate: requests a minute; that many may also come at once. 0 for any number.
         near_copies: different files of one look an hour. 0 for any number.
+        at_once: uploads that are under way. 0 for any number.
         clock: seconds; tests set it.
     """
 
-    def __init__(self, rate: int, near_copies: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.rate, self.near_copies, self._clock = rate, near_copies, clock
+    def __init__(
+        self, rate: int, near_copies: int, at_once: int = 0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.rate, self.near_copies, self.at_once, self._clock = rate, near_copies, at_once, clock
+        self._inside: Counter[str] = Counter()
         self._known: OrderedDict[str, _Client] = OrderedDict()
 
     def ask(self, address: str) -> None:
@@ -54,6 +59,24 @@ class Clients:
             wait = max(1, round((1 - client.tokens) * 60 / self.rate + 0.5))
             raise ProblemError(429, "too-many", f"expected at most {self.rate} requests a minute", wait)
         client.tokens -= 1
+
+    @contextmanager
+    def inside(self, address: str) -> Iterator[None]:
+        """Around an upload, from its first byte to its answer.
+
+        Raises:
+            ProblemError: 429 if the client has too many under way: alone he would fill the house by sending slowly.
+        """
+        name = client_of(address)
+        if self.at_once and self._inside[name] >= self.at_once:
+            raise ProblemError(429, "too-many", f"expected at most {self.at_once} uploads of one client at a time", 1)
+        self._inside[name] += 1
+        try:
+            yield
+        finally:
+            self._inside[name] -= 1
+            if not self._inside[name]:
+                del self._inside[name]
 
     def saw(self, address: str, looks: str) -> None:
         """Count a picture by its look, before its answer is given.

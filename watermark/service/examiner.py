@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from watermark import files
+from watermark.codec import Payload
 from watermark.config import build_named
 from watermark.detection import Detection
 from watermark.errors import UserError
@@ -138,14 +139,22 @@ class Examiner:
         Raises:
             UserError: no algorithm of these slots, or no value of its layout.
         """
-        for slot in self.slots:
-            if algorithm_name(owner, slot.algorithm, slot.algorithm_version) == alg:
-                payload = payload_of({"blocks": [{"value": value}]}, build_named("layout", slot.layout))
-                found = self.registry.find(payload.provider_id, payload.content_id)
+        key_ids = {key.key_id for key in self.keys}
+        mine = [slot for slot in self.slots if slot.key_id in key_ids]
+        mine = [slot for slot in mine if algorithm_name(owner, slot.algorithm, slot.algorithm_version) == alg]
+        if not mine:
+            raise UserError("expected an algorithm of this service, see services/supportedAlgorithms")
+        payloads = {slot.layout: _payload(value, slot.layout) for slot in mine}  # slots of one scheme may differ in it
+        if not any(payloads.values()):
+            raise UserError("value: expected the bits of a soft binding of this algorithm")
+        for slot in mine:
+            payload = payloads[slot.layout]
+            if payload and payload.provider_id == slot.slot:
+                found = self.registry.find(slot.slot, payload.content_id)
                 record = found.record if found and not found.withdrawn else None
-                said = "resolved" if record else "no"
-                return Finding(matches(record.c2pa_manifest_id if record else None, 100), said, "")
-        raise UserError("expected an algorithm of this service, see services/supportedAlgorithms")
+                if record:
+                    return Finding(matches(record.c2pa_manifest_id, 100), "resolved", "")
+        return Finding(matches(None, 100), "no", "")
 
     def _trace(self, content: bytes, image: Image.Image) -> tuple[dict[str, Any], str]:
         evidence = trace_content(content, NAME, self.registry, self.candidates, image=image, **self.rates)
@@ -154,6 +163,14 @@ class Examiner:
             report = to_json(evidence, measures_article_6(evidence))
             answer |= {"log10_p": evidence.watermark.log10_p, "evidence": report}
         return answer, answer["answer"]
+
+
+def _payload(value: str, layout: str) -> Payload | None:
+    """What a soft binding's value says in this layout, None where it is of another."""
+    try:
+        return payload_of({"blocks": [{"value": value}]}, build_named("layout", layout))
+    except UserError:
+        return None
 
 
 def matches(manifest_id: str | None, score: int) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpx
 
@@ -17,13 +19,16 @@ from watermark.service.problems import ProblemError
 
 REDIRECTS = 3
 MAX_URL = 2048
+_NAMES = ThreadPoolExecutor(32, "names")
+"""Apart from what else is done in threads: a stranger's name server may let a question wait for half a minute."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
 async def resolve(host: str, port: int) -> list[str]:
     """Every address of a name, as the system resolves it."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_NAMES, ask)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 

@@ -60,6 +60,11 @@ class Settings:
         """Uploads that may be in the house at once: being received, waiting, and in work."""
         return self.workers + self.queue
 
+    @property
+    def places_of_one(self) -> int:
+        """How many of them one stranger may have; 0 for any number, where questions are not counted either."""
+        return -(-self.places // 4) if self.rate else 0
+
 
 def cores() -> int:
     """Processor cores that this process may use."""

@@ -2,11 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.types import Message, Receive
 
 from watermark.service.fetching import Fetcher
 from watermark.service.problems import ProblemError
@@ -14,7 +18,7 @@ from watermark.service.problems import ProblemError
 FIELD = "file"
 DRAINED = 2**27
 """Bytes of an upload that is too large which are read and thrown away, so that its sender hears why."""
-_OVERHEAD = 2**16  # of a multipart body around its file
+_OVERHEAD = 2**16  # of a multipart body around its file, and of a question in JSON
 
 
 class _InMemory(MultiPartParser):
@@ -34,22 +38,55 @@ async def read_upload(request: Request, max_bytes: int, seconds: float, fetcher:
         ProblemError: 400 no picture in it, 408 too slow, 413 too large, 415 another media type; see ``Fetcher.fetch``.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    try:
-        async with asyncio.timeout(seconds):
-            if kind.startswith("image/") or kind == "application/octet-stream":
-                return _some(await read_body(request, max_bytes))
-            if kind == "multipart/form-data":
-                return _some(
-                    await _of_form(request.headers, await read_body(request, max_bytes + _OVERHEAD), max_bytes)
-                )
-            if kind == "application/json" and fetcher is not None:
-                return _some(await fetcher.fetch(_address(await read_body(request, _OVERHEAD)), max_bytes))
-    except TimeoutError:
-        raise ProblemError(408, "too-slow", f"the picture did not arrive within {seconds:g} seconds") from None
+    async with in_time(seconds):
+        if kind.startswith("image/") or kind == "application/octet-stream":
+            return _some(await read_body(request, max_bytes))
+        if kind == "multipart/form-data":
+            return _some(await _of_form(request.headers, await read_body(request, max_bytes + _OVERHEAD), max_bytes))
+        if kind == "application/json" and fetcher is not None:
+            return _some(await fetcher.fetch(_address(await read_body(request, _OVERHEAD)), max_bytes))
     address = ', or application/json {"url": "https://..."}' if fetcher else ""
     raise ProblemError(
         415, "unsupported-media-type", f"expected image/*, multipart/form-data with a field file{address}"
     )
+
+
+@asynccontextmanager
+async def in_time(seconds: float) -> AsyncIterator[None]:
+    """ProblemError 408 where what a client sends takes longer."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise ProblemError(408, "too-slow", f"the upload did not arrive within {seconds:g} seconds") from None
+
+
+class JsonRoute(APIRoute):
+    """A route that FastAPI reads the JSON of: it would go on for as long as a client sends, without this."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Read the body first, bounded in size and time."""
+        handle = super().get_route_handler()
+
+        async def bounded(request: Request) -> Response:
+            async with in_time(request.app.state.house.settings.upload_seconds):
+                body = await read_body(request, _OVERHEAD)
+            return await handle(Request(request.scope, _replayed(body, request.receive)))
+
+        return bounded
+
+
+def _replayed(body: bytes, then: Receive) -> Receive:
+    told = False
+
+    async def receive() -> Message:
+        nonlocal told
+        if told:
+            return await then()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
 
 
 async def read_body(request: Request, limit: int) -> bytes:
