@@ -24,8 +24,8 @@ class Synchronizer(nn.Module):
 
     1. ``fast``: the keyed poses under the eight flips and quarter turns, at the likely scales.
     2. ``shifted``: the same scales and turns at any shift, as after a crop.
-    3. ``search``: all rotations x scales, and all pairs of scales. Power alone ranks them, for it asks for no shift;
-       at the best cells all shifts are tried, and the best of these polished in six parameters.
+    3. ``search``: all rotations x scales, all pairs of scales, and all shears x scales. Power alone ranks them, for it
+       asks for no shift; at the best cells all shifts are tried, and the best of these polished in six parameters.
     4. Where the pilot is gone but its message is loud: the shifts that the data lines themselves speak for.
 
     Of lines that carry a message only the power is looked at, and the fourth power, which is the same for every
@@ -173,7 +173,7 @@ class Synchronizer(nn.Module):
         return self._settle(spectrum, matrices.gather(1, which[..., None, None].expand(-1, -1, 2, 2)))
 
     def search(self, spectrum: Spectrum) -> Alignment:
-        """Try every rotation and scale, every pair of scales, and the shifts of the best; candidates ``(N, C)``."""
+        """Try rotations, shears and pairs of scales, and the shifts of the best of them; candidates ``(N, C)``."""
         cells, sharp = self._cells(spectrum)
         return self._settle(spectrum, torch.cat([cells, sharp.matrix], 1))
 
