@@ -1,5 +1,7 @@
+import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from watermark.cli import main
+from watermark.evaluation.config import EvaluateConfig
+from watermark.training.config import TrainConfig
 
 TINY = ["suite=smoke", "data=synthetic", "data.count=2", "data.width=160", "data.height=160", "workers=1"]
 
@@ -92,6 +96,20 @@ def test_a_typo_is_one_line_that_lists_what_there_is(tmp_path, capsys, word, rea
     assert line.startswith("watermark: ")
     assert reason in line
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("verb", "schema"), [("evaluate", EvaluateConfig), ("train", TrainConfig)])
+def test_the_help_is_one_page_and_names_what_there_is(capsys, verb, schema):
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert len(said.splitlines()) < 30
+    assert max(map(len, said.splitlines())) <= 110
+    named = {name.split(".")[0] for name in re.findall(r"([a-z_.]+)=", said)}
+    known = {field.name for field in dataclasses.fields(schema)} | {"scheme", "suite", "data", "layout", "experiment"}
+    assert named - known - {"photos", "group", "name"} == set()
+    assert "Hydra" not in said
 
 
 def test_a_plug_in_outside_of_the_repository_brings_its_own_scheme_and_attack(tmp_path, monkeypatch):

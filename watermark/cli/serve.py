@@ -94,8 +94,9 @@ def run(args: argparse.Namespace) -> int:
     app = make_app(settings, pool)
     log_to_stderr()
     pool.start()
-    kind = "public answers" if settings.public else "all answers, to who may ask"
-    print(f"serving {address(listening)} ({kind}, {settings.workers} workers); Ctrl-C stops it", flush=True)
+    kind = "public answers" if settings.public else "all evidence"
+    workers = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
+    print(f"serving {address(listening)} ({kind}, {workers}); Ctrl-C stops it", flush=True)
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -56,7 +56,10 @@ class OpenDatabase:
         if version and stored is None:
             raise UserError(f"the registry at {shown(location)} has lost its head: somebody tampered with it")
         if version and self._id is not None and stored != self._id:
-            raise UserError(f"the registry at {shown(location)} was made with another key")
+            raise UserError(
+                f"the registry at {shown(location)} was made with another key; `watermark key new FILE --rotate OLD`"
+                " makes a further one for it"
+            )
         return version
 
     def _bring_up_to_date(self) -> None:

@@ -49,7 +49,7 @@ def sentence(
     promised = run.false_positive_rate
     searched = broken is not None and best.withstood is not None
     small = _few(_images(broken)) if broken and searched else _small(best)
-    warnings = (covered.unfinished, _unread(found), small, _unequal(found), _outside(found))
+    warnings = (covered.unfinished, _refused(covered), _unread(found), small, _unequal(found), _outside(found))
     return Sentence(
         headline=_broken_headline(run, found, broken) if broken and searched else _headline(found, pairs, noun),
         detail=(_broken_detail(broken, noun) if broken and searched else _detail(best, noun)) + _maps(mapped, best),
@@ -147,6 +147,14 @@ def _alarms(found: list[Card], covered: Coverage) -> str:
     if not any(card.false_positives.n for card in found):
         return "No unmarked picture was read here to measure it."
     return f"The cards count false alarms on {plural(covered.unmarked_pictures, 'unmarked picture')}."
+
+
+def _refused(covered: Coverage) -> str | None:
+    lost = max(covered.not_marked.values(), default=0)
+    if not lost:
+        return None
+    verb = "counts" if lost == 1 else "count"
+    return f"{plural(lost, 'picture')} of {covered.pictures} could not be read or marked, and {verb} nowhere."
 
 
 def _unread(found: list[Card]) -> str | None:
