@@ -1,5 +1,5 @@
 # ruff: noqa: T201 - a script prints
-"""Read marked and unmarked pictures with `watermark pipeline detect` and say what one costs; after measure.py, in its folder.
+"""Read marked and unmarked pictures with `watermark pipeline detect` and say what one costs; after scaling.py, in its folder.
 
 OMP_NUM_THREADS=1 python results/published/pipeline/detect.py WORK OUTPUT.json [--marked 200] [--unmarked 80]
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-SHARD = 20
+SHARD = 8
 
 
 def detected(work, source, name, *more):
@@ -26,7 +26,7 @@ def detected(work, source, name, *more):
         "--engine",
         "processes",
         "--workers",
-        "2",
+        "1",
         "--shard-size",
         str(SHARD),
         *more,
@@ -51,22 +51,21 @@ def main():
     parser.add_argument("--marked", type=int, default=200)
     parser.add_argument("--unmarked", type=int, default=80)
     args = parser.parse_args()
-    (target,) = (path for path in args.work.glob("out-*") if path.is_dir())
     (args.work / "marked").mkdir()
-    left = args.marked
-    for path in sorted(target.glob("*.tar")):
+    tars = sorted(args.work.glob("block-*/out-1/*.tar"))
+    for number, path in enumerate(tars):
         with tarfile.open(path) as archive:
-            members = archive.getmembers()[:left]
-            archive.extractall(args.work / "marked", members, filter="data")
-        left -= len(members)
+            for member in archive.getmembers()[: -(-args.marked // len(tars))]:
+                content = archive.extractfile(member).read()
+                (args.work / "marked" / f"{number:03d}-{member.name}").write_bytes(content)
     (args.work / "unmarked").mkdir()
-    for path in sorted((args.work / "photos").iterdir())[: args.unmarked]:
+    every = sorted((args.work / "photos").iterdir())
+    for path in every[1 :: len(every) // args.unmarked][: args.unmarked]:
         shutil.copy(path, args.work / "unmarked")
     told = {
         "marked": detected(args.work, args.work / "marked", "marked", "--search", "thorough"),
         "unmarked": detected(args.work, args.work / "unmarked", "unmarked", "--search", "thorough"),
         "unmarked, quick": detected(args.work, args.work / "unmarked", "quick", "--search", "quick"),
-        "marked, quick": detected(args.work, args.work / "marked", "marked-quick", "--search", "quick"),
     }
     args.output.write_text(json.dumps(told, indent=1) + "\n")
     print({name: {key: value for key, value in one.items() if "shard" not in key} for name, one in told.items()})

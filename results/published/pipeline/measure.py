@@ -1,23 +1,26 @@
 # ruff: noqa: T201 - a script prints
-"""Mark many small pictures with `watermark pipeline embed`, kill it twice, and compare it with a loop over the library.
+"""Mark many small pictures with `watermark pipeline embed`, kill it twice, and look for what is lost, doubled or different.
 
-    OMP_NUM_THREADS=1 python results/published/pipeline/measure.py PHOTOS WORK OUTPUT.json [--pictures 2000] [--engine ray]
+    OMP_NUM_THREADS=1 python results/published/pipeline/measure.py PHOTOS WORK OUTPUT.json [--pictures 20000] [--engine ray]
 
-PHOTOS is a folder of photographs of which crops are made, WORK an empty folder. The machine is shared with whatever else runs on
-it, so what is compared is processor time: of all processes of the pipeline, those that were killed included, on one side, of
-the loop on the other.
+PHOTOS is a folder of photographs of which crops are made, WORK an empty folder. The shards that were in work at a kill are
+made once more by a run that nothing happens to, from the registry as it was when the plan was made, and compared.
+
+The driver is killed at two thirds, and whenever ``--seconds`` are over; then exit status 3 says: call it again.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import random
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tarfile
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import psutil
@@ -25,14 +28,14 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from watermark import files
-from watermark.errors import UserError
 from watermark.files import find_pictures
-from watermark.identity.issuing import Request, prepare
 from watermark.identity.markers import marker_for
 from watermark.keystore import KeyFile
 from watermark.registry import Registry, Slot
 
 SIDE, CODE = 256, "0011" + "0" * 18 + "10001"
+SHARES = {"worker": 1 / 3, "driver": 2 / 3}
+"""Of the shards, at which something is killed."""
 
 
 def crops(photos, folder, count):
@@ -46,22 +49,6 @@ def crops(photos, folder, count):
             image = image.resize([max(2 * SIDE, round(scale * side)) for side in image.size], Image.Resampling.LANCZOS)
         left, top = rng.randrange(image.width - SIDE + 1), rng.randrange(image.height - SIDE + 1)
         image.crop((left, top, left + SIDE, top + SIDE)).save(folder / f"{number:06d}.jpg", quality=95)
-
-
-def loop(paths, slot, key):
-    """Seconds of the processor a picture: read, mark, label and read back one after the other, as `issue` does."""
-    import torch
-
-    torch.set_num_threads(1)
-    marker, spent = marker_for(slot, key), []
-    marker.embed(files.look(paths[0]), 7, 0)  # first uses cost once
-    for number, path in enumerate(paths):
-        began = time.process_time()
-        request = Request(path, path, slot.slot, draw_visible=False)
-        with contextlib.suppress(UserError):  # too faint to be read back; looking for it takes its time all the same
-            prepare(request, slot, files.decode(path.read_bytes(), path), number, None, marker)
-        spent.append(time.process_time() - began)
-    return spent
 
 
 class Watched:
@@ -106,51 +93,98 @@ class Watched:
         self.process.wait()
 
 
-def disturbed(words, target, shards):
-    """Run it, kill -9 a worker at a third, kill -9 the driver at two thirds, run it again; processor and clock seconds."""
-    rows = lambda: len(list(target.glob("[0-9]*.parquet")))  # noqa: E731
+def disturbed(words, target, shards, seconds, kills):
+    """Run it, and kill -9 what is named in ``kills`` at its share of the shards, or all when the time is up; what happened."""
+    rows = lambda: {int(path.stem) for path in target.glob("[0-9]*.parquet")}  # noqa: E731
+    run, told = Watched(words), {"killed": [], "in_work": []}
+    late = lambda: time.monotonic() - run.began > seconds  # noqa: E731
+    for name, share in kills.items():
+        if run.until(lambda share=share: late() or len(rows()) >= share * shards) is not None or name == "driver":
+            break
+        if not late():
+            told["killed"].append(name)
+            told["in_work"] += sorted(set(range(shards)) - rows())[:2]
+            os.kill(run.worker(), signal.SIGKILL)
+    else:
+        run.until(late)
+    if run.process.poll() is None:
+        told["killed"].append("driver")
+        told["in_work"] += sorted(set(range(shards)) - rows())[:2]
+        run.end()
+    else:
+        assert run.process.returncode in (0, 1), f"ended with {run.process.returncode}"
+    return told | {"seconds": time.monotonic() - run.began, "core_seconds": sum(run.spent.values())}
+
+
+def planned(words, target, database, copy):
+    """Begin, and end as soon as the plan is there; keep the registry as it is then."""
     first = Watched(words)
-    status = first.until(lambda: rows() >= shards // 3)
-    assert status is None, f"ended early with {status}"
-    os.kill(first.worker(), signal.SIGKILL)
-    status = first.until(lambda: rows() >= 2 * shards // 3)
-    assert status is None, f"ended early with {status}"
+    assert first.until((target / "_plan" / "plan.json").exists) is None
     first.end()
-    told = {"shards_when_driver_was_killed": rows()}
-    time.sleep(5)
-    second = Watched(words)
-    status = second.until(lambda: False)
-    assert status in (0, 1), f"ended with {status}"
-    told["core_seconds"] = sum(first.spent.values()) + sum(second.spent.values())
-    return told
+    with sqlite3.connect(database) as held, sqlite3.connect(copy) as kept:
+        held.backup(kept)
 
 
-def checked(target, registry, count, tried):
-    """What the target holds: one row a picture, no ID twice, tars that say what the rows say."""
+def undisturbed(words, target, registry, numbers):
+    """Make some shards once more elsewhere, from the plan and a registry that knows nothing of them; which are the same."""
+    again = target.with_name(f"{target.name}-again")
+    shutil.copytree(target, again, ignore=shutil.ignore_patterns("*.tar", "manifest.json", ".*"))
+    for number in numbers:
+        (again / f"{number:05d}.parquet").unlink()
+    words = [{str(target): str(again)}.get(word, word) for word in words]
+    words[words.index("--registry") + 1] = str(registry)
+    assert subprocess.run([sys.executable, "-m", "watermark", *words], check=False).returncode in (0, 1)
+    names = [f"{number:05d}{suffix}" for number in numbers for suffix in (".tar", ".parquet")]
+    return [(target / name).read_bytes() == (again / name).read_bytes() for name in names]
+
+
+def checked(target, registry, count, key):
+    """What the target holds: one row a picture, no ID twice, tars that hold the bytes of the rows and nothing else."""
     rows = [row for path in sorted(target.glob("[0-9]*.parquet")) for row in pq.read_table(path).to_pylist()]
-    assert len(rows) == count, f"{len(rows)} rows of {count} pictures"
-    assert len({row["content"] for row in rows}) == count
-    slot = registry.slot(7)
-    marker = marker_for(slot, tried)
-    good = 0
-    with tarfile.open(target / "00000.tar") as archive:
-        held = {row["file"]: row for row in rows if row["file"]}
-        members = archive.getmembers()[:100]
-        for member in members:
-            found = marker.detect(files.decode(archive.extractfile(member).read(), member.name))
-            good += found.content_id == int(held[member.name]["content"])
+    for name in ("uri", "key", "content"):
+        assert len(rows) == len({row[name] for row in rows}) == count, f"{len(rows)} rows of {count} pictures"
+    marker = marker_for(registry.slot(7), key)
+    held = {row["file"]: row for row in rows if row["file"]}
+    asked = right = 0
+    for path in sorted(target.glob("[0-9]*.tar")):
+        with tarfile.open(path) as archive:
+            for number, member in enumerate(archive):
+                content, row = archive.extractfile(member).read(), held.pop(member.name)  # each once
+                assert sha256(content).hexdigest() == row["sha256"]
+                assert registry.find(7, int(row["content"])).record.released_sha256 == row["sha256"]
+                if number < 5:
+                    asked += 1
+                    right += marker.detect(files.decode(content, member.name)).content_id == int(row["content"])
+    assert not held, "rows of pictures that are in no tar"
     whole = registry.verify(full=True)
     failed = [row for row in rows if row["error"]]
     return {
         "pictures": count,
         "failed": len(failed),
         "failed_as_too_faint_to_be_read_back": sum("cannot be read back" in row["error"] for row in failed),
-        "read_from_the_first_tar": len(members),
-        "named_rightly": good,
+        "asked": asked,
+        "named_rightly": right,
         "records": whole.count - 1,
         "registry_whole": whole.ok,
         "bytes_written": sum(row["bytes"] or 0 for row in rows),
     }
+
+
+def sources(args):
+    """The pictures, made where they are not there, and a key."""
+    if not (args.work / "photos").exists():
+        crops(args.photos, args.work / "photos", args.pictures)
+    if not (args.work / "my.key").exists():
+        KeyFile.new().save(args.work / "my.key")
+    return sorted((args.work / "photos").iterdir())[: args.pictures], KeyFile.load(args.work / "my.key")
+
+
+def opened(database, key, scheme):
+    """A registry with slot 7; ``scheme`` is its name and its version."""
+    registry = Registry(database, key.registry_key)
+    if registry.slot(7) is None:
+        registry.add_slot(Slot(7, CODE, key.key_id, *scheme, "l64", 40))
+    return registry
 
 
 def main():
@@ -158,42 +192,54 @@ def main():
     parser.add_argument("photos", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--pictures", type=int, default=2000)
-    parser.add_argument("--shard-size", type=int, default=100)
+    parser.add_argument("--pictures", type=int, default=20_000)
+    parser.add_argument("--shard-size", type=int, default=400)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--engine", default="ray")
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--scheme", nargs=2, metavar=("NAME", "VERSION"), default=["tile_spread", "3"])
     args = parser.parse_args()
-    source, target = args.work / "photos", args.work / f"out-{args.engine}-{args.workers}"
-    if not source.exists():
-        crops(args.photos, source, args.pictures)
-    paths = sorted(source.iterdir())[: args.pictures]
-    if not (args.work / "my.key").exists():
-        KeyFile.new().save(args.work / "my.key")
-    key = KeyFile.load(args.work / "my.key")
-    registry = Registry(args.work / f"{target.name}.db", key.registry_key)
-    registry.add_slot(Slot(7, CODE, key.key_id, "tile_spread", "3", "l64", 40))
-    before = loop(paths[::4], registry.slot(7), key)
-    words = ["pipeline", "embed", str(source), str(target), "--provider", "7", "--key-file", str(args.work / "my.key")]
-    words += ["--registry", str(args.work / f"{target.name}.db"), "--visible", "elsewhere", "--engine", args.engine]
-    words += ["--shard-size", str(args.shard_size), "--workers", str(args.workers)]
-    told = disturbed(words, target, -(-len(paths) // args.shard_size))
-    after = loop(paths[1::4], registry.slot(7), key)
+    paths, key = sources(args)
+    target = args.work / f"out-{args.engine}-{args.workers}"
+    database = args.work / f"{target.name}.db"
+    registry = opened(database, key, args.scheme)
+    words = ["pipeline", "embed", str(args.work / "photos"), str(target), "--provider", "7"]
+    words += ["--key-file", str(args.work / "my.key"), "--registry", str(database), "--visible", "elsewhere"]
+    words += ["--engine", args.engine, "--shard-size", str(args.shard_size), "--workers", str(args.workers)]
+    before, log, shards = database.with_suffix(".before.db"), args.work / "runs.json", -(-len(paths) // args.shard_size)
+    if not before.exists():
+        planned(words, target, database, before)
+    runs = json.loads(log.read_text()) if log.exists() else []
+    if not (target / "manifest.json").exists():
+        killed = [name for one in runs for name in one["killed"]]
+        kills = {name: share for name, share in SHARES.items() if name not in killed}
+        runs.append(disturbed(words, target, shards, args.seconds, kills))
+        log.write_text(json.dumps(runs, indent=1))
+        if not (target / "manifest.json").exists():
+            return 3
+    same = undisturbed(words, target, before, sorted({number for one in runs for number in one["in_work"]}))
     stats = [json.loads(path.read_text()) for path in sorted((target / "_plan").glob("*_stats.json"))]
     result = {
         "engine": args.engine,
+        "scheme": args.scheme[0],
         "workers": args.workers,
         "shard_size": args.shard_size,
-        "loop_core_seconds_a_picture": {"before": before, "after": after},
         "shard_core_seconds": [one["core_seconds"] for one in stats],
         "shard_pictures": [one["pictures"] for one in stats],
         "bytes_read": sum(path.stat().st_size for path in paths),
         "registry_bytes": sum(path.stat().st_size for path in args.work.glob(f"{target.name}.db*")),
-        **told,
+        "runs": runs,
+        "core_seconds": sum(one["core_seconds"] for one in runs),
+        "seconds": sum(one["seconds"] for one in runs),
+        "kills": {name: sum(name in one["killed"] for one in runs) for name in ("worker", "driver")},
+        "files_made_again": len(same),
+        "files_that_are_the_same": sum(same),
         **checked(target, registry, len(paths), key),
     }
     args.output.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps({name: value for name, value in result.items() if not isinstance(value, list | dict)}, indent=1))
+    print(json.dumps({name: value for name, value in result.items() if not isinstance(value, list)}, indent=1))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

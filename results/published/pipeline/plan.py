@@ -12,10 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 DRAWS = 2000
-
-
-def mean(numbers):
-    return sum(numbers) / len(numbers)
+WORKERS = {"workers_1": 1, "workers_2": 2}
 
 
 def interval(shards, of):
@@ -26,24 +23,33 @@ def interval(shards, of):
 
 
 def per_picture(told):
-    """Core-seconds a picture."""
-    shards = list(zip(told["shard_core_seconds"], told["shard_pictures"], strict=True))
+    """Core-seconds a picture, without what a worker pays once."""
+    if "blocks" in told:
+        shards = [row[1:] for name in WORKERS for row in runs_of(told, name)]
+    else:
+        shards = list(zip(told["shard_core_seconds"], told["shard_pictures"], strict=True))[1:]  # see runs_of
     return interval(shards, lambda drawn: sum(one[0] for one in drawn) / sum(one[1] for one in drawn))
 
 
-def against_loop(told):
-    """Pictures a core-second in shards, over those of the loop on half of the pictures of the same shards."""
-    size = told["shard_size"]
-    loops = [[] for _ in told["shard_pictures"]]
-    for start, each in enumerate(told["loop_core_seconds_a_picture"].values()):
-        for number, seconds in enumerate(each):
-            loops[(4 * number + start) // size].append(seconds)
-    shards = list(zip(map(mean, loops), told["shard_core_seconds"], told["shard_pictures"], strict=True))
+def runs_of(told, name, begun=0):
+    """Of every shard of the blocks: the loop's seconds on its pictures, its own, and how many they are.
 
-    def ratio(drawn):
-        return sum(loop * count for loop, _, count in drawn) / sum(seconds for _, seconds, _ in drawn)
+    ``begun``: 1 for those that workers begin with, where imports and first uses are paid, 0 for the others.
+    """
+    rows = []
+    for block in told["blocks"]:
+        loop, at = block["loop_core_seconds"], 0
+        each = zip(block[name]["shard_core_seconds"], block[name]["shard_pictures"], strict=True)
+        for number, (seconds, count) in enumerate(each):
+            if (number < WORKERS[name]) == begun:
+                rows.append((sum(loop[at : at + count]), seconds, count))
+            at += count
+    return rows
 
-    return interval(shards, ratio)
+
+def ratio(rows):
+    """Pictures a core-second in shards, over those of the loop."""
+    return sum(loop for loop, _, _ in rows) / sum(seconds for _, seconds, _ in rows)
 
 
 def main():
@@ -54,25 +60,38 @@ def main():
     args = parser.parse_args()
     marked = json.loads((HERE / "measured.json").read_text())
     read = json.loads((HERE / "detected.json").read_text())
-    n, count = args.pictures, marked["pictures"]
-    looped = sum(len(each) for each in marked["loop_core_seconds_a_picture"].values())
-    print("| measured here | |\n|---|---|")
-    middle, low, high = against_loop(marked)
-    print(
-        f"| pictures a core-second, shards over loop | {middle:.2f} [{low:.2f} to {high:.2f}] (n = {count}, {looped}) |"
-    )
-    print(f"| core-seconds a picture, all processes of both runs | {marked['core_seconds'] / count:.2f} |")
-    print(f"| pictures that failed, all too faint to be read back | {marked['failed']} of {count} |")
-    print(
-        f"| pictures of the first tar that name their ID | {marked['named_rightly']} of {marked['read_from_the_first_tar']} |"
-    )
-    print(f"| records, chain whole | {marked['records']}, {'yes' if marked['registry_whole'] else 'no'} |")
+    scaled = json.loads((HERE / "scaling.json").read_text())
+    n, count, kills = args.pictures, marked["pictures"], marked["kills"]
+    print(f"| {count:,} pictures, {marked['scheme']} | |\n|---|---|")
+    print(f"| killed with -9 | a worker {kills['worker']} time, the driver {kills['driver']} times |")
+    print(f"| rows, IDs, members of tars: one each | {count:,} |")
+    made, same = marked["files_made_again"], marked["files_that_are_the_same"]
+    print(f"| files of shards in work at a kill that equal those of an undisturbed run | {same} of {made} |")
+    print(f"| pictures that name their ID | {marked['named_rightly']} of {marked['asked']} |")
+    print(f"| records, chain whole | {marked['records']:,}, {'yes' if marked['registry_whole'] else 'no'} |")
+    print(f"| core-seconds a picture, all processes of all runs | {marked['core_seconds'] / count:.3f} |")
+    print(f"| of these in shards that were finished | {sum(marked['shard_core_seconds']) / count:.3f} |")
+    print(f"\n| {scaled['scheme']}, the same pictures three times | |\n|---|---|")
+    pairs = {name: runs_of(scaled, name) for name in WORKERS}
+    for name, rows in pairs.items():
+        middle, low, high = interval(rows, ratio)
+        words = f"{name[-1]} worker{'s' * (name[-1] != '1')}"
+        text = f"{middle:.2f} [{low:.2f} to {high:.2f}], {len(rows)} shards"
+        print(f"| pictures a core-second, {words} over loop, but for a worker's first shard | {text} |")
+    begun = [seconds - loop for name in WORKERS for loop, seconds, _ in runs_of(scaled, name, 1)]
+    print(f"| core-seconds more of a worker's first shard | {sum(begun) / len(begun):.1f} ({len(begun)} workers) |")
+    clock = [one["workers_1"]["seconds"] / one["workers_2"]["seconds"] for one in scaled["blocks"]]
+    print(f"| by the clock, two workers over one, each block | {', '.join(f'{one:.2f}' for one in clock)} |")
+    pictures = sum(len(block["loop_core_seconds"]) for block in scaled["blocks"])
+    failed = sum(block["workers_1"]["failed"] for block in scaled["blocks"])
+    print(f"| pictures, too faint to be read back | {pictures}, {failed} |")
+    print("\n| read | |\n|---|---|")
     for name, told in read.items():
         print(f"| {name} pictures called marked | {told['called_marked']} of {told['pictures']} |")
     print(
         f"\n| {n:,} pictures of 256 px | core-seconds a picture | core-hours | cores for {args.days:g} days |\n|---|---|---|---|"
     )
-    for name, told in {"embed": marked, **{f"detect, {name}": told for name, told in read.items()}}.items():
+    for name, told in {"embed": scaled, **{f"detect, {name}": told for name, told in read.items()}}.items():
         middle, low, high = per_picture(told)
         hours = n * middle / 3600
         cores = math.ceil(hours / 24 / args.days)
@@ -84,7 +103,8 @@ def main():
     print(f"| shards of {args.shard_size:,} | {-(-n // args.shard_size):,}, of {megabytes:,.0f} MB |")
     size = marked["registry_bytes"] / marked["records"]
     print(f"| registry rows | {n * marked['records'] // count:,}, {n * size / 1e12:,.1f} TB as in SQLite |")
-    print(f"| pictures that would fail | {n * marked['failed'] // count:,} |")
+    most = "" if failed else f"at most {n * (1 - 0.05 ** (1 / pictures)):,.0f} (95 %)"
+    print(f"| pictures that would be too faint to be read back | {most or f'{n * failed // pictures:,}'} |")
 
 
 if __name__ == "__main__":

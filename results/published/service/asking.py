@@ -51,31 +51,38 @@ def right(body, content_id):
     return (said["is_marked"], said["content_id"]) == (content_id is not None, content_id)
 
 
-def overload(port, files, rate, seconds):
-    """Questions at a fixed rate, whether answered or not."""
-    statuses, wrong, errors, threads = collections.Counter(), [], [], []
+def overload(port, files, rate, seconds, look):
+    """Questions at a fixed rate, whether answered or not: (minute of the answer, status, its seconds), the wrong ones, errors.
+
+    Also what ``look`` gives at the beginning and after each minute.
+    """
+    answers, wrong, errors, threads = [], [], [], []
 
     def one(content, content_id):
+        at = time.perf_counter()
         try:
-            status, body = post(http.client.HTTPConnection("127.0.0.1", port, timeout=120), content)
+            status, body = post(http.client.HTTPConnection("127.0.0.1", port, timeout=600), content)
         except OSError as error:
             errors.append(type(error).__name__)
             return
-        statuses[status] += 1
+        now = time.perf_counter()
+        answers.append((int((now - began) / 60), status, now - at))
         if status == 200 and not right(body, content_id):
             wrong.append(body)
 
-    began = time.perf_counter()
+    began, looks = time.perf_counter(), [look()]
     for number, (content, content_id) in enumerate(itertools.cycle(files)):
         if (due := began + number / rate) > began + seconds:
             break
         time.sleep(max(0.0, due - time.perf_counter()))
+        if due - began >= 60 * len(looks):
+            looks.append(look())
         threads = [thread for thread in threads if thread.is_alive()]
         threads.append(threading.Thread(target=one, args=(content, content_id)))
         threads[-1].start()
     for thread in threads:
         thread.join()
-    return dict(statuses), len(wrong), collections.Counter(errors)
+    return answers, len(wrong), collections.Counter(errors), [*looks, look()]
 
 
 def small():

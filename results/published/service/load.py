@@ -2,6 +2,7 @@
 """Time `watermark serve` against the bare library in the same run, overload it, break its uploads, restart its database.
 
     OMP_NUM_THREADS=1 python results/published/service/load.py OUTPUT.json [--block 15] [--overload 300] [--broken 2000]
+    ... --workers 1 --queue 16 --clients 8 --block 60 --overload 1800 --broken 0
     ... --database postgresql+pg8000://... --restart "pg_ctlcluster 15 main restart"
 
 Service, clients and library share the machine with whatever else runs on it, so the ratio to the library is one of processor
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +33,6 @@ from watermark.keystore import KeyFile
 from watermark.lifeline import end_with_parent
 from watermark.registry import Registry, Slot
 
-WORKERS = 2
 NAMES = ("astronaut", "coffee", "chelsea", "rocket")
 
 
@@ -99,6 +100,9 @@ def main():
     parser.add_argument("--overload", type=float, default=300, help="seconds; 0 for none")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64, 8, 1, 64], help="of each block")
     parser.add_argument("--broken", type=int, default=2000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--queue", type=int, default=64)
+    parser.add_argument("--time-limit", default="20", help="of the service, seconds a picture")
     parser.add_argument("--database", help="an empty PostgreSQL database; default: a SQLite file")
     parser.add_argument("--restart", help="command that restarts its server")
     args = parser.parse_args()
@@ -114,9 +118,14 @@ def measure(args, folder):
     registry.add_slot(Slot(7, "0011" + "0" * 18 + "10001", key.key_id, "tile_spread", "3", "l64", 40))
     registry.close()
     files = pictures(key.mark_key)
-    queues = start_libraries(key.mark_key, files)
-    server, port = start_server(where, folder)
-    found = {"workers": WORKERS, "pictures": "256 px, JPEG 90, four marked and four not", "blocks": []}
+    queues = start_libraries(key.mark_key, files, args.workers)
+    server, port = start_server(where, folder, args)
+    found = {
+        "workers": args.workers,
+        "queue": args.queue,
+        "pictures": "256 px, JPEG 90, four marked and four not",
+        "blocks": [],
+    }
 
     def keep(name, said):
         found[name] = said
@@ -124,24 +133,25 @@ def measure(args, folder):
         args.output.write_text(json.dumps(found, indent=1) + "\n")
 
     for count in args.clients:
-        block = compared(server.pid, port, files, queues[: min(count, WORKERS)], count, args.block)
+        block = compared(server.pid, port, files, queues[:count], count, args.block)
         keep("blocks", [*found["blocks"], block])
-    for asked, _ in queues:
-        asked.put(None)
     if args.restart:
         keep("restart", restart(port, files, args.restart, 4 * args.block))
     if args.overload:
         eight = [block["per_second"] for block in found["blocks"] if block["clients"] == 8]
         keep("overload", overloaded(server.pid, port, files, 1.5 * math.fsum(eight) / len(eight), args.overload))
+        keep("after_overload", compared(server.pid, port, files, queues, 8, args.block))
+    for asked, _ in queues:
+        asked.put(None)
     broken(port, args.broken, lambda counts: keep("broken", counts))
     server.terminate()
     keep("exit_status", server.wait(60))
 
 
-def start_libraries(key, files):
+def start_libraries(key, files, count):
     """Processes that read with the bare library, each behind a queue of seconds and one of answers."""
     context = multiprocessing.get_context("spawn")
-    queues = [(context.Queue(), context.Queue()) for _ in range(WORKERS)]
+    queues = [(context.Queue(), context.Queue()) for _ in range(count)]
     for pair in queues:
         context.Process(target=bare, args=(key, files, *pair)).start()
     for _, answers in queues:
@@ -149,10 +159,11 @@ def start_libraries(key, files):
     return queues
 
 
-def start_server(where, folder):
+def start_server(where, folder, args):
     """`watermark serve`, and its port."""
     words = ["serve", "--registry", where, "--key-file", str(folder / "key.json"), "--public"]
-    words += ["--port", "0", "--workers", str(WORKERS), "--queue", "64", "--rate", "0", "--near-copies", "0"]
+    words += ["--port", "0", "--workers", str(args.workers), "--queue", str(args.queue)]
+    words += ["--rate", "0", "--near-copies", "0", "--time-limit", args.time_limit]
     command = [str(Path(sys.executable).with_name("watermark")), *words]
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -187,11 +198,22 @@ def compared(pid, port, files, queues, count, block):
 
 
 def overloaded(pid, port, files, rate, seconds):
-    """Statuses, wrong answers, and memory before and after."""
-    before = resident(pid)
-    statuses, wrong, errors = overload(port, files, rate, seconds)
-    said = {"per_second": round(rate, 2), "seconds": seconds, "statuses": statuses, "wrong": wrong, "errors": errors}
-    return said | {"mib_before": before, "mib_after": resident(pid)}
+    """Statuses, wrong answers, waits, and of each minute what was answered and how much memory was held."""
+    answers, wrong, errors, mib = overload(port, files, rate, seconds, lambda: resident(pid))
+    minutes = [Counter() for _ in range(max(minute for minute, _, _ in answers) + 1)]
+    waits = {status: [took for _, one, took in answers if one == status] for status in {one for _, one, _ in answers}}
+    for minute, status, _ in answers:
+        minutes[minute][status] += 1
+    return {
+        "per_second": round(rate, 2),
+        "seconds": seconds,
+        "statuses": {status: len(took) for status, took in waits.items()},
+        "wrong": wrong,
+        "errors": errors,
+        "waits": {status: quantiles(took) for status, took in waits.items()},
+        "minutes": minutes,
+        "mib": mib,
+    }
 
 
 if __name__ == "__main__":
