@@ -94,7 +94,7 @@ def test_a_reader_without_the_key_finds_and_verifies_but_cannot_write(registry, 
 
 
 def test_a_wrong_key_and_a_missing_registry_are_said_in_one_line(registry, tmp_path):
-    with pytest.raises(UserError, match="made with another key"):
+    with pytest.raises(UserError, match=r"made with another key; `watermark key new FILE --rotate OLD`"):
         Registry(tmp_path / "registry.db", b"another")
     with pytest.raises(UserError, match="no registry at"):
         Registry(tmp_path / "missing.db")
