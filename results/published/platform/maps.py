@@ -37,7 +37,7 @@ def quality(rows: list[dict[str, str]]) -> list[str]:
     areas = sorted({row["Area"] for row in rows if row["Edit"].startswith(tuple(EDITS))}, key=float)
     columns = [(edit, area) for edit in EDITS for area in areas]
     found = {(row["Edit"], row["Area"]): row["F1"] for row in rows}
-    lines = ["| F1, then | " + " | ".join(f"{EDITS[edit]}, {float(area):.0%}" for edit, area in columns) + " |"]
+    lines = ["| F1, then | " + " | ".join(f"{EDITS[edit]}, {100 * float(area):.0f} %" for edit, area in columns) + " |"]
     lines.append("|---" + "|---:" * len(columns) + "|")
     for chain, name in CHAINS.items():
         cells = [found.get((edit + chain, area), "") for edit, area in columns]
@@ -53,7 +53,7 @@ def alarms(rows: list[dict[str, str]]) -> list[str]:
     for rate in RATES:
         over = [row[rate] for row in rows if row["Edit"] == "all edits"]
         highest = max(edits, key=lambda row: float(row[rate].split()[0]))
-        named = f"{highest[rate]}: {highest['Edit']}, {float(highest['Area']):.0%}"
+        named = f"{highest[rate]}: {highest['Edit']}, {100 * float(highest['Area']):.0f} %"
         lines.append(f"| {rate} | {'; '.join(over)} | {named} |")
     return lines
 
