@@ -3,7 +3,7 @@ import torch
 
 from watermark.schemes.lattice.carriers import Carriers
 from watermark.schemes.lattice.draw import reduced
-from watermark.schemes.lattice.mark import scaled
+from watermark.schemes.lattice.mark import scaled, upright
 from watermark.schemes.lattice.networks import BlockWhitening, TextureMask
 from watermark.schemes.lattice.planes import CYAN, YELLOW
 from watermark.schemes.lattice.settings import Band
@@ -167,3 +167,18 @@ def test_a_band_that_holds_less_than_is_asked_is_refused():
         Carriers.from_key(1, "test", Band(), 5000)
     with pytest.raises(ValueError, match=r"expected at most \d+ pilot lines"):
         Carriers.from_key(1, "test", Band(pilot_lines=990), 8)
+
+
+def test_a_band_in_which_the_pilot_is_upside_down_is_turned_and_nothing_else():
+    carriers = Carriers.from_key(3, "upright", Band(), 256)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(1, 2, len(carriers.radius), dtype=torch.complex64, generator=generator)  # of unit power
+    over = (carriers.radius > 0.1).to(torch.complex64) * -2 + 1  # as a lens of radius 6 out of focus does it
+    data = torch.where(carriers.is_pilot, 1, torch.exp(1j * carriers.angle * 100))  # a message has no say
+    turned = upright(noise + 3 * data * over, carriers) / (noise + 3 * data * over)
+    far = (carriers.radius - 0.1).abs() > 0.03
+    assert (turned.real[..., far].sign() == over.real[far]).float().mean() > 0.97
+    kept = upright(noise + 3 * data, carriers)
+    torch.testing.assert_close(kept, noise + 3 * data)
+    whole = upright(-noise - 3 * data, carriers)
+    torch.testing.assert_close(whole, kept)

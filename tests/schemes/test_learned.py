@@ -9,6 +9,7 @@ from attacks.compression import Jpeg
 from attacks.crop import Crop
 from attacks.filters import GaussianBlur
 from attacks.geometry import Shear
+from attacks.optics import DefocusBlur
 from attacks.photometric import Grayscale
 from attacks.resize import Resize
 from attacks.rotation import Flip, Rotation
@@ -29,6 +30,7 @@ ATTACKS = {
     "0.7 of the size": Resize(0.7),
     "grey, blurred": lambda x: GaussianBlur(1.5)(Grayscale()(x)),
     "negative": lambda x: 1 - x,
+    "a lens out of focus": DefocusBlur(6),
 }
 
 

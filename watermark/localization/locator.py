@@ -143,9 +143,9 @@ def _evidence(scheme: LatticeScheme, image: Tensor, where: Alignment, message: T
     drawn = scheme.core.drawn(small, message, scheme.carriers, where, PROBE, canvas)
     probed = maps - scheme.core.maps((small - drawn).clamp(0, 1))
     whole = scheme.core.read_lines(spectra(maps), scheme.carriers, where)
-    right = upright(whole, scheme.carriers.is_pilot)
+    right = upright(whole, scheme.carriers)
     trust = scheme.core.weights(right, scheme.carriers)[0]  # (2, L)
-    trust = trust * (right * whole.conj()).real.sum(2).sign()[0, :, None]  # a plane that stands upside down is turned
+    trust = trust * (right * whole.conj()).real.sign()[0]  # where the pilot stands upside down lines are turned
     reader = TileReader(where, scheme.carriers, maps[0])
     power = reader.power()
     heard = reader.power(probed[0]).mean(1, keepdim=True) <= SILENT * power.mean(1, keepdim=True)

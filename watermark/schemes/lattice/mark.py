@@ -16,6 +16,7 @@ from watermark.schemes.lattice.carriers import Carriers
 from watermark.schemes.lattice.draw import reduced
 from watermark.schemes.lattice.planes import Planes
 from watermark.schemes.lattice.settings import LACK, TALLEST, UPSIDE_DOWN, Band
+from watermark.schemes.lattice.trust import pilot_around
 from watermark.synchronization import Alignment, Spectrum, read_lines, spectra
 from watermark.transforms.resample import resize
 from watermark.transforms.waves import Canvas
@@ -157,10 +158,10 @@ class LatticeMark(nn.Module):
         """Weighted soft decisions ``(N, K)`` from lines ``(N parts, P, L)``, scaled to unit root mean square.
 
         With several ``parts`` each picture was read in so many windows (in consecutive rows), and their decisions add.
-        A plane whose pilot stands upside down is turned, unless the pilot is not to be believed.
+        Where the pilot stands upside down lines are turned, unless the pilot is not to be believed.
         """
         if believe_pilot:
-            lines = upright(lines, carriers.is_pilot)
+            lines = upright(lines, carriers)
         summed = (lines * self.weights(lines, carriers, believe_pilot)).sum(1)  # (N parts, L) over planes
         symbols = torch.stack([summed.real, summed.imag], 1) * carriers.sign  # (N parts, 2, L)
         symbols = symbols.unflatten(0, (-1, parts)).sum(1)
@@ -173,14 +174,16 @@ class LatticeMark(nn.Module):
         return self.soft_bits(self.read_lines(spectra(maps), carriers, where), carriers)
 
 
-def upright(lines: Tensor, is_pilot: Tensor) -> Tensor:
-    """Lines ``(N, P, L)``, every plane turned over whose pilot is plainly upside down, as colour after a turn of hue.
+def upright(lines: Tensor, carriers: Carriers) -> Tensor:
+    """Lines ``(N, P, L)``, turned over where the pilot is plainly upside down.
 
-    The pilot alone decides: no message bit has a say in it.
+    On a whole plane, as colour after a turn of the hue; or around a line, as in the bands of frequencies that a
+    defocused lens turns over. The pilot alone decides: no message bit has a say in it.
     """
-    pilot = lines[..., is_pilot].real
+    pilot = lines[..., carriers.is_pilot].real
     score = pilot.sum(-1, keepdim=True) * (2 / pilot.shape[-1]) ** 0.5
-    return torch.where(score < -UPSIDE_DOWN, -lines, lines)
+    lines = torch.where(score < -UPSIDE_DOWN, -lines, lines)
+    return torch.where(pilot_around(lines, carriers) < -UPSIDE_DOWN, -lines, lines)
 
 
 def scaled(residual: Tensor, psnr: Tensor) -> Tensor:

@@ -28,12 +28,23 @@ class PilotTrust(nn.Module):
         return _at_least_faint(_smoothed(lines.real, carriers, carriers.is_pilot)) * there
 
 
+def pilot_around(lines: Tensor, carriers: Carriers) -> Tensor:
+    """What the pilot lines around each of lines ``(N, P, L)`` add up to, in standard deviations without a mark."""
+    kernel = _kernel(carriers, carriers.is_pilot).to(lines.real)
+    return lines[..., carriers.is_pilot].real @ kernel.T * (2 / kernel.square().sum(1)).sqrt()
+
+
 def _smoothed(values: Tensor, carriers: Carriers, judges: Tensor) -> Tensor:
     """Means of ``values`` ``(..., L)`` at the lines ``judges`` ``(L,)`` around every line."""
+    return values[..., judges] @ _kernel(carriers, judges).to(values).T
+
+
+def _kernel(carriers: Carriers, judges: Tensor) -> Tensor:
+    """How much each of the lines ``judges`` ``(L,)`` counts around every line ``(L, J)``; every row adds up to 1."""
     ours, theirs = carriers.frequencies, carriers.frequencies[judges]
     distance = torch.minimum(torch.cdist(ours, theirs), torch.cdist(-ours, theirs))  # a line is also its negative
     kernel = torch.exp(-0.5 * (distance / NEIGHBOURHOOD) ** 2) + 1e-6
-    return values[..., judges] @ (kernel / kernel.sum(1, keepdim=True)).to(values).T
+    return kernel / kernel.sum(1, keepdim=True)
 
 
 def _at_least_faint(amplitude: Tensor) -> Tensor:
