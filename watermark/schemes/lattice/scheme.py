@@ -13,6 +13,7 @@ from watermark.schemes.base import Readout, Scheme
 from watermark.schemes.lattice.carriers import Carriers
 from watermark.schemes.lattice.draw import keyed_poses, reduced
 from watermark.schemes.lattice.evidence import just_enough
+from watermark.schemes.lattice.impulses import without_impulses
 from watermark.schemes.lattice.limit import bearable, limited
 from watermark.schemes.lattice.mark import LatticeMark
 from watermark.schemes.lattice.settings import (
@@ -133,7 +134,7 @@ class LatticeScheme(Scheme):
     @torch.no_grad()
     def look(self, images: Tensor) -> "Look":
         """Read, and say where each reading was taken."""
-        small, step = reduced(images)
+        small, step = reduced(without_impulses(images))
         planes = self.core.planes.split(small.clamp(0, 1))
         in_luma = self.core.whiten[0](planes[:, :1])
         spectrum, scales = Spectrum(in_luma[:, 0]), self._likely_scales(small, whole=bool((step == 1).all()))
@@ -162,7 +163,7 @@ class LatticeScheme(Scheme):
         Of two pictures of one mark the maps differ by what happened between them: see ``synchronization.change``. A
         picture without a mark has an alignment too, and a low score.
         """
-        small, step = reduced(images)
+        small, step = reduced(without_impulses(images))
         planes = self.core.planes.split(small.clamp(0, 1))
         both = tuple(Spectrum(whiten(planes[:, i : i + 1])[:, 0]) for i, whiten in enumerate(self.core.whiten))
         scales = self._likely_scales(small, whole=bool((step == 1).all()))
