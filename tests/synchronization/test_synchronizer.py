@@ -82,6 +82,7 @@ GEOMETRIES = {
     "rotated": turn(38),
     "rotated and enlarged": turn(-17, 1.6),
     "reduced": turn(0, 0.55),
+    "enlarged": turn(0, 3.6),
     "mirrored and rotated": np.diag([1.0, -1.0]) @ turn(25),
     "stretched": np.diag([1 / 1.3, 1 / 0.95]),
     "stretched and turned a quarter": turn(90) @ np.diag([1 / 0.9, 1 / 1.2]),
