@@ -43,8 +43,8 @@ class SearchSettings:
     """How far and how finely is searched. Scores are in standard deviations of an unmarked picture.
 
     Attributes:
-        scales: least and greatest picture px per plane px. Screenshots at .35 to crops enlarged 3.9 times; up to 2.6, crops
-            to .12 of the area that were enlarged again were all lost.
+        scales: least and greatest picture px per plane px. Screenshots at .35 to crops enlarged 3.9 times; up to 2.6,
+            crops to .12 of the area that were enlarged again were all lost.
         aspect: greatest ratio of the two scales: half as wide is read, and 2.2 times as wide.
         angle_step: degrees between cells of the coarse search: .65 px at the border of 400 px.
         scale_step: ratio minus one between cells: 1 px there.

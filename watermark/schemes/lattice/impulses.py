@@ -24,8 +24,9 @@ def without_impulses(images: Tensor) -> Tensor:
 
 
 def _lonely(rows: Tensor) -> Tensor:
-    """The share ``(N,)`` of values of ``(N, 3, R, W)`` that are black between two that are not, or white if those are
-    fewer: letters are lonely in one of the two.
+    """The share ``(N,)`` of values of ``(N, 3, R, W)`` that are black between two that are not, or white if less are.
+
+    The smaller of the two, for letters are lonely in one colour.
     """
     shares = []
     for extreme in (rows <= EXTREME, rows >= 1 - EXTREME):
