@@ -5,7 +5,7 @@ import torch
 from PIL import Image, ImageDraw
 from skimage import data
 
-from attacks.noise import ImpulseNoise, SaltPepper
+from attacks.noise import GaussianNoise, ImpulseNoise, SaltPepper, ShotNoise, SpeckleNoise
 from watermark.pixels import to_tensor
 from watermark.schemes.lattice.impulses import without_impulses
 from watermark.watermarker import Watermarker
@@ -20,7 +20,12 @@ def drawn_text():
     return to_tensor(page)
 
 
-@pytest.mark.parametrize("images", [PHOTOGRAPH, drawn_text(), torch.zeros(1, 3, 9, 9), torch.ones(1, 3, 4, 2)])
+OTHER_NOISE = [ShotNoise(3)(PHOTOGRAPH), SpeckleNoise(0.5)(PHOTOGRAPH), GaussianNoise(0.3)(PHOTOGRAPH)]
+
+
+@pytest.mark.parametrize(
+    "images", [PHOTOGRAPH, drawn_text(), torch.zeros(1, 3, 9, 9), torch.ones(1, 3, 4, 2), *OTHER_NOISE]
+)
 def test_what_has_none_is_left_as_it_is(images):
     assert without_impulses(images) is images
 

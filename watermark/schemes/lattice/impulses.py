@@ -4,16 +4,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from watermark.schemes.lattice.settings import EXTREME, IMPULSE_ROWS, IMPULSES
+from watermark.schemes.lattice.settings import EXTREME, IMPULSE_ROWS, IMPULSES, STICK_OUT
 
 
 def without_impulses(images: Tensor) -> Tensor:
     """Pictures ``(N, 3, H, W)`` in [0, 1], impulses replaced by the mean of what is around them; others untouched.
 
-    A picture has impulses where many values are black, and many white, and stand alone. In such a one every black or
+    A picture has impulses where many values are black, and many white, stand alone, and stick out far more than other
+    values do: with few photons a picture is full of black and white that says something. In such a one every black or
     white value becomes the mean of those of its eight neighbours that are neither, if there are any.
     """
-    noisy = _lonely(images[..., ::IMPULSE_ROWS, :]) > IMPULSES
+    noisy = _has_impulses(images[..., ::IMPULSE_ROWS, :])
     if not noisy.any():
         return images
     cleaned = images.clone()
@@ -23,16 +24,17 @@ def without_impulses(images: Tensor) -> Tensor:
     return cleaned
 
 
-def _lonely(rows: Tensor) -> Tensor:
-    """The share ``(N,)`` of values of ``(N, 3, R, W)`` that are black between two that are not, or white if less are.
-
-    The smaller of the two, for letters are lonely in one colour.
-    """
-    shares = []
-    for extreme in (rows <= EXTREME, rows >= 1 - EXTREME):
-        lonely = extreme[..., 1:-1] & ~extreme[..., :-2] & ~extreme[..., 2:]
-        shares.append(lonely.float().mean((1, 2, 3)))
-    return torch.minimum(*shares)
+def _has_impulses(rows: Tensor) -> Tensor:
+    """Which pictures ``(N,)`` do, by some of their rows ``(N, 3, R, W)``."""
+    black, white = rows <= EXTREME, rows >= 1 - EXTREME
+    middle = ~(black | white)
+    between = middle[..., :-2] & middle[..., 2:]  # two that are neither
+    apart = (rows[..., 1:-1] - (rows[..., :-2] + rows[..., 2:]) / 2).abs()
+    share = [(between & kind[..., 1:-1]).float().mean((1, 2, 3)) for kind in (black, white, middle)]
+    far = [(apart * (between & kind[..., 1:-1])).mean((1, 2, 3)) for kind in (black, white, middle)]
+    many = torch.minimum(share[0], share[1]) > IMPULSES  # the fewer of both, for letters are lonely in one colour
+    usual = far[2] / share[2].clamp_min(1e-6)
+    return many & ((far[0] + far[1]) / (share[0] + share[1]).clamp_min(1e-6) > STICK_OUT * usual)
 
 
 def _mended(plane: Tensor) -> Tensor:
