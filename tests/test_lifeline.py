@@ -105,14 +105,14 @@ def test_kill_9_of_an_evaluation_leaves_no_worker(tmp_path, moment):
 @pytest.mark.slow
 def test_kill_9_of_torchrun_leaves_no_trainer(tmp_path):
     script = """
-import time
+import os, time
 from watermark.training.processes import Processes
 Processes.start("cpu")
-print("working", flush=True)
+os.write(1, b"working\\n")  # at once: the other trainer writes to the same pipe
 time.sleep(600)
 """
     (tmp_path / "script.py").write_text(script)
-    launch = "import sys, runpy; sys.argv = ['torchrun', '--nproc-per-node=2', 'script.py'];"
+    launch = "import sys, runpy; sys.argv = ['torchrun', '--standalone', '--nproc-per-node=2', 'script.py'];"
     launch += "runpy.run_module('torch.distributed.run', run_name='__main__')"
     (tmp_path / "launch.py").write_text(launch)
     running = subprocess.Popen(
@@ -123,14 +123,16 @@ time.sleep(600)
         cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    assert running.stdout.readline() == b"working\n"
-    children = psutil.Process(running.pid).children(recursive=True)  # torchrun puts each into a session of its own
-    assert len(children) >= 2
-    running.kill()
-    running.wait()
+    children = []
     try:
+        assert running.stdout.readline() == b"working\n"
+        children = psutil.Process(running.pid).children(recursive=True)  # torchrun puts each into a session of its own
+        assert len(children) >= 2
+        running.kill()
+        running.wait()
         until(lambda: not any(at_work(child) for child in children), 60)
     finally:
+        running.kill()
         for child in filter(at_work, children):
             child.kill()
 

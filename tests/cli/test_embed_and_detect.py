@@ -110,7 +110,7 @@ def test_a_broken_file_in_a_folder_costs_one_line_and_not_the_run(folder, tmp_pa
     ("words", "reason"),
     [
         (["embed", "in.png", "in.png", "--provider", "1", "--content", "1"], "exists already"),
-        (["embed", "in.png", "out.png", "--provider", "5000", "--content", "1"], "from 0 to 4095, got 5000"),
+        (["embed", "in.png", "out.png", "--provider", "5000", "--content", "1"], "0 to 4095, got 5000"),
         (["embed", "in.png", "out.gif", "--provider", "1", "--content", "1"], "cannot write .gif"),
         (["embed", "none.png", "out.png", "--provider", "1", "--content", "1"], "no such file"),
         (["embed", "in.png", "out.png", "--provider", "1", "--content", "1", "--quality", "0"], "1 to 100, got 0"),

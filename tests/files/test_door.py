@@ -29,7 +29,8 @@ def test_no_other_place_lets_pillow_guess_what_a_file_is(package):
     for path in (ROOT / package).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Image.open", "PIL.Image.open", "cv2.imread"):
-                assert package == "attacks", f"{path}:{node.lineno} opens a picture beside watermark.files.door"
+                others = package == "attacks" or "studies" in path.parts  # play other people's programs
+                assert others, f"{path}:{node.lineno} opens a picture beside watermark.files.door"
                 assert any(word.arg == "formats" for word in node.keywords), f"{path}:{node.lineno} names no formats"
 
 

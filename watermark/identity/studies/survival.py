@@ -24,6 +24,7 @@ from watermark.pixels import to_image, to_tensor
 
 log = logging.getLogger(__name__)
 FORMATS = ("jpg", "png", "webp", "avif", "tiff")
+PILLOW = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF")
 
 
 def copied(path: Path, folder: Path) -> Path:
@@ -33,7 +34,7 @@ def copied(path: Path, folder: Path) -> Path:
 
 def saved_again(path: Path, folder: Path) -> Path:
     """Opened and saved in the same format by Pillow as others use it: `files.look` would take the metadata off."""
-    with Image.open(path) as image:
+    with Image.open(path, formats=PILLOW) as image:
         image.save(folder / f"again{path.suffix}")
     return folder / f"again{path.suffix}"
 
@@ -41,7 +42,7 @@ def saved_again(path: Path, folder: Path) -> Path:
 def converted(path: Path, folder: Path) -> Path:
     """To JPEG quality 85; a JPEG to WebP quality 80."""
     target = folder / ("converted.webp" if path.suffix == ".jpg" else "converted.jpg")
-    with Image.open(path) as image:
+    with Image.open(path, formats=PILLOW) as image:
         image.convert("RGB").save(target, quality=80 if path.suffix == ".jpg" else 85)
     return target
 
