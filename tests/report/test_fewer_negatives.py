@@ -87,6 +87,7 @@ def test_a_scheme_whose_pictures_all_failed_has_no_negative_and_no_verdict(simul
     assert data["schemes"][-1] == card
     assert "steady could not be measured" in data["verdict"]["small"]
     assert "No unmarked picture was read, so nothing is claimed." in page
+    assert page.count("<dt>False alarms</dt><dd>not measured</dd>") == 1
     assert "Nothing was read after an attack" in page
     assert "No attack of this run lost it" not in page
     assert data["attack_costs"][0]["images"] == 12  # the damage of an attack is that of the other schemes' pictures
