@@ -34,9 +34,20 @@ def _logging_as_it_was():
     root.setLevel(level)
 
 
+PROGRAMS = {"subprocess", "multiprocessing", "psutil", "playwright", "socket", "uvicorn", "nbclient"}
+"""Names that a module imports whose tests start programs: a browser, a cluster, a server, a notebook's kernel."""
+
+
 def pytest_collection_modifyitems(items):
-    """Long tests first: else one worker is left with the last of them while the others have nothing to do."""
+    """Long tests first: else one worker is left with the last of them while the others have nothing to do.
+
+    What starts a program can fail because a busy machine starts it too slowly, so such a test is tried once more; the
+    summary counts it as a rerun. All others decide at once.
+    """
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    for item in items:
+        if PROGRAMS & vars(item.module).keys() or "service" in item.path.parts:
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist

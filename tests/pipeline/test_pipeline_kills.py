@@ -98,10 +98,12 @@ def test_a_run_whose_driver_was_killed_leaves_no_process_and_goes_on(tmp_path, u
         pytest.importorskip("ray", reason="Ray is not installed: uv sync --group ci")
     words = [sys.executable, str(Path(__file__).with_name("drive.py")), str(tmp_path), engine.__name__, "0.3"]
     (tmp_path / "deaths").mkdir(exist_ok=True)
-    running = subprocess.Popen(words, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    with (tmp_path / "said").open("wb") as said:
+        running = subprocess.Popen(words, stderr=said, stdout=said)
     started = []
     try:
         until(lambda: running.poll() is not None or (tmp_path / "out" / "00001.parquet").exists())
+        assert running.poll() is None, (tmp_path / "said").read_text()
         started = psutil.Process(running.pid).children(recursive=True)
         assert started
         agents = [process for process in started if is_agent(process)]

@@ -171,6 +171,7 @@ def test_it_is_printed_as_pdf(run_dir, tmp_path):
 def test_a_picture_for_a_readme(run_dir, tmp_path):
     out = tmp_path / "report.png"
     command = [sys.executable, "-m", "watermark.report.picture", str(run_dir / "report.html"), str(out)]
-    subprocess.run([*command, "--width", "800", "--height", "500", "--dark"], check=True)
+    done = subprocess.run([*command, "--width", "800", "--height", "500", "--dark"], stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stderr
     with Image.open(out) as image:
         assert image.size == (1600, 1000)

@@ -36,6 +36,7 @@ def picture(report: Path, output: Path, width: int = 1280, height: int = 900, da
             color_scheme="dark" if dark else "light",
             device_scale_factor=2,
         )
+        page.set_default_timeout(120_000)  # ms; half a minute is too little on a busy machine
         page.goto(report.resolve().as_uri())
         page.screenshot(path=output)
         browser.close()
