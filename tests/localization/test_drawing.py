@@ -9,7 +9,7 @@ from skimage import data
 
 from watermark.detection import Detection
 from watermark.localization import Localization
-from watermark.localization.drawing import drawn
+from watermark.localization.drawing import drawn, overview
 
 DEUTERANOPIA = np.array(
     [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
@@ -47,3 +47,14 @@ def test_what_was_edited_is_striped(parts):
     _, seen = parts
     steps = [np.abs(np.diff(seen[:, 80 * i + 5 : 80 * i + 75, 0], axis=0)).mean() for i in range(3)]
     assert steps[1] > 2 * steps[2]  # 1 and 2 hide the same share of the picture
+
+
+def test_an_overview_is_the_same_map_made_smaller(parts):
+    thirds, _ = parts
+    other = replace(Localization.nowhere((200, 240), 0.01, Detection(True, -9.0)), marked=thirds[2])
+    where = replace(other, marked=thirds[0], edited=thirds[1], unknown=thirds[2], others=(other,))
+    small = overview(PICTURE, where, 100)
+    assert small.size == (80, 67)
+    whole = drawn(PICTURE, where).resize(small.size)
+    differ = np.abs(np.asarray(small, dtype=float) - np.asarray(whole)).mean(axis=(0, 2))
+    assert max(differ[:25].max(), differ[55:].max()) < 3  # marked, and another mark; edited has other stripes

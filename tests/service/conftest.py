@@ -3,6 +3,7 @@ import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
@@ -10,6 +11,7 @@ from skimage import data
 from watermark.identity import Request, issue
 from watermark.identity.markers import marker_for
 from watermark.keystore import KeyFile
+from watermark.localization import Localization
 from watermark.registry import Registry, Slot
 
 collect_ignore_glob = [] if importlib.util.find_spec("fastapi") else ["test_*.py"]  # needs the extra serve
@@ -57,6 +59,24 @@ def examiners(world):
     return {
         public: Examiner(world.registry, [str(world.key_file)], None, public, 1e-6, 1e-4) for public in (True, False)
     }
+
+
+@pytest.fixture
+def mapped(examiners, monkeypatch):
+    """The owner's examiner, whose scheme finds the right half of every picture edited."""
+
+    class Halves:
+        def __init__(self, finder):
+            self.detect = finder.detect
+
+        def locate(self, image):
+            where = Localization.nowhere((image.height, image.width), 0.01, self.detect(image))
+            right = np.indices(where.marked.shape)[1] >= image.width // 2
+            return replace(where, marked=~right, edited=right, unknown=np.zeros_like(right))
+
+    candidates = [replace(one, finder=Halves(one.finder)) for one in examiners[False].candidates]
+    monkeypatch.setattr(examiners[False], "candidates", candidates)
+    return examiners[False]
 
 
 @pytest.fixture

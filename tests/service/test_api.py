@@ -1,5 +1,6 @@
 """API v1, with the real examiner in this process."""
 
+import base64
 import io
 from dataclasses import fields
 
@@ -46,6 +47,17 @@ def test_the_owner_gets_the_whole_detection_and_the_evidence(ask, world, examine
     traced = client.post("/v1/trace", content=world.bare, headers=PNG).json()
     assert traced["evidence"]["watermark"]["content_id"] == world.record.content_id
     assert traced["log10_p"] == pytest.approx(traced["evidence"]["watermark"]["log10_p"], abs=1e-3)
+
+
+def test_the_owner_gets_the_map_of_the_parts_and_a_stranger_none(ask, world, examiners, mapped, monkeypatch):
+    said = ask(public=False).post("/v1/trace", content=world.bare, headers=PNG).json()
+    assert said["parts"] == said["evidence"]["watermark"]["parts"] == {"marked": 0.5, "edited": 0.5, "unknown": 0}
+    drawn = Image.open(io.BytesIO(base64.b64decode(said["map"])))
+    assert (drawn.format, drawn.size) == ("WEBP", (256, 256))
+    monkeypatch.setattr(examiners[True], "candidates", mapped.candidates)
+    told = ask().post("/v1/trace", content=world.bare, headers=PNG).json()
+    assert told["answer"] == "match"
+    assert not {"parts", "map"} & set(told)
 
 
 def test_the_schemas_are_those_of_the_library():

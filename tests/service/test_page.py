@@ -103,7 +103,7 @@ def test_a_chosen_picture_is_answered_in_the_order_that_matters(open_page, world
     assert names[0] == "What this rests on"
     assert names[-2:] == ["How sure this is", "Class by the Chinese Labelling Measures, Article 6"]
     said = page.inner_text("#facts")
-    assert "the watermark in the pixels + a label in the file" in said
+    assert "the watermark in the pixels, and a label in the file" in said
     assert "Practically certain" in said
     assert "at most one in 1,000,000,000,000" in said
     assert "p ≤ 10⁻¹²" in said
@@ -113,6 +113,16 @@ def test_a_chosen_picture_is_answered_in_the_order_that_matters(open_page, world
     assert "Nothing found proves nothing" in page.inner_text("#notice")
     assert page.evaluate("document.activeElement.id") == "verdict"
     assert page.evaluate("document.getElementById('preview').naturalWidth") == 256
+
+
+def test_the_owner_sees_the_map_of_edited_parts(open_page, world, mapped):
+    page, said = open_page(), mapped.examine("trace", world.marked).answer
+    page.route("**/v1/trace", lambda route: route.fulfill(json=said, headers={"X-Request-ID": "0" * 32}))
+    page.set_input_files("#file", png(world.marked))
+    page.wait_for_selector("#map")
+    assert page.locator("#facts dt").all_inner_texts()[-1] == "Which parts carry the mark"
+    assert "Marked 50 %, edited 50 %" in page.inner_text("#facts")
+    expect(page.locator("#map")).to_have_js_property("naturalWidth", 256)
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
@@ -146,7 +156,7 @@ def test_broken_and_huge_files_are_explained_and_the_next_one_is_answered(open_p
         (b"not a picture", "no picture of a kind that is read here (JPEG, PNG"),
         (world.bare[:3000], "damaged"),
         (b"", "empty"),
-        (b"x" * 300_001, "too large: at most 0 MB"),
+        (b"x" * 300_001, "too large: at most 0.2 MB"),
     ):
         page.set_input_files("#file", png(content))
         expect(page.locator("#problem-text")).to_contain_text(text)

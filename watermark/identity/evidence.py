@@ -8,12 +8,15 @@ import math
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from watermark.errors import UserError
 from watermark.identity.looks import ALIGNED_THRESHOLD, THRESHOLD, Likeness
 from watermark.labels.carriers import FoundLabel
 from watermark.registry import History
+
+if TYPE_CHECKING:
+    from watermark.localization import Localization
 
 DISTRIBUTION = "robust-watermark"
 SCHEMA = f"{DISTRIBUTION} evidence 1"
@@ -57,8 +60,7 @@ class WatermarkEvidence:
         name_uncertain: why no ID is named although there is a mark.
         found: the registry's record; None if there is none.
         comparison: with the released picture; None if there is no record or it was purged.
-        parts: shares of the picture that carry the mark (``marked``), that were changed (``edited``), and of which
-            neither can be said (``unknown``); None without a mark, or where its scheme cannot tell.
+        where: the map of the parts that carry the mark; None without a mark, or where its scheme cannot tell.
     """
 
     state: State
@@ -72,7 +74,12 @@ class WatermarkEvidence:
     name_uncertain: str | None = None
     found: History | None = None
     comparison: Likeness | None = None
-    parts: dict[str, float] | None = None
+    where: "Localization | None" = field(default=None, compare=False)
+
+    @property
+    def parts(self) -> dict[str, float] | None:
+        """Shares of the picture: ``marked``, ``edited``, and ``unknown``; None where there is no map."""
+        return None if self.where is None else self.where.shares
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PIL import Image
 
@@ -16,6 +16,9 @@ from watermark.identity.looks import compare
 from watermark.labels.carriers import labels_in
 from watermark.registry import Registry
 from watermark.registry.records import time_text, utc_now
+
+if TYPE_CHECKING:
+    from watermark.localization import Localization
 
 
 class Answer(Protocol):
@@ -163,7 +166,7 @@ def look_up(
     if not answers or not answers[0][0].is_marked:
         return nothing
     found, candidate = answers[0]
-    nothing = replace(nothing, parts=_parts(candidate.finder, image) if with_parts else None)
+    nothing = replace(nothing, where=_located(candidate.finder, image) if with_parts else None)
     provider_id, content_id = found.provider_id, found.content_id
     if provider_id is None or content_id is None:
         return replace(nothing, state=State.NAME_UNCERTAIN, name_uncertain=found.name_uncertain)
@@ -187,10 +190,10 @@ def look_up(
     )
 
 
-def _parts(finder: Finder, image: Image.Image) -> dict[str, float] | None:
-    """Shares of the picture; None where the finder or its scheme cannot tell."""
+def _located(finder: Finder, image: Image.Image) -> "Localization | None":
+    """The map of the picture; None where the finder or its scheme cannot tell."""
     locate = getattr(finder, "locate", None)
     try:
-        return None if locate is None else dict(locate(image).shares)
+        return None if locate is None else locate(image)
     except ValueError:  # another family of schemes
         return None

@@ -1,5 +1,7 @@
 """A map drawn over its picture, which turns grey, so that the colours are the map's; what was edited is striped too."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -41,6 +43,15 @@ def drawn(image: Image.Image, where: Localization) -> Image.Image:
         edge[:, 1:] |= part[:, 1:] != part[:, :-1]
         shown[edge] = 255
     return Image.fromarray(shown.round().astype(np.uint8))
+
+
+def overview(image: Image.Image, where: Localization, side: int) -> Image.Image:
+    """``drawn``, no larger than ``side`` px: every so many pixels of the map, on a picture made as small."""
+    step = -(-max(where.marked.shape) // side)
+    maps = {name: getattr(where, name)[::step, ::step] for name in COLOURS}
+    others = tuple(replace(other, marked=other.marked[::step, ::step]) for other in where.others)
+    small = replace(where, **maps, others=others)
+    return drawn(image.convert("RGB").resize(small.marked.shape[::-1]), small)
 
 
 def outlined(image: Image.Image, part: Bools) -> Image.Image:

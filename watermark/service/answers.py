@@ -71,6 +71,10 @@ class OwnerTrace(PublicTrace):
 
     log10_p: float
     evidence: dict[str, Any] = Field(description="the report of `watermark trace --json`")
+    parts: dict[Literal["marked", "edited", "unknown"], float] | None = Field(
+        description="shares of the picture; null without a mark, or where its scheme cannot tell"
+    )
+    map: str | None = Field(description="the same drawn over the picture: image/webp in base64, at most 640 px")
 
 
 class About(BaseModel):

@@ -1,5 +1,6 @@
 """What a worker process holds: every marker, the registry, and the answers that may be given."""
 
+import base64
 import io
 import json
 import math
@@ -31,6 +32,8 @@ from watermark.identity.markers import candidates_for
 from watermark.identity.tracing import Candidate
 from watermark.keystore import KeyFile, load_key
 from watermark.labels.soft_binding import algorithm_name, payload_of
+from watermark.localization import Localization
+from watermark.localization.drawing import overview
 from watermark.registry import Registry
 from watermark.schemes.base import DEFAULT_SEARCH
 from watermark.service.process import NAME, Finding
@@ -38,6 +41,8 @@ from watermark.service.process import NAME, Finding
 SCORES = {10**12: 100, 10**6: 90, 10**3: 70}
 """``similarityScore`` of a match by how often an unmarked picture is called marked with this certainty: at most one in
 so many. The record's looks agree in every match; how well is for the owner only."""
+MAP_SIDE = 640
+"""Longest side of the map in an answer, in px."""
 SLOTS_SECONDS = 60.0
 """A slot that is defined while the service runs is looked for after this time."""
 
@@ -157,12 +162,23 @@ class Examiner:
         return Finding(matches(None, 100), "no", "")
 
     def _trace(self, content: bytes, image: Image.Image) -> tuple[dict[str, Any], str]:
-        evidence = trace_content(content, NAME, self.registry, self.candidates, image=image, **self.rates)
-        answer = told(evidence)
+        """A stranger gets no map: it would tell which change of his took the mark off."""
+        evidence = trace_content(
+            content, NAME, self.registry, self.candidates, image=image, with_parts=not self.public, **self.rates
+        )
+        answer, mark = told(evidence), evidence.watermark
         if not self.public:
             report = to_json(evidence, measures_article_6(evidence))
-            answer |= {"log10_p": evidence.watermark.log10_p, "evidence": report}
+            picture = None if mark.where is None else _map(image, mark.where)
+            answer |= {"log10_p": mark.log10_p, "evidence": report, "parts": mark.parts, "map": picture}
         return answer, answer["answer"]
+
+
+def _map(image: Image.Image, where: Localization) -> str:
+    """The map over the picture as ``image/webp`` in base64."""
+    file = io.BytesIO()
+    overview(image, where, MAP_SIDE).save(file, "WEBP", quality=80)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def _payload(value: str, layout: str) -> Payload | None:

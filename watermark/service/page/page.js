@@ -8,11 +8,16 @@ let about = { max_bytes: Infinity, max_pixels: 0, formats: [], false_positive_ra
 let shown = () => {}; // draws again what is on the screen, in another language
 let under = null; // the request under way
 let token = "";
+let mapped = ""; // address of the map that was answered
 
 function say(key, values = {}) {
-  const all = { megabytes: Math.floor(about.max_bytes / 2 ** 20), megapixels: Math.floor(about.max_pixels / 1e6),
+  const all = { megabytes: Math.floor((10 * about.max_bytes) / 2 ** 20) / 10, pixels: compact(about.max_pixels),
     formats: names(), ...values };
   return (texts[language][key] ?? texts[language]["error-other"]).replace(/\{(\w+)\}/g, (_, name) => all[name] ?? "–");
+}
+
+function compact(number) {
+  return new Intl.NumberFormat(LANGUAGES[language], { notation: "compact", compactDisplay: "long" }).format(number);
 }
 
 function names() {
@@ -90,6 +95,9 @@ const byTitle = { "worker-lost": "busy", "bad-request": "bad-address", "bad-form
 // ---- answering
 
 function answer(said, number, preview) {
+  URL.revokeObjectURL(mapped);
+  const bytes = Uint8Array.from(atob(said.map ?? ""), (one) => one.charCodeAt(0));
+  mapped = URL.createObjectURL(new Blob([bytes], { type: "image/webp" }));
   shown = () => draw(said);
   shown();
   const image = $("preview");
@@ -110,22 +118,31 @@ function answer(said, number, preview) {
 function draw(said) {
   const kind = { match: "match", "marked, not attributed": "marked" }[said.answer] ?? (said.rests_on.length ? "metadata" : "nothing");
   $("preview").alt = say("preview");
-  $("verdict").textContent = say(kind, said);
-  const facts = [["rests", said.rests_on.length ? said.rests_on.map((one) => say(`rests-${one}`)).join(" + ") : say("rests-nothing")]];
-  if (said.answer === "match") facts.push(["record", say("recordText", { number: said.number, date: day(said.issued_at) })]);
+  const [before, after] = say(kind, { producer: "\n" }).split("\n");
+  $("verdict").replaceChildren(before, ...(after === undefined ? [] : [made("code", said.producer), after]));
+  const facts = [["rests", said.rests_on.length ? said.rests_on.map((one) => say(`rests-${one}`)).join(say("and")) : say("rests-nothing")]];
+  if (said.answer === "match") facts.push(["record", say("recordText", { number: said.number, date: day(said.issued_at) }), say("codeText")]);
   for (const one of said.labels.slice(0, 3)) facts.push(["labelled", labelled(one), agreement(said)]);
   facts.push(["sure", sure(said)]);
   facts.push(["class", say(`class-${said.measures_class}`)]);
+  if (said.parts) facts.push(["parts", say("partsText", shares(said.parts)), say("partsColours")]);
   $("facts").replaceChildren(...facts.flatMap(([key, value, more]) => fact(say(key), value, more)));
+  if (said.map) $("facts").lastChild.append(Object.assign(made("img"), { id: "map", src: mapped, alt: say("partsText", shares(said.parts)) }));
   $("notice").textContent = say("notice");
 }
 
 function fact(name, value, more) {
-  const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
-  dt.textContent = name;
-  dd.textContent = value; // never as HTML: labels are a stranger's words
-  if (more) dd.append(document.createElement("br"), Object.assign(document.createElement("small"), { textContent: more }));
-  return [dt, dd];
+  const dd = made("dd", value);
+  if (more) dd.append(made("br"), made("small", more));
+  return [made("dt", name), dd];
+}
+
+function made(tag, text = "") {
+  return Object.assign(document.createElement(tag), { textContent: text }); // never as HTML: labels are a stranger's words
+}
+
+function shares(parts) {
+  return Object.fromEntries(Object.entries(parts).map(([name, share]) => [name, (100 * share).toFixed(0)]));
 }
 
 function labelled(label) {
