@@ -46,7 +46,14 @@ def on_page_markdown(markdown, page, config, files):
     """Turn every relative link to where its target is on the site."""
     source = _repository_path(page.file.src_uri)
     markdown = _titled(markdown, page.file.src_uri)
+    if re.fullmatch(r"results/[^/]+/(?!README)[^/]+\.md", page.file.src_uri):
+        page.meta["hide"] = ["toc"]  # its place is the table's
     return LINK.sub(lambda link: _turned(link, source, page.file.src_uri, files), markdown) if source else markdown
+
+
+def on_page_content(html, page, config, files):
+    """A command in a table may be broken at its spaces; a name stays whole."""
+    return re.sub(r"<code>(?=[^<]{31})", '<code class="long">', html)
 
 
 def _titled(markdown, here):
