@@ -59,6 +59,14 @@ def test_a_flattened_spectrum_is_nearer_to_even_where_the_picture_is_steep():
     assert least[0] < 0.3 < 0.4 < least[1]
 
 
+def test_all_spectra_are_no_copy_and_others_are_those_asked_for():
+    both = Spectrum.joined([plane(0, 3), plane(0.04, 1)])
+    assert both.select(torch.tensor([True, True])) is both is both.select(torch.tensor([0, 1]))
+    place = torch.tensor([[[0.1, 0.2]], [[0.1, 0.2]]])
+    assert torch.equal(both.select(torch.tensor([1, 0])).at(place), both.at(place).flip(0))
+    assert torch.equal(both.select(torch.tensor([False, True])).at(place[1:]), both.at(place)[1:])
+
+
 def test_power_is_the_same_at_negative_frequencies_and_none_beyond_nyquist():
     spectrum = plane(0, 6)
     places = torch.tensor([[[0.1, 0.2], [-0.1, -0.2], [0.3, -0.1], [0.495, 0.0], [0.1, -0.6]]])

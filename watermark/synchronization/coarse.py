@@ -99,7 +99,7 @@ class LogPolarSearch(nn.Module):
         for mirrored, sign in enumerate((1, -1)):
             row = (sign * angle * self.turns / math.pi).round().long() % self.turns
             template[mirrored].index_put_((row, column), weight, accumulate=True)
-        self.register_buffer("template", torch.fft.rfft2(template).conj(), persistent=False)
+        self.register_buffer("template", _conjugate(template), persistent=False)
         rows = torch.arange(self.turns) * math.pi / self.turns
         radii = torch.exp(start + self.step * torch.arange(self.columns, dtype=torch.float64))
         direction = torch.stack([rows.cos(), rows.sin()], -1)  # (turns, 2)
@@ -155,7 +155,7 @@ class LogLogSearch(nn.Module):
         for pose in range(4):
             row, column = (cells[:, 0], cells[:, 1]) if pose >= 2 else (cells[:, 1], cells[:, 0])
             template[pose].index_put_((quadrant ^ (pose % 2), row, column), weight, accumulate=True)
-        self.register_buffer("template", torch.fft.rfft2(template).conj(), persistent=False)
+        self.register_buffer("template", _conjugate(template), persistent=False)
         start = low - self.first - self.step * (self.count - 1)
         axis = torch.exp(start + self.step * torch.arange(self.side, dtype=torch.float64))
         x, y = axis[None, :].expand(self.side, -1), axis[:, None].expand(-1, self.side)
@@ -173,11 +173,13 @@ class LogLogSearch(nn.Module):
         ``rough`` takes the best of blocks of cells in the place of local maxima: faster, and two may share a peak.
         """
         power = _excess(spectrum.power_on(self.places).unflatten(1, (2, self.side)))  # (N, 2, side, side)
-        one, other = torch.fft.rfft2(power)[:, None].unbind(2)  # (N, 1, side, side / 2 + 1) of each quadrant
-        product = torch.addcmul(one * self.template[:, 0], other, self.template[:, 1])
-        rows = torch.fft.ifft(product, dim=-2)[..., : self.count, :]  # of the others nothing is asked
-        scores = torch.fft.irfft(rows, n=self.side, dim=-1)[..., : self.count]
-        scores = scores.masked_fill(~self.allowed, -math.inf)
+        one, other = torch.fft.rfft2(power).unbind(1)  # (N, side, side / 2 + 1) of each quadrant
+        scores = power.new_empty(len(power), len(self.template), self.count, self.count)
+        for pose, (upright, mirrored) in enumerate(self.template):  # one at a time stays in the cache
+            product = torch.addcmul(one * upright, other, mirrored)
+            rows = torch.fft.ifft(product, dim=-2)[:, : self.count]  # of the others nothing is asked
+            scores[:, pose] = torch.fft.irfft(rows, n=self.side, dim=-1)[..., : self.count]
+        scores.masked_fill_(~self.allowed, -math.inf)
         values, (pose, row, column) = (_of_blocks if rough else _peaks)(scores, keep)
         scale = torch.exp(self.first + self.step * (self.count - 1 - torch.stack([column, row], -1)))
         return values, self.poses[pose] / scale[..., None, :]
@@ -215,7 +217,7 @@ class LogSlopeSearch(nn.Module):
             column = ((logs[pose, own] - low) / self.step).round().long()
             weights = WeightedLines(lines.frequencies[own.numpy()], lines.weights[own.numpy()]).normalised()
             template[pose].index_put_((row, column), weights, accumulate=True)
-        self.register_buffer("template", torch.fft.rfft2(template).conj(), persistent=False)
+        self.register_buffer("template", _conjugate(template), persistent=False)
         start = low - self.first - self.step * (self.scales - 1)
         x = torch.exp(start + self.step * torch.arange(self.columns, dtype=torch.float64))
         slope = self.least - STEEPEST + self.step * torch.arange(self.rows, dtype=torch.float64)
@@ -239,6 +241,11 @@ class LogSlopeSearch(nn.Module):
         scale = torch.exp(self.first + self.step * (self.scales - 1 - column))
         matrices = self.poses[which % 4] @ sheared / scale[..., None, None]
         return values, torch.where((which >= 4)[..., None, None], matrices.flip(-1), matrices)  # x and y swapped
+
+
+def _conjugate(template: Tensor) -> Tensor:
+    """The conjugate transform of a template, at once: taken along with every product it would cost more than these."""
+    return torch.fft.rfft2(template).conj().resolve_conj()
 
 
 def _excess(power: Tensor) -> Tensor:

@@ -12,7 +12,6 @@ import math
 
 from torch import Tensor
 
-from watermark.synchronization.coarse import LogLogSearch, LogPolarSearch
 from watermark.synchronization.spectrum import Spectrum
 from watermark.synchronization.synchronizer import Synchronizer
 
@@ -26,29 +25,28 @@ def promising(sync: Synchronizer, luma: Spectrum, colour: Spectrum, posed: Tenso
         colour: of the same maps.
         posed: the best pilot score ``(N,)`` of the keyed poses.
     """
-    settings = sync.settings
+    settings, hopeful = sync.settings, posed >= sync.settings.hopeful_pose
     small = math.prod(luma.size) < settings.hopeful_area
-    flat = (luma.flattened(), colour.flattened())
-    ways = [(flat[1], settings.hopeful_in_colour)]
-    ways.append((flat[0], settings.hopeful_small if small else settings.hopeful_in_luma))
-    if small:
-        ways.append((luma, settings.hopeful_small))
-    hopeful = posed >= settings.hopeful_pose
-    for spectrum, cells in ways:
-        for coarse in (sync.log_polar, sync.log_log):
-            left = (~hopeful).nonzero()[:, 0]
-            if len(left):
-                hopeful[left] = _somewhere(sync, spectrum.select(left), coarse, cells)
-    for spectrum in flat:  # a shear is rare, and loud where it can be read
+    in_luma = settings.hopeful_small if small else settings.hopeful_in_luma
+    for plane, cells in ((colour, settings.hopeful_in_colour), (luma, in_luma)):
         left = (~hopeful).nonzero()[:, 0]
         if len(left):
-            power, _ = sync.log_slope(spectrum.select(left), 1, rough=True)
-            hopeful[left] = power[:, 0] >= settings.hopeful_power
+            hopeful[left] = _somewhere(sync, plane.select(left).flattened(), cells)
+    left = (~hopeful).nonzero()[:, 0]
+    if small and len(left):
+        hopeful[left] = _somewhere(sync, luma.select(left), in_luma)
     return hopeful
 
 
-def _somewhere(sync: Synchronizer, spectrum: Spectrum, coarse: LogPolarSearch | LogLogSearch, cells: int) -> Tensor:
-    """Whether a coarse search finds a loud geometry, or its best cells a high pilot at some shift ``(N,)``."""
-    power, matrices = coarse(spectrum, cells, rough=True)
-    pilot, _, _ = sync.peaks(spectrum, matrices, 1)
-    return (power[:, 0] >= sync.settings.hopeful_power) | (pilot[:, 0] >= sync.settings.hopeful_pilot)
+def _somewhere(sync: Synchronizer, spectrum: Spectrum, cells: int) -> Tensor:
+    """Whether a search finds a loud geometry, or the best cells of one a high pilot at some shift ``(N,)``."""
+    settings = sync.settings
+    power, _ = sync.rough_slope(spectrum, 1, rough=True)  # a shear is rare, and loud where it can be read
+    hopeful = power[:, 0] >= settings.hopeful_power
+    for coarse in (sync.log_polar, sync.log_log):
+        left = (~hopeful).nonzero()[:, 0]
+        if len(left):
+            power, matrices = coarse(spectrum.select(left), cells, rough=True)
+            pilot, _, _ = sync.peaks(spectrum.select(left), matrices, 1)
+            hopeful[left] = (power[:, 0] >= settings.hopeful_power) | (pilot[:, 0] >= settings.hopeful_pilot)
+    return hopeful

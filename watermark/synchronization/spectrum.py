@@ -32,16 +32,11 @@ class Spectrum:
     def __init__(self, maps: Tensor) -> None:
         self.size = (maps.shape[-2], maps.shape[-1])
         rows, columns = (2 * next_fast_len((n + 1) // 2 * 2, real=True) for n in self.size)
-        height, width = self.size
-        padded = F.pad(maps, (0, columns - width, 0, rows - height))
-        padded = padded.roll((-(height // 2), -(width // 2)), (1, 2))
-        half = torch.fft.rfft2(padded)  # (N, rows, columns/2 + 1)
-        half = half / _local_rms(half, SMOOTHING * rows, SMOOTHING * columns)
+        half = torch.fft.rfft2(maps, s=(rows, columns))  # (N, rows, columns/2 + 1)
+        half = half * _inverse_rms(half, SMOOTHING * rows, SMOOTHING * columns)
         half = torch.fft.fftshift(half, dim=1)
-        if height % 2 == 0:  # the middle lies half a px before the pixel that the transform started from
-            half = half * _half_px(rows, -(rows // 2), rows, half.device)[:, None]
-        if width % 2 == 0:
-            half = half * _half_px(half.shape[2], 0, columns, half.device)
+        half *= _from_middle(rows, -(rows // 2), self.size[0], half.device)[:, None]
+        half *= _from_middle(columns, 0, self.size[1], half.device)[: half.shape[2]]
         mirrored = half[:, :, 1 : _MARGIN + 1].flip(1, 2).roll(1, 1).conj()  # F(-f) = conj F(f)
         whole = torch.cat([mirrored, half], dim=2)
         self._grid = torch.cat([whole[:, -_MARGIN:], whole, whole[:, :_MARGIN]], 1)  # rows are periodic
@@ -62,7 +57,10 @@ class Spectrum:
         return self._grid.device
 
     def select(self, keep: Tensor | slice) -> "Spectrum":
-        """The spectra of some of the maps; ``keep`` is a mask or a list of indices."""
+        """The spectra of some of the maps, a mask or a list of indices; where these are all nothing is copied."""
+        every = torch.arange(len(self), device=self.device)
+        if torch.equal(every[keep], every):
+            return self
         return Spectrum._of(self._grid[keep], self.size)
 
     @staticmethod
@@ -115,7 +113,7 @@ class Spectrum:
         One pass leaves a steep spectrum loud next to its slopes, and power summed over lines half as noisy again.
         """
         rows, columns = self._grid.shape[1] - 2 * _MARGIN, 2 * (self._grid.shape[2] - _MARGIN - 1)
-        return Spectrum._of(self._grid / _local_rms(self._grid, SMOOTHING * rows, SMOOTHING * columns), self.size)
+        return Spectrum._of(self._grid * _inverse_rms(self._grid, SMOOTHING * rows, SMOOTHING * columns), self.size)
 
     def _places(self, frequencies: Tensor) -> Tensor:
         """Where frequencies ``(..., 2)`` with ``x >= 0`` lie in the grid, from -1 to 1 along each of its sides."""
@@ -144,14 +142,21 @@ def spectra(maps: Tensor) -> tuple[Spectrum, ...]:
     return tuple(Spectrum(plane) for plane in maps.unbind(1))
 
 
-def _half_px(count: int, first: int, length: int, device: torch.device) -> Tensor:
-    """The phase factors of bins ``first`` to ``first + count`` of ``length`` that move a picture by half a px."""
-    angle = torch.arange(first, first + count, device=device) * (-math.pi / length)
-    return torch.polar(torch.ones_like(angle), angle)
+def _from_middle(length: int, first: int, size: int, device: torch.device) -> Tensor:
+    """The phase factors of ``length`` bins, from bin ``first``, that count places from the middle of ``size`` px."""
+    bins = torch.arange(first, first + length, device=device)
+    turns = bins * (size - 1) % (2 * length) / (2 * length)
+    return torch.polar(torch.ones_like(turns), 2 * math.pi * turns)
 
 
-def _local_rms(half: Tensor, rows: float, columns: float) -> Tensor:
-    """Root mean power of a half spectrum over about ``rows`` x ``columns`` bins, from block means, ``(N, R, C)``."""
+def _inverse_rms(half: Tensor, rows: float, columns: float) -> Tensor:
+    """One over the root mean power of a half spectrum around each bin, ``(N, R, C)``, from block means.
+
+    Args:
+        half: ``(N, R, C)``.
+        rows: bins over which about it is taken,
+        columns: and along the other side.
+    """
     power = (half.real.square() + half.imag.square())[:, None]
     cell = (max(1, round(rows / 3)), max(1, round(columns / 3)))
     means = F.avg_pool2d(power, cell, ceil_mode=True, count_include_pad=False)
@@ -159,4 +164,4 @@ def _local_rms(half: Tensor, rows: float, columns: float) -> Tensor:
     smooth = F.avg_pool2d(F.pad(wrapped, (1, 1, 0, 0), mode="replicate"), 3, 1)
     full = F.interpolate(smooth, scale_factor=cell, mode="bilinear", align_corners=False)
     full = full[:, 0, : power.shape[2], : power.shape[3]]
-    return full.clamp_min(1e-12 * (1 + float(power.detach().amax()))).sqrt()
+    return full.clamp_min(1e-12 * (1 + float(power.detach().amax()))).rsqrt()

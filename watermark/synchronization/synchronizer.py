@@ -69,6 +69,8 @@ class Synchronizer(nn.Module):
         self.power = PowerScore(known)
         self.log_polar, self.log_log = LogPolarSearch(known, self.settings), LogLogSearch(known, self.settings)
         self.log_slope = LogSlopeSearch(known, self.settings)
+        rough = replace(self.settings, shear_step=self.settings.hopeful_shear_step)
+        self.rough_slope = LogSlopeSearch(known, rough)
         self.register_buffer("turns", torch.from_numpy(dihedral()).float(), persistent=False)
         scales, shifts = torch.from_numpy(poses.scales), torch.from_numpy(poses.shifts)
         matrices = self.turns / scales[:, None, None, None].float()  # (S, 8, 2, 2)

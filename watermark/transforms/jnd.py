@@ -1,10 +1,10 @@
 """How much change a place hides: a masking map that keeps flat areas clean."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from watermark.transforms.color import luma
+from watermark.transforms.neighbours import local_mean
 
 EVEN = 0.3
 """Levels by which the pixels around one deviate at most on the even ground of a drawing."""
@@ -47,7 +47,7 @@ def headroom(images: Tensor, canonical: int = 512) -> Tensor:
     1 on flat ground, beside it, and between lines that it surrounds; amid texture so large that nothing is limited.
     """
     plane = canonical_luma(images, canonical)
-    texture = (1 - 8 * _mean(_flat(plane, FLAT), 25)).clamp(0, 0.99)
+    texture = (1 - 8 * local_mean(_flat(plane, FLAT), 25)).clamp(0, 0.99)
     apart = 1 - F.max_pool2d(_flat(plane, FLAT), 3, 1, 1)
     return _as_large((1 - texture * apart).reciprocal(), images)
 
@@ -66,7 +66,7 @@ def plane_mask(
 ) -> Tensor:
     """``texture_mask`` of a plane ``(N, 1, h, w)``, 0 to 255, as ``canonical_luma`` gives it; of the same shape."""
     mask = (_deviation(plane, window) * texture_share(plane) + floor).clamp(max=ceiling) ** exponent
-    return _mean(_least(mask, erosion), 5)
+    return local_mean(_least(mask, erosion), 5)
 
 
 def texture_share(plane: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def texture_share(plane: Tensor) -> Tensor:
     """
     even = _flat(plane, EVEN)
     drawing = ((even.mean((2, 3), keepdim=True) - PHOTOGRAPH) / (DRAWING - PHOTOGRAPH)).clamp(0, 1)
-    return (1 - 4 * drawing * _mean(even, 15)).clamp_min(0)
+    return (1 - 4 * drawing * local_mean(even, 15)).clamp_min(0)
 
 
 def _flat(plane: Tensor, levels: float) -> Tensor:
@@ -92,31 +92,7 @@ def _as_large(plane: Tensor, images: Tensor) -> Tensor:
 
 
 def _deviation(plane: Tensor, window: int) -> Tensor:
-    return (_mean(plane.square(), window) - _mean(plane, window).square()).clamp_min(0).sqrt()
-
-
-def _mean(plane: Tensor, window: int) -> Tensor:
-    """Mean over a square of ``window`` px a side, odd, of what of it lies in the picture; one side after the other."""
-    return _mean_along(_mean_along(plane, window, -1), window, -2)
-
-
-def _mean_along(plane: Tensor, window: int, side: int) -> Tensor:
-    """Sums of 1, 2, 4... neighbours, of which those that the window is made of are added: a fifth of ``avg_pool2d``."""
-    count, reach = plane.shape[side], window // 2
-    padding = (reach, reach, 0, 0) if side == -1 else (0, 0, reach, reach)
-    sums, width, start = F.pad(plane, padding), 1, 0
-    total = torch.zeros_like(plane)
-    while start < window:
-        if window & width:
-            total += sums.narrow(side, start, count)
-            start += width
-        if start < window:
-            rest = sums.shape[side] - width
-            sums = sums.narrow(side, 0, rest) + sums.narrow(side, width, rest)
-            width *= 2
-    place = torch.arange(count, device=plane.device)
-    inside = (place + reach).clamp_max(count - 1) - (place - reach).clamp_min(0) + 1
-    return total / (inside if side == -1 else inside[:, None])
+    return (local_mean(plane.square(), window) - local_mean(plane, window).square()).clamp_min(0).sqrt()
 
 
 def _least(mask: Tensor, window: int) -> Tensor:

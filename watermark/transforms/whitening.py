@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from watermark.transforms.dct import dct_matrix
+from watermark.transforms.neighbours import local_mean
+from watermark.transforms.overlap import overlap_add
 
 
 class LocalDctWhitening(nn.Module):
@@ -55,8 +57,8 @@ class LocalDctWhitening(nn.Module):
         bottom, right = (-height) % stride + stride, (-width) % stride + stride
         padded = F.pad(planes, (stride, right, stride, bottom), mode="replicate")
         coefficients = F.conv2d(padded, basis, stride=stride)  # (N, C, h, w)
-        power = F.avg_pool2d(coefficients.square(), self.window, 1, self.window // 2, count_include_pad=False)
+        power = local_mean(coefficients.square(), self.window)
         strength = (power.sqrt() + self.floor) ** self.exponent
         limited = (coefficients / strength).clamp(-self.limit, self.limit)
-        whitened = F.conv_transpose2d(limited, basis, stride=stride)
+        whitened = overlap_add(limited, basis)
         return whitened[..., stride : stride + height, stride : stride + width]

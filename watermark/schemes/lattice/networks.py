@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from watermark.schemes.lattice.carriers import Carriers
 from watermark.transforms.jnd import canonical_luma, plane_mask, texture_share
+from watermark.transforms.neighbours import local_mean
+from watermark.transforms.overlap import overlap_add
 
 PLANES = 2
 """Colour planes that carry the mark: luma, and minus blue difference at constant luma."""
@@ -106,7 +108,7 @@ class BlockWhitening(nn.Module):
             height, width = plane.shape[-2:]
             padded = F.pad(plane, (4, 4 + -width % 4, 4, 4 + -height % 4), mode="replicate")
             coefficients = F.conv2d(padded, self.basis, stride=self.stride)  # (N, C, H/4 + 1, W/4 + 1)
-            energy = F.avg_pool2d(coefficients.square(), 3, 1, 1, count_include_pad=False)
+            energy = local_mean(coefficients.square(), 3)
             scale = (energy + 1e-6).sqrt() + self.floor.exp()[:, None, None]
             ratio = coefficients / scale
             gain = self.gain[:, None, None] - self.exponent[:, None, None] * scale.log()
@@ -117,7 +119,7 @@ class BlockWhitening(nn.Module):
             ratio = ratio + self.predict(ratio.clamp(-LIMIT, LIMIT)).float()  # what the neighbours do not explain
         with torch.autocast(plane.device.type, enabled=False):
             cleaned = ratio.clamp(-LIMIT, LIMIT) * gain.exp()
-            whole = F.conv_transpose2d(cleaned, self.basis, stride=self.stride)
+            whole = overlap_add(cleaned, self.basis)
         return whole[..., 4 : 4 + height, 4 : 4 + width] / 4
 
 
