@@ -54,7 +54,6 @@ def main() -> None:
     seconds: dict[str, list[float]] = {name: [] for name in readers}
     for path in paths:
         for name, reader in readers.items():
-            assert reader.stdin and reader.stdout
             print(path.absolute(), file=reader.stdin, flush=True)
             spent, marked = reader.stdout.readline().split()
             if int(marked):
