@@ -177,8 +177,8 @@ class LogLogSearch(nn.Module):
         scores = power.new_empty(len(power), len(self.template), self.count, self.count)
         for pose, (upright, mirrored) in enumerate(self.template):  # one at a time stays in the cache
             product = torch.addcmul(one * upright, other, mirrored)
-            rows = torch.fft.ifft(product, dim=-2)[:, : self.count]  # of the others nothing is asked
-            scores[:, pose] = torch.fft.irfft(rows, n=self.side, dim=-1)[..., : self.count]
+            wanted = torch.fft.ifft(product, dim=-2)[:, : self.count]  # of the others nothing is asked
+            scores[:, pose] = torch.fft.irfft(wanted, n=self.side, dim=-1)[..., : self.count]
         scores.masked_fill_(~self.allowed, -math.inf)
         values, (pose, row, column) = (_of_blocks if rough else _peaks)(scores, keep)
         scale = torch.exp(self.first + self.step * (self.count - 1 - torch.stack([column, row], -1)))
