@@ -175,10 +175,10 @@ class LogLogSearch(nn.Module):
         power = _excess(spectrum.power_on(self.places).unflatten(1, (2, self.side)))  # (N, 2, side, side)
         one, other = torch.fft.rfft2(power).unbind(1)  # (N, side, side / 2 + 1) of each quadrant
         scores = power.new_empty(len(power), len(self.template), self.count, self.count)
-        for pose, (upright, mirrored) in enumerate(self.template):  # one at a time stays in the cache
+        for number, (upright, mirrored) in enumerate(self.template):  # one at a time stays in the cache
             product = torch.addcmul(one * upright, other, mirrored)
             wanted = torch.fft.ifft(product, dim=-2)[:, : self.count]  # of the others nothing is asked
-            scores[:, pose] = torch.fft.irfft(wanted, n=self.side, dim=-1)[..., : self.count]
+            scores[:, number] = torch.fft.irfft(wanted, n=self.side, dim=-1)[..., : self.count]
         scores.masked_fill_(~self.allowed, -math.inf)
         values, (pose, row, column) = (_of_blocks if rough else _peaks)(scores, keep)
         scale = torch.exp(self.first + self.step * (self.count - 1 - torch.stack([column, row], -1)))
