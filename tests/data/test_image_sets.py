@@ -103,6 +103,12 @@ def test_a_broken_picture_is_known_by_its_size_and_fails_when_loaded(folder):
         images.load(0)
 
 
+def test_files_that_are_no_pictures_are_counted_in_one_line(folder):
+    (folder / "clip.mov").write_bytes(b"")
+    (note,) = FolderImages(str(folder)).notes
+    assert "1 file not looked at (1 .mov)" in note
+
+
 def test_a_picture_of_16_bits_is_measured_in_8_and_said_to_be(folder):
     assert FolderImages(str(folder)).notes == []
     deep = np.random.default_rng(1).integers(0, 65536, (60, 80, 3), dtype=np.uint16)

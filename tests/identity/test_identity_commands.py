@@ -44,6 +44,11 @@ def test_what_was_issued_is_traced_and_the_registry_is_whole(desk, capsys):
     assert "whole (head checked with the key)" in capsys.readouterr().out
 
 
+def test_a_folder_to_issue_is_refused_in_words(desk, capsys):
+    assert main(["issue", str(desk), str(desk / "many"), "--provider", "7", *options(desk)]) == 2
+    assert "expected one picture, got a folder; watermark pipeline embed issues" in capsys.readouterr().err
+
+
 def test_a_source_without_a_mark_is_answered_and_the_exit_status_says_so(desk, capsys):
     assert main(["trace", str(desk / "in.png"), *options(desk)]) == 1
     assert "no-mark" in capsys.readouterr().out

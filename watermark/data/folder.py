@@ -8,6 +8,7 @@ from PIL import Image
 from watermark.data.images import ImageInfo, ImageSet, spread
 from watermark.errors import UserError
 from watermark.files import find_pictures, header_of, load_8bit, read_bytes
+from watermark.files.folders import passed_over_line
 
 
 class FolderImages(ImageSet):
@@ -31,6 +32,12 @@ class FolderImages(ImageSet):
         if not found:
             raise UserError(f"data.path: no pictures below {path}")
         self.paths = [found[i] for i in spread(limit, len(found))]
+
+    @property
+    def notes(self) -> list[str]:
+        """Files in which no picture was looked for, and what every set says."""
+        passed_over = passed_over_line(self.path)
+        return [*([passed_over] if passed_over else []), *super().notes]
 
     def describe(self) -> list[ImageInfo]:
         """Sizes from the headers, hashes of the files; what cannot be marked has size 0 and fails when it is loaded."""

@@ -224,6 +224,9 @@ def _checked_slot(request: Request, registry: Registry, key_id: str) -> Slot:
         raise UserError(
             f"slot {slot.slot} belongs to key {slot.key_id}, this is key {key_id}; a new key takes a new slot"
         )
+    if request.source.is_dir():
+        many = "watermark pipeline embed issues those of a folder"
+        raise UserError(f"{shown(request.source)}: expected one picture, got a folder; {many}")
     check_free(request.target, request.overwrite)
     if request.target.suffix.lower() not in SUFFIXES:
         expected = " ".join(sorted(SUFFIXES))
