@@ -91,7 +91,7 @@ def test_gains_are_found_though_a_third_is_edited_and_compression_took_the_loude
     edited = torch.zeros(48, 72, dtype=torch.bool)
     edited[:, 48:] = True
     told, alone, response, region = tiles(lambda p: 0.5 / (1 + (p / 3) ** 2), edited, generator)
-    gain = tile_gain(told, alone, response, region, 5)
+    gain, _ = tile_gain(told, alone, response, torch.zeros_like(edited), region, 5)
     for low, high in ((0.6, 1.5), (1.5, 3.2), (4.5, 6.5), (6.5, 12)):
         here = (response > low) & (response < high)
         true = (0.5 / (1 + (response[here] / 3) ** 2)).mean()
@@ -107,6 +107,8 @@ def test_a_class_that_only_edits_have_says_what_the_loudest_other_says():
     busy = response.clamp(max=2.0)
     told = torch.where(edited, told, 0.8 * busy + torch.randn(48, 72, generator=generator))
     response = torch.where(edited, 9.0, busy)
-    gain = tile_gain(told, alone, response, (box_sum(told, 5), box_sum(alone, 5).sqrt()), 5)
+    none, region = torch.zeros_like(edited), (box_sum(told, 5), box_sum(alone, 5).sqrt())
+    gain, learnt = tile_gain(told, alone, response, none, region, 5)
+    assert not learnt[edited].any()
     assert LEVELS[-3] < 9 < LEVELS[-2]
     assert (gain * response)[edited].unique().item() == pytest.approx(0.8 * 1.8, abs=0.25)

@@ -38,9 +38,9 @@ def truth():
     return Image.fromarray(there)
 
 
-def jpeg(picture):
+def jpeg(picture, quality=85):
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=85)
+    picture.save(file, "JPEG", quality=quality)
     return Image.open(file).convert("RGB")
 
 
@@ -64,6 +64,14 @@ def test_a_pasted_part_is_found_whatever_happened_to_the_picture_after_it(marker
     assert where.marked[wanted].mean() < 0.03
     assert where.marked[~wanted].mean() > 0.7
     assert where.detection.content_id == 11
+
+
+def test_what_one_colour_covers_is_edited_and_after_compression_unknown(marker, pasted):
+    picture = np.array(pasted)
+    picture[BOX] = 0
+    inside = (slice(BOX[0].start + 16, BOX[0].stop - 16), slice(BOX[1].start + 16, BOX[1].stop - 16))
+    for seen, said in ((Image.fromarray(picture), "edited"), (jpeg(Image.fromarray(picture), 50), "unknown")):
+        assert getattr(marker.locate(seen, others=False), said)[inside].mean() > 0.95
 
 
 def test_no_proof_no_map(marker):

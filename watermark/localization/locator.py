@@ -39,6 +39,10 @@ SILENT = 100.0
 """Times its own power that a mark would have in a plane which says nothing of it: colour, in a grey picture."""
 FITTED = 5
 """Side of the regions that tell how loud the mark is, in tiles."""
+AUDIBLE = 0.3
+"""Learnt gain below which tiles of a class say nothing: of some of them compression took the mark, of some not."""
+EMPTY = 0.05
+"""Share of the median deviation below which a tile shows nothing at all: one colour, or what compression made of it."""
 PROBE = 45.0
 """dB of the mark that is taken off."""
 
@@ -52,6 +56,7 @@ class _Evidence:
         expected: what this would be if the region were marked.
         own: log of how much likelier the tile alone is with the mark than without.
         side: of the region, in tiles.
+        empty: whether the tile itself shows nothing: it may be edited, and carries no mark.
         size: height and width of the picture as it was read, px.
     """
 
@@ -59,6 +64,7 @@ class _Evidence:
     expected: Tensor
     own: Tensor
     side: Tensor
+    empty: Tensor
     size: tuple[int, int]
 
 
@@ -107,7 +113,7 @@ def locate(
     evidence = _evidence(scheme, image, where, message)
     labels = torch.from_numpy(parted(evidence.own.double().cpu().numpy()))
     score, expected, side = evidence.score.cpu(), evidence.expected.cpu(), evidence.side.cpu()
-    marked = labels & (score >= threshold(false_alarm_rate)) & ~_mixed(~labels, side)
+    marked = labels & (score >= threshold(false_alarm_rate)) & ~_mixed(~labels, side) & ~evidence.empty.cpu()
     told = ~labels & (expected >= TOLD)
     filled = scipy.ndimage.binary_fill_holes(told.numpy())  # what an edit surrounds was edited with it
     edited = torch.from_numpy(filled) & ~labels
@@ -171,8 +177,10 @@ def matched(signs: Tensor, carriers: Carriers, where: Alignment) -> Tensor:
 def _combined(regions: Regions, response: Tensor, size: tuple[int, int]) -> _Evidence:
     """Choose the size of the region around every tile by what it should say, never by what it says."""
     sums = {side: regions.scores(side) for side in SIDES}
-    told, alone = regions.told, regions.alone.clamp_min(0.05 * float(regions.alone.median()))
-    loud = response * tile_gain(told, alone, response, sums[FITTED], FITTED)
+    least = EMPTY * float(regions.alone.median())
+    told, alone, empty = regions.told, regions.alone.clamp_min(least), regions.alone < least
+    gain, learnt = tile_gain(told, alone, response, empty, sums[FITTED], FITTED)
+    loud = response * gain.masked_fill(learnt & (gain < AUDIBLE), 0)
     score, wanted = (part / sums[SIDES[-1]][1] for part in (sums[SIDES[-1]][0], box_sum(loud, SIDES[-1])))
     chosen = torch.full(score.shape, SIDES[-1], device=score.device)
     for side in reversed(SIDES[:-1]):
@@ -184,7 +192,7 @@ def _combined(regions: Regions, response: Tensor, size: tuple[int, int]) -> _Evi
     shared = (sums[SIDES[0]][1].square() / box_sum(alone.square(), SIDES[0])).median().clamp_min(1)  # tiles overlap
     wave = loud / alone
     own = (wave * told / alone - wave.square() / 2) / shared
-    return _Evidence(score, wanted, own.clamp(-MOST, MOST), chosen, size)
+    return _Evidence(score, wanted, own.clamp(-MOST, MOST), chosen, empty, size)
 
 
 def enlarged(values: Tensor, scale: float, size: tuple[int, int]) -> Tensor:
