@@ -40,7 +40,8 @@ SILENT = 100.0
 FITTED = 5
 """Side of the regions that tell how loud the mark is, in tiles."""
 AUDIBLE = 0.3
-"""Learnt gain below which tiles of a class say nothing: of some of them compression took the mark, of some not."""
+"""Share of the greatest learnt gain, or of 1, below which tiles of a class say nothing: compression took the mark from
+some of them."""
 EMPTY = 0.05
 """Share of the median deviation below which a tile shows nothing at all: one colour, or what compression made of it."""
 PROBE = 45.0
@@ -180,7 +181,8 @@ def _combined(regions: Regions, response: Tensor, size: tuple[int, int]) -> _Evi
     least = EMPTY * float(regions.alone.median())
     told, alone, empty = regions.told, regions.alone.clamp_min(least), regions.alone < least
     gain, learnt = tile_gain(told, alone, response, empty, sums[FITTED], FITTED)
-    loud = response * gain.masked_fill(learnt & (gain < AUDIBLE), 0)
+    faint = gain < AUDIBLE * gain.where(learnt, 0).amax().clamp_max(1)
+    loud = response * gain.masked_fill(learnt & faint, 0)
     score, wanted = (part / sums[SIDES[-1]][1] for part in (sums[SIDES[-1]][0], box_sum(loud, SIDES[-1])))
     chosen = torch.full(score.shape, SIDES[-1], device=score.device)
     for side in reversed(SIDES[:-1]):
