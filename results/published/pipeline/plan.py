@@ -9,6 +9,7 @@ import json
 import math
 import random
 from pathlib import Path
+from statistics import fmean
 
 HERE = Path(__file__).parent
 DRAWS = 2000
@@ -24,10 +25,7 @@ def interval(shards, of):
 
 def per_picture(told):
     """Core-seconds a picture, without what a worker pays once."""
-    if "blocks" in told:
-        shards = [row[1:] for name in WORKERS for row in runs_of(told, name)]
-    else:
-        shards = list(zip(told["shard_core_seconds"], told["shard_pictures"], strict=True))[1:]  # see runs_of
+    shards = list(zip(told["shard_core_seconds"], told["shard_pictures"], strict=True))[1:]  # see runs_of
     return interval(shards, lambda drawn: sum(one[0] for one in drawn) / sum(one[1] for one in drawn))
 
 
@@ -52,6 +50,11 @@ def ratio(rows):
     return sum(loop for loop, _, _ in rows) / sum(seconds for _, seconds, _ in rows)
 
 
+def cores_of(run):
+    """Processor seconds a second that the workers of a run got."""
+    return sum(run["shard_core_seconds"]) / run["seconds"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=10**9)
@@ -61,16 +64,27 @@ def main():
     marked = json.loads((HERE / "measured.json").read_text())
     read = json.loads((HERE / "detected.json").read_text())
     scaled = json.loads((HERE / "scaling.json").read_text())
+    beside = json.loads((HERE / "beside.json").read_text())["shards"]
     n, count, kills = args.pictures, marked["pictures"], marked["kills"]
     print(f"| {count:,} pictures, {marked['scheme']} | |\n|---|---|")
-    print(f"| killed with -9 | a worker {kills['worker']} time, the driver {kills['driver']} times |")
-    print(f"| rows, IDs, members of tars: one each | {count:,} |")
+    print(f"| killed with -9: workers, drivers | {kills['worker']}, {kills['driver']} |")
+    print(f"| rows, IDs: one each | {count:,} |")
+    print(f"| pictures in tars, each once, with the bytes of its row | {count - marked['failed']:,} |")
     made, same = marked["files_made_again"], marked["files_that_are_the_same"]
     print(f"| files of shards in work at a kill that equal those of an undisturbed run | {same} of {made} |")
     print(f"| pictures that name their ID | {marked['named_rightly']} of {marked['asked']} |")
     print(f"| records, chain whole | {marked['records']:,}, {'yes' if marked['registry_whole'] else 'no'} |")
     print(f"| core-seconds a picture, all processes of all runs | {marked['core_seconds'] / count:.3f} |")
     print(f"| of these in shards that were finished | {sum(marked['shard_core_seconds']) / count:.3f} |")
+    shards = zip(sorted(beside), marked["shard_core_seconds"], marked["shard_pictures"], strict=True)
+    rows = [(fmean(beside[name]["loop_core_seconds"]) * pictures, spent, pictures) for name, spent, pictures in shards]
+    middle, low, high = interval(rows, ratio)
+    looped = sum(len(one["loop_core_seconds"]) for one in beside.values())
+    words = f"{middle:.2f} [{low:.2f} to {high:.2f}], {len(rows)} shards, {looped:,} pictures in the loop"
+    print(f"| pictures a core-second, over a loop beside it on the same pictures | {words} |")
+    loads = [one["load"] for one in beside.values()]
+    print(f"| processes that wanted one of two cores meanwhile | {min(loads):.0f} to {max(loads):.0f} |")
+    print(f"| too faint to be read back | {marked['failed_as_too_faint_to_be_read_back']} |")
     print(f"\n| {scaled['scheme']}, the same pictures three times | |\n|---|---|")
     pairs = {name: runs_of(scaled, name) for name in WORKERS}
     for name, rows in pairs.items():
@@ -82,6 +96,10 @@ def main():
     print(f"| core-seconds more of a worker's first shard | {sum(begun) / len(begun):.1f} ({len(begun)} workers) |")
     clock = [one["workers_1"]["seconds"] / one["workers_2"]["seconds"] for one in scaled["blocks"]]
     print(f"| by the clock, two workers over one, each block | {', '.join(f'{one:.2f}' for one in clock)} |")
+    got = [cores_of(each["workers_2"]) / cores_of(each["workers_1"]) for each in scaled["blocks"]]
+    print(f"| cores that two got over those that one got, each block | {', '.join(f'{one:.2f}' for one in got)} |")
+    loads = [each[name]["load"] for each in scaled["blocks"] for name in WORKERS]
+    print(f"| processes that wanted one of two cores meanwhile | {min(loads):.0f} to {max(loads):.0f} |")
     pictures = sum(len(block["loop_core_seconds"]) for block in scaled["blocks"])
     failed = sum(block["workers_1"]["failed"] for block in scaled["blocks"])
     print(f"| pictures, too faint to be read back | {pictures}, {failed} |")
@@ -91,7 +109,7 @@ def main():
     print(
         f"\n| {n:,} pictures of 256 px | core-seconds a picture | core-hours | cores for {args.days:g} days |\n|---|---|---|---|"
     )
-    for name, told in {"embed": scaled, **{f"detect, {name}": told for name, told in read.items()}}.items():
+    for name, told in {"embed": marked, **{f"detect, {name}": told for name, told in read.items()}}.items():
         middle, low, high = per_picture(told)
         hours = n * middle / 3600
         cores = math.ceil(hours / 24 / args.days)
@@ -103,8 +121,8 @@ def main():
     print(f"| shards of {args.shard_size:,} | {-(-n // args.shard_size):,}, of {megabytes:,.0f} MB |")
     size = marked["registry_bytes"] / marked["records"]
     print(f"| registry rows | {n * marked['records'] // count:,}, {n * size / 1e12:,.1f} TB as in SQLite |")
-    most = "" if failed else f"at most {n * (1 - 0.05 ** (1 / pictures)):,.0f} (95 %)"
-    print(f"| pictures that would be too faint to be read back | {most or f'{n * failed // pictures:,}'} |")
+    faint = n * marked["failed_as_too_faint_to_be_read_back"] // count
+    print(f"| pictures that would be too faint to be read back | {faint:,} |")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ WORK holds ``photos`` and ``my.key`` of measure.py. Every block has its own pict
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -57,7 +58,9 @@ def piped(folder, paths, workers, shard_size):
     begun = min(at - one["seconds"] for at, one in zip(ended, each, strict=True))
     return {
         "shard_core_seconds": [one["core_seconds"] for one in each],
+        "shard_seconds": [one["seconds"] for one in each],
         "shard_pictures": [one["pictures"] for one in each],
+        "load": os.getloadavg()[0],
         "failed": sum(one["failed"] for one in each),
         "seconds": max(ended) - begun,  # from the first shard's beginning to the last one's end: without the start
     }
