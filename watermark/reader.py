@@ -16,7 +16,9 @@ from watermark.keys import Key, derived_key, key_bytes
 from watermark.localization import MOST_MARKS, Localization, locatable, locate, may_hold_more, without
 from watermark.pixels import Picture, ready, unpack
 from watermark.schemes.base import DEFAULT_SEARCH, SEARCHES, Readout, Scheme
+from watermark.schemes.lattice.draw import reduced
 from watermark.schemes.lattice.scheme import LatticeScheme
+from watermark.synchronization import straightened
 
 
 class Reader:
@@ -113,7 +115,11 @@ def _map(
         return Localization.nowhere(size, false_alarm_rate, found)
     where = look.where.columns(slice(found.reading, found.reading + 1)).best()
     message = codec.encode([word]).to(image.device)
-    return locate(scheme, image, where, message, found, false_alarm_rate, size)
+    if found.reading > 0 or not look.slant.any():
+        return locate(scheme, image, where, message, found, false_alarm_rate, size)
+    image = straightened(reduced(image)[0], look.slant)
+    straight = locate(scheme, image, where, message, found, false_alarm_rate, (image.shape[-2], image.shape[-1]))
+    return straight.slanted(look.slant, size)
 
 
 def size_of(image: Picture) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 import io
 import math
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -44,6 +45,14 @@ def jpeg(picture, quality=85):
     return Image.open(file).convert("RGB")
 
 
+def from_aside(picture):
+    """In perspective, black around it."""
+    corners = [(0, 0, 384, 0, 384, 256, 0, 256), (20, 15, 370, 0, 384, 245, 0, 256)]
+    back = cv2.getPerspectiveTransform(*(np.float32(one).reshape(4, 2) for one in corners))
+    drawn = cv2.warpPerspective(np.asarray(picture), back, picture.size, flags=cv2.INTER_CUBIC)
+    return Image.fromarray(drawn)
+
+
 @pytest.mark.parametrize(
     ("change", "least"),
     [
@@ -51,8 +60,9 @@ def jpeg(picture, quality=85):
         (lambda picture: jpeg(picture) if picture.mode == "RGB" else picture, 0.7),
         (lambda picture: picture.rotate(4, Image.Resampling.BICUBIC).crop((30, 24, 360, 236)), 0.75),
         (lambda picture: picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).resize((499, 333)), 0.85),
+        (from_aside, 0.75),
     ],
-    ids=["untouched", "JPEG 85", "rotation and crop", "flip and scale"],
+    ids=["untouched", "JPEG 85", "rotation and crop", "flip and scale", "perspective"],
 )
 def test_a_pasted_part_is_found_whatever_happened_to_the_picture_after_it(marker, pasted, change, least):
     picture, wanted = change(pasted), np.asarray(change(truth())) > 127

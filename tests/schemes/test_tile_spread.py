@@ -8,6 +8,7 @@ from PIL import Image
 from skimage import data
 from torchvision.transforms.functional import gaussian_blur
 
+from attacks.geometry import project_corners
 from watermark.codec import Codec, Layout, Payload
 from watermark.config import build_named
 from watermark.detection.detector import Detector
@@ -62,6 +63,10 @@ def framed(images):
     return jpeg(F.pad(resize(images, (260, 260)).clamp(0, 1), (40, 21, 33, 10), value=0.95), 80)
 
 
+def from_aside(images):
+    return to_8bit(project_corners(images, torch.tensor([[[-150.0, -120], [120, -155], [155, 100], [-110, 155]]])))
+
+
 ATTACKS = {
     "nothing": lambda x: x,
     "JPEG 70": lambda x: jpeg(x, 70),
@@ -77,6 +82,7 @@ ATTACKS = {
     "crop to 30 %": lambda x: x[..., 70:246, 100:276],
     "gray": lambda x: x.mean(1, keepdim=True).expand(-1, 3, -1, -1),
     "negative": lambda x: 1 - x,
+    "perspective": from_aside,
     "noise": lambda x: to_8bit((x + 0.05 * torch.randn(x.shape, generator=torch.manual_seed(0))).clamp(0, 1)),
 }
 

@@ -1,11 +1,15 @@
 """What is said of every pixel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
 from watermark.detection.answer import Detection
+from watermark.synchronization import straightened
 
 Bools = NDArray[np.bool_]
 
@@ -43,6 +47,19 @@ class Localization:
         no = np.zeros(size, dtype=bool)
         nothing = np.zeros(size, dtype=np.float32)
         return cls(no, no.copy(), ~no, nothing, nothing.copy(), false_alarm_rate, detection)
+
+    def slanted(self, slant: Tensor, size: tuple[int, int]) -> "Localization":
+        """This map of a ``straightened`` picture as that of the picture itself; beyond its border nothing is known.
+
+        Args:
+            slant: ``(1, 2)`` by which it was straightened.
+            size: height and width of the picture.
+        """
+        layers = np.stack([self.marked, self.edited, self.score, self.reach]).astype(np.float32)
+        seen = straightened(torch.from_numpy(layers)[None], -slant.cpu(), "nearest")
+        marked, edited, score, reach = F.interpolate(seen, size, mode="nearest-exact")[0].numpy()
+        known = (marked > 0) | (edited > 0)
+        return replace(self, marked=marked > 0, edited=edited > 0, unknown=~known, score=score, reach=reach)
 
     @property
     def shares(self) -> dict[str, float]:

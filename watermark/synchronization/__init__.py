@@ -5,6 +5,7 @@ from watermark.synchronization.geometry import Alignment, Lines, Poses
 from watermark.synchronization.reading import read_lines
 from watermark.synchronization.search import Search
 from watermark.synchronization.settings import SearchSettings
+from watermark.synchronization.slant import straightened
 from watermark.synchronization.spectrum import Spectrum, spectra
 from watermark.synchronization.synchronizer import Synchronizer
 from watermark.synchronization.tracking import follow, joint_score, spread_to, windows
@@ -23,5 +24,6 @@ __all__ = [
     "read_lines",
     "spectra",
     "spread_to",
+    "straightened",
     "windows",
 ]

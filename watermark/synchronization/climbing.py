@@ -1,11 +1,21 @@
 """Pace from a rough alignment to the best affine map nearby, to a fraction of a pixel."""
 
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
 import torch
 from torch import Tensor
 
-from watermark.synchronization.coherent import Score
 from watermark.synchronization.settings import Pace
-from watermark.synchronization.spectrum import Spectrum
+
+
+class Sized(Protocol):
+    """What is climbed on: a spectrum of maps, or those of their windows; ``size`` is the height and width of a map."""
+
+    size: tuple[int, int]
+
+
+Maps = TypeVar("Maps", bound=Sized)
 
 MODES = ((1, 0), (0, 1)), ((0, -1), (1, 0)), ((1, 0), (0, -1)), ((0, 1), (1, 0))
 """What the first four parameters add to a matrix: scale, rotation, aspect, shear. The others are the shift."""
@@ -14,7 +24,12 @@ WORTH = 0.02
 
 
 def polish(
-    score: Score, spectrum: Spectrum, matrices: Tensor, shifts: Tensor, climb: Pace, free: slice = slice(0, 6)
+    score: Callable[[Maps, Tensor, Tensor], Tensor],
+    spectrum: Maps,
+    matrices: Tensor,
+    shifts: Tensor,
+    climb: Pace,
+    free: slice = slice(0, 6),
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Pace in scale, rotation, aspect, shear and shift together.
 

@@ -80,6 +80,12 @@ class Alignment:
         matrix = self.matrix.gather(1, which[..., None, None].expand(-1, -1, 2, 2))
         return Alignment(matrix, self.shift.gather(1, which[..., None].expand(-1, -1, 2)), score)
 
+    def begun_with(self, first: "Alignment") -> "Alignment":
+        """The candidates ``(N, C)``, the first of each replaced by ``first`` ``(N,)``."""
+        return Alignment(first.matrix[:, None], first.shift[:, None], first.score[:, None]).joined(
+            self.columns(slice(1, None))
+        )
+
     def distinct(self, size: tuple[int, int], apart: float) -> "Alignment":
         """The candidates ``(N, C)``, those at minus infinity that lie less than ``apart`` plane px from a better one.
 

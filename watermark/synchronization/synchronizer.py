@@ -16,6 +16,7 @@ from watermark.synchronization.geometry import Alignment, Lines, Poses, dihedral
 from watermark.synchronization.message import MessageSync
 from watermark.synchronization.search import Search
 from watermark.synchronization.settings import Pace, SearchSettings
+from watermark.synchronization.slant import Slants, SlantSearch
 from watermark.synchronization.spectrum import Spectrum
 
 
@@ -71,6 +72,7 @@ class Synchronizer(nn.Module):
         self.log_slope = LogSlopeSearch(known, self.settings)
         rough = replace(self.settings, shear_step=self.settings.hopeful_shear_step)
         self.rough_slope = LogSlopeSearch(known, rough)
+        self.seen_from_aside = SlantSearch(self.power, self.settings)
         self.register_buffer("turns", torch.from_numpy(dihedral()).float(), persistent=False)
         scales, shifts = torch.from_numpy(poses.scales), torch.from_numpy(poses.shifts)
         matrices = self.turns / scales[:, None, None, None].float()  # (S, 8, 2, 2)
@@ -168,8 +170,7 @@ class Synchronizer(nn.Module):
         width = 2 * self.settings.blur * scale / (max(spectrum.size) / 2)  # of the scales that one stands for
         count = math.ceil(spread / width)
         if count <= self.settings.posed:
-            few = posed[torch.linspace(0, len(posed), count + 1)[:-1].add(0.5 * len(posed) / count).long()]
-            return self._settle(spectrum, few.flatten(0, 1).expand(len(spectrum), -1, -1, -1))
+            return self._settle(spectrum, _spread(posed, count).flatten(0, 1).expand(len(spectrum), -1, -1, -1))
         matrices = posed.flatten(0, 1).expand(len(spectrum), -1, -1, -1)
         which = self.power(spectrum, matrices).topk(self.settings.loudest, dim=1).indices
         return self._settle(spectrum, matrices.gather(1, which[..., None, None].expand(-1, -1, 2, 2)))
@@ -192,6 +193,30 @@ class Synchronizer(nn.Module):
         if asked.any():
             none = none.replaced(asked, self.message(spectrum.select(asked), likely.matrix[asked]))
         return found.joined(none)
+
+    def slanted(self, maps: Tensor, spectrum: Spectrum, scale: float, thorough: bool) -> Slants:
+        """The slants of maps ``(N, 2, H, W)``, where there is hope to read one.
+
+        Args:
+            maps: both planes, whitened.
+            spectrum: of their sum.
+            scale: px of the maps per px of an unscaled picture, if nothing happened.
+            thorough: see ``SlantSearch``.
+        """
+        flat, settings = spectrum.flattened(), self.settings
+        searches = (self.rough_slope, *((self.log_polar, self.log_log) if thorough else ()))
+        cells = [coarse(flat, settings.slanted_cells, rough=True)[1] for coarse in searches]
+        scales = [part * scale for part in settings.slanted_scales]
+        posed = _spread(self._posed(scales)[:, :, :4].transpose(0, 1), settings.slanted_poses).flatten(0, 2)
+        return self.seen_from_aside(maps, torch.cat([*cells, posed.expand(len(maps), -1, -1, -1)], 1), scale, thorough)
+
+    def straight(self, spectrum: Spectrum, matrices: Tensor) -> Alignment:
+        """Align straightened maps from matrices ``(N, 2, 2)``; candidates ``(N, C)``."""
+        start = matrices[:, None]
+        _, climbed, _ = polish(
+            self.power, spectrum, start, torch.zeros_like(start[..., 0]), self.settings.power_climb, free=slice(0, 4)
+        )
+        return self._settle(spectrum, torch.cat([start, climbed], 1))
 
     def _cells(self, spectrum: Spectrum) -> tuple[Tensor, Alignment]:
         """The best cells ``(N, C, 2, 2)`` of the coarse searches, and the loudest of them after a climb on power.
@@ -244,6 +269,11 @@ class Synchronizer(nn.Module):
         """Candidates after a climb, in their order; see ``polish``."""
         score, matrix, shift = polish(self.loudness, spectrum, start.matrix, start.shift, climb, free)
         return Alignment(matrix, shift, score)
+
+
+def _spread(posed: Tensor, count: int) -> Tensor:
+    """``count`` of poses in the order of their scales, evenly spread."""
+    return posed[torch.linspace(0, len(posed), count + 1)[:-1].add(0.5 * len(posed) / count).long()]
 
 
 def _in_all(search: Callable[[Spectrum], Alignment], chosen: Sequence[Spectrum]) -> Alignment:

@@ -37,6 +37,7 @@ from watermark.synchronization import (
     promising,
     spectra,
     spread_to,
+    straightened,
     windows,
 )
 
@@ -49,9 +50,28 @@ class Look:
         readout: as ``Scheme.read`` answers.
         where: ``(N, R)`` the alignment of every reading, that of ``logits`` first and then those of ``others``, in px
             of the picture at its working size (``draw.reduced``).
+        slant: ``(N, 2)`` by which that picture was ``straightened`` for the first reading; zero where it was not.
     """
 
     readout: Readout
+    where: Alignment
+    slant: Tensor
+
+
+@dataclass(frozen=True)
+class _Aside:
+    """What was read in M of N maps that were straightened.
+
+    Attributes:
+        which: ``(M,)`` maps whose pilot fits better so.
+        logits: ``(M, K)`` soft bits.
+        slant: ``(M, 2)``.
+        where: ``(M,)`` the alignment of the straightened map.
+    """
+
+    which: Tensor
+    logits: Tensor
+    slant: Tensor
     where: Alignment
 
 
@@ -143,39 +163,36 @@ class LatticeScheme(Scheme):
         upright = self.synchronizer.score(spectrum, best.matrix[:, None], best.shift[:, None])[:, 0]
         alone = (upright >= ENOUGH) & (not self.core.weights.needs_all_planes) & (self.message_bits <= LONG_MESSAGE)
         logits, others, where = in_luma.new_zeros(len(images), self.message_bits), None, first.columns(slice(0, 1))
+        slant = in_luma.new_zeros(len(images), 2)
         if alone.any():
             logits[alone] = self._bits_at((spectrum.select(alone),), best.select(alone))
         if not alone.all():
             rest = ~alone
             maps = torch.cat([in_luma[rest], self.core.whiten[1](planes[rest, 1:])], 1)
             both = (spectrum.select(rest), Spectrum(maps[:, 1]))
-            logits[rest], more, places = self._read_both(maps, both, first.select(rest), scales)
+            logits[rest], more, places, slant[rest] = self._read_both(maps, both, first.select(rest), scales)
             others = logits.new_zeros(len(logits), *more.shape[1:])
             others[rest] = more
             where = Alignment.none(len(images), 1 + more.shape[1], first.matrix).replaced(rest, places)
             where = where.replaced(alone, first.select(alone).columns(slice(0, 1)).repeated(1 + more.shape[1]))
-        return Look(Readout.of(logits, others), where)
+        return Look(Readout.of(logits, others), where, slant)
 
-    @torch.no_grad()
     def align(self, images: Tensor) -> Alignment:
         """Where the mark lies in each picture ``(N, 3, H, W)``: the alignment of ``read``'s ``logits``, in picture px.
 
         Of two pictures of one mark the maps differ by what happened between them: see ``synchronization.change``. A
-        picture without a mark has an alignment too, and a low score.
+        picture without a mark has an alignment too, and a low score. Of one that is seen from aside it is the affine
+        map at its middle.
         """
-        small, step = reduced(without_impulses(images))
-        planes = self.core.planes.split(small.clamp(0, 1))
-        both = tuple(Spectrum(whiten(planes[:, i : i + 1])[:, 0]) for i, whiten in enumerate(self.core.whiten))
-        scales = self._likely_scales(small, whole=bool((step == 1).all()))
-        found = self._align(both, self.synchronizer.fast(both[0], scales), scales).found
-        return Alignment(found.matrix / step, found.shift, found.score)
+        first, (_, step) = self.look(images).where.best(), reduced(images)
+        return Alignment(first.matrix / step, first.shift, first.score)
 
     def _read_both(
         self, maps: Tensor, planes: tuple[Spectrum, ...], first: Alignment, scales: tuple[float, ...]
-    ) -> tuple[Tensor, Tensor, Alignment]:
+    ) -> tuple[Tensor, Tensor, Alignment, Tensor]:
         """Read maps ``(N, 2, h, w)`` of both planes: soft bits ``(N, K)``, and other readings ``(N, C, K)``.
 
-        The alignments ``(N, 1 + C)`` are those of the readings, in this order.
+        The alignments ``(N, 1 + C)`` are those of the readings, in this order; the slants ``(N, 2)`` of the first.
         """
         search = self._align(planes, first, scales)
         found, doubtful, candidates = search.found, search.doubtful, search.candidates
@@ -189,7 +206,35 @@ class LatticeScheme(Scheme):
         logits, others = self._unbent(maps, found, logits, others)
         here = Alignment(found.matrix[:, None], found.shift[:, None], found.score[:, None])
         elsewhere = Alignment.none(len(maps), candidates.score.shape[1], found.matrix).replaced(doubtful, candidates)
-        return logits, others, here.repeated(2).joined(elsewhere).joined(here)
+        where, slant = here.repeated(2).joined(elsewhere).joined(here), logits.new_zeros(len(logits), 2)
+        lost = (found.score < ENOUGH).nonzero()[:, 0]
+        if len(lost):
+            few = tuple(plane.select(lost) for plane in planes)
+            aside = self._seen_from_aside(maps[lost], few, found.select(lost), scales[-1])
+            if aside is not None:
+                which = lost[aside.which]
+                others[which, 0], logits[which], slant[which] = logits[which], aside.logits, aside.slant
+                where = where.replaced(which, where.select(which).begun_with(aside.where))
+        return logits, others, where, slant
+
+    def _seen_from_aside(
+        self, maps: Tensor, planes: tuple[Spectrum, ...], found: Alignment, scale: float
+    ) -> "_Aside | None":
+        """Straighten maps ``(N, 2, h, w)`` in which no alignment is believed, and read those that fit better so."""
+        sync = self.synchronizer
+        slants = sync.slanted(maps, planes[0].plus(planes[1]), scale, thorough=self.search != "quick")
+        if not len(slants.maps):
+            return None
+        straight = straightened(maps[slants.maps], slants.slant)
+        seen = spectra(straight)
+        there = sync.straight(seen[0].plus(seen[1]), slants.matrix).best()
+        better = there.score > found.score[slants.maps] + sync.settings.margin
+        if not better.any():
+            return None
+        there, straight = there.select(better), straight[better]
+        logits = self._bits_at(tuple(plane.select(better) for plane in seen), there)
+        logits, _ = self._unbent(straight, there, logits, torch.zeros_like(logits)[:, None])
+        return _Aside(slants.maps[better], logits, slants.slant[better], there)
 
     def _align(self, planes: tuple[Spectrum, ...], first: Alignment, scales: tuple[float, ...]) -> Search:
         """Luma alone where that is enough, so that grey pictures are found; then both planes, then every geometry.
