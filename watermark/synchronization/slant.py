@@ -42,15 +42,13 @@ class Windows:
 
     Args:
         maps: ``(N, 2, H, W)`` whitened planes.
-        share: how many times as high and as wide as a window a map is.
-        overlap: False: side by side; True: by half.
+        parts: windows along each side, of half of it: 2 lie side by side, 3 overlap by half.
     """
 
-    def __init__(self, maps: Tensor, share: tuple[int, int], overlap: bool) -> None:
+    def __init__(self, maps: Tensor, parts: int) -> None:
         self.size = (maps.shape[-2], maps.shape[-1])
-        parts = (2 * share[0] - 1, 2 * share[1] - 1) if overlap else share
         loud = maps.square().mean((2, 3), keepdim=True).sqrt().clamp_min(1e-9)
-        cut, self.centres = windows((maps / loud).sum(1), parts, share)  # (N, P, h, w)
+        cut, self.centres = windows((maps / loud).sum(1), parts)  # (N, P, h, w)
         self.spectrum = Spectrum(cut.flatten(0, 1)).flattened()
 
 
@@ -65,19 +63,16 @@ class SlantSearch:
     def __init__(self, power: PowerScore, settings: SearchSettings) -> None:
         self.power, self.settings = power, settings
 
-    def __call__(self, maps: Tensor, matrices: Tensor, scale: float, thorough: bool) -> Slants:
+    def __call__(self, maps: Tensor, matrices: Tensor, thorough: bool) -> Slants:
         """Climb from affine maps, with no slant and with one to every side.
 
         Args:
             maps: ``(N, 2, H, W)`` whitened planes.
             matrices: ``(N, C, 2, 2)`` cells of coarse searches.
-            scale: px of the maps per px of an unscaled picture, if nothing happened.
             thorough: False: in few windows first, and in more only where these are hopeful.
         """
         settings, which = self.settings, torch.arange(len(maps), device=maps.device)
-        height, width = (max(2, round(side / (scale * settings.window))) for side in maps.shape[-2:])
-        share = (height, width)
-        cut = Windows(maps, share, overlap=thorough)
+        cut = Windows(maps, 3 if thorough else 2)
         found = self._climbed(
             cut, self._started(cut, matrices), settings.slant_climb if thorough else settings.few_climb
         )
@@ -85,7 +80,7 @@ class SlantSearch:
             hopeful = found.score[:, 0] >= settings.worth_more_windows
             which, found = which[hopeful], found.select(hopeful)
             if len(which):
-                found = self._climbed(Windows(maps[which], share, overlap=True), found, settings.slant_climb)
+                found = self._climbed(Windows(maps[which], 3), found, settings.slant_climb)
         hopeful = found.score[:, 0] >= settings.hopeful_slant
         best = found.select(hopeful).best()
         return Slants(which[hopeful], slants(best.matrix, best.shift, cut.size), best.matrix)

@@ -208,7 +208,7 @@ class Synchronizer(nn.Module):
         cells = [coarse(flat, settings.slanted_cells, rough=True)[1] for coarse in searches]
         scales = [part * scale for part in settings.slanted_scales]
         posed = _spread(self._posed(scales)[:, :, :4].transpose(0, 1), settings.slanted_poses).flatten(0, 2)
-        return self.seen_from_aside(maps, torch.cat([*cells, posed.expand(len(maps), -1, -1, -1)], 1), scale, thorough)
+        return self.seen_from_aside(maps, torch.cat([*cells, posed.expand(len(maps), -1, -1, -1)], 1), thorough)
 
     def straight(self, spectrum: Spectrum, matrices: Tensor) -> Alignment:
         """Align straightened maps from matrices ``(N, 2, 2)``; candidates ``(N, C)``."""

@@ -10,28 +10,21 @@ from watermark.synchronization.settings import Pace
 from watermark.synchronization.spectrum import Spectrum
 
 
-def windows(maps: Tensor, parts: tuple[int, int] = (3, 3), share: tuple[int, int] = (2, 2)) -> tuple[Tensor, Tensor]:
-    """Cut maps ``(N, H, W)`` into ``parts`` windows down and across, faded out towards their borders.
-
-    Args:
-        maps: to be cut.
-        parts: how many, at least 2 each way.
-        share: how many times as high and as wide as a window a map is.
+def windows(maps: Tensor, parts: int = 3) -> tuple[Tensor, Tensor]:
+    """Cut maps ``(N, H, W)`` into ``parts`` x ``parts`` windows of half their sides, faded out towards their borders.
 
     Returns:
-        The windows ``(N, P, h, w)``, row by row, and where the middle of each lies relative to the middle of the map,
-        ``(P, 2)`` px along x and y.
+        The windows ``(N, parts * parts, h, w)``, and where the middle of each lies relative to the middle of
+        the map, ``(parts * parts, 2)`` px along x and y.
     """
-    full = maps.shape[-2:]
-    size = tuple(-(-side // each) for side, each in zip(full, share, strict=True))
-    stride = tuple((side - part) // (count - 1) for side, part, count in zip(full, size, parts, strict=True))
-    cut = maps.unfold(1, size[0], stride[0]).unfold(2, size[1], stride[1])[:, : parts[0], : parts[1]].flatten(1, 2)
+    height, width = maps.shape[-2:]
+    size = ((height + 1) // 2, (width + 1) // 2)
+    stride = tuple((full - part) // (parts - 1) for full, part in zip((height, width), size, strict=True))
+    cut = maps.unfold(1, size[0], stride[0]).unfold(2, size[1], stride[1])[:, :parts, :parts].flatten(1, 2)
     fade = [torch.hann_window(n + 2, periodic=False, device=maps.device)[1:-1].to(maps) for n in size]
-    y, x = (
-        torch.arange(count, device=maps.device) * step + (part - side) / 2
-        for count, step, part, side in zip(parts, stride, size, full, strict=True)
-    )
-    centres = torch.stack([x.expand(parts[0], -1), y[:, None].expand(-1, parts[1])], -1).flatten(0, 1)
+    step = torch.arange(parts, device=maps.device)
+    y, x = (step * stride[i] + (size[i] - full) / 2 for i, full in enumerate((height, width)))
+    centres = torch.stack([x.expand(parts, -1), y[:, None].expand(-1, parts)], -1).flatten(0, 1)
     return cut * fade[0][:, None] * fade[1], centres.to(maps)
 
 
