@@ -220,21 +220,26 @@ class LatticeScheme(Scheme):
     def _seen_from_aside(
         self, maps: Tensor, planes: tuple[Spectrum, ...], found: Alignment, scale: float
     ) -> "_Aside | None":
-        """Straighten maps ``(N, 2, h, w)`` in which no alignment is believed, and read those that fit better so."""
-        sync = self.synchronizer
-        slants = sync.slanted(maps, planes[0].plus(planes[1]), scale, thorough=self.search != "quick")
+        """Straighten maps ``(N, 2, h, w)`` whose pilot is not plain in both planes together, and read the plainer."""
+        sync, both = self.synchronizer, planes[0].plus(planes[1])
+        heard = sync.loudness(both, found.matrix[:, None], found.shift[:, None])[:, 0].maximum(found.score)
+        unsure = (heard < ENOUGH).nonzero()[:, 0]
+        if not len(unsure):
+            return None
+        slants = sync.slanted(maps[unsure], both.select(unsure), scale, thorough=self.search != "quick")
         if not len(slants.maps):
             return None
-        straight = straightened(maps[slants.maps], slants.slant)
+        which = unsure[slants.maps]
+        straight = straightened(maps[which], slants.slant)
         seen = spectra(straight)
         there = sync.straight(seen[0].plus(seen[1]), slants.matrix).best()
-        better = there.score > found.score[slants.maps] + sync.settings.margin
+        better = there.score > sync.settings.plainly * heard[which] + sync.settings.margin
         if not better.any():
             return None
         there, straight = there.select(better), straight[better]
         logits = self._bits_at(tuple(plane.select(better) for plane in seen), there)
         logits, _ = self._unbent(straight, there, logits, torch.zeros_like(logits)[:, None])
-        return _Aside(slants.maps[better], logits, slants.slant[better], there)
+        return _Aside(which[better], logits, slants.slant[better], there)
 
     def _align(self, planes: tuple[Spectrum, ...], first: Alignment, scales: tuple[float, ...]) -> Search:
         """Luma alone where that is enough, so that grey pictures are found; then both planes, then every geometry.
