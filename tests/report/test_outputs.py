@@ -97,6 +97,13 @@ def test_tables_have_a_row_per_attack_and_an_interval_per_cell(run_dir):
     assert latex.count("{") == latex.count("}")
 
 
+def test_an_attack_that_took_no_mark_is_not_called_the_weakest(run_dir, data):
+    for card in data["schemes"]:
+        named = re.search(rf"^\| {card['scheme']} \|.*\| ([^|]*) \|$", (run_dir / "table.md").read_text(), re.M)[1]
+        took = [cell["attack"] for cell in card["worst"] if cell["detection"]["successes"] < cell["detection"]["n"]]
+        assert named == (", ".join(took) or "none")
+
+
 def test_terminal_summary_names_every_scheme(run_dir):
     console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     console.print(print_summary(run_dir))

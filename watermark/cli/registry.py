@@ -109,8 +109,9 @@ def _verify(args: argparse.Namespace) -> int:
     result = open_registry(args, keys[0] if keys else None).verify(anchors, full=args.full)
     for problem in result.problems:
         print(shown(problem))
-    head = "head checked with the key" if result.head_checked else "head not checked: no key given"
-    answer = "whole" if result.ok else f"{len(result.problems)} problems"
+    head = "head checked with the key" if result.head_checked else "head not checked: give --key-file, or --anchor"
+    whole = "whole" if result.head_checked or anchors else "no fault found"
+    answer = whole if result.ok else f"{len(result.problems)} problems"
     print(f"{result.count} records, {result.purged} purged: {answer} ({head})")
     if result.spared:
         spared = f"1 to {result.spared} lie before the checkpoint: counted, {DRAWN} of them drawn and checked"

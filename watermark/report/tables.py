@@ -38,6 +38,11 @@ HEAD = (
 )
 
 
+def _weak(card: Json) -> list[str]:
+    """The attacks that took marks, the worst first."""
+    return [cell["attack"] for cell in card["worst"] if cell["detection"]["rate"] < 1]
+
+
 def _rows(data: Json) -> list[list[str]]:
     return [
         [
@@ -50,7 +55,7 @@ def _rows(data: Json) -> list[list[str]]:
             f"{count_of(card['misattribution'])} [{interval(card['misattribution'])}]",
             f"{count_of(card['unnamed'])} [{interval(card['unnamed'])}]",
             count_of(card["false_positives"]),
-            ", ".join(cell["attack"] for cell in card["worst"]),
+            ", ".join(_weak(card)) or "none",
         ]
         for card in data["schemes"]
     ]
@@ -145,9 +150,8 @@ def terminal(data: Json) -> Table:
         found, payload = (f"{percent(card[name])}\n[{interval(card[name])}]" for name in ("detection", "payload"))
         counted = card["false_positives"]
         alarms = f"{counted['successes']} /\n{count(counted['n'])}" if counted["n"] else NOTHING
-        weak = [cell["attack"] for cell in card["worst"] if cell["detection"]["rate"] < 1]
         scheme = f"{card['scheme']}\n{db(card['quality']['psnr'])}"
-        table.add_row(scheme, found, payload, alarms, "\n".join(weak[:2]) or "none")
+        table.add_row(scheme, found, payload, alarms, "\n".join(_weak(card)[:2]) or "none")
     return table
 
 
