@@ -21,7 +21,11 @@ LAUNCHERS = {
         "hydra.launcher.timeout_min=5",
         "hydra.launcher.submitit_folder=${hydra.sweep.dir}/.submitit",  # docs/slurm.md says why
     ],
-    "hydra_ray_launcher": ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2"],
+    "hydra_ray_launcher": [
+        "hydra/launcher=ray",
+        "+hydra.launcher.ray.init.num_cpus=2",
+        "+hydra.launcher.ray.init.address=local",
+    ],
 }
 
 

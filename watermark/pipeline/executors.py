@@ -108,7 +108,11 @@ def on_ray(
     try:
         if mine:
             ray.init(
-                address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, **local
+                address=address or "local",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **local,
             )
     except Exception as error:  # of no type of its own where a busy machine is too slow for it
         ray.shutdown()
