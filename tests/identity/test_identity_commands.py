@@ -43,7 +43,11 @@ def test_what_was_issued_is_traced_and_the_registry_is_whole(desk, capsys):
     assert main(["registry", "verify", *options(desk)]) == 0
     assert "whole (head checked with the key)" in capsys.readouterr().out
     assert main(["registry", "verify", "--registry", str(desk / "registry.db")]) == 0
-    assert "no fault found (head not checked: give --key-file, or --anchor)" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "no fault found (head not checked: give --key-file, or --anchor)" in said
+    anchor = said.partition("\nanchor ")[2].partition(" ")[0]
+    assert main(["registry", "verify", "--registry", str(desk / "registry.db"), "--anchor", anchor]) == 0
+    assert "whole (held against the anchor" in capsys.readouterr().out
 
 
 def test_a_folder_to_issue_is_refused_in_words(desk, capsys):

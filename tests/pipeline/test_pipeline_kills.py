@@ -96,9 +96,7 @@ def test_what_fails_for_all_pictures_is_one_line_of_ours(photos, tmp_path, engin
 def test_a_run_whose_driver_was_killed_leaves_no_process_and_goes_on(tmp_path, undisturbed, engine, whole, monkeypatch):
     if engine is on_ray:
         pytest.importorskip("ray", reason="Ray is not installed: uv sync --group ci")
-        monkeypatch.setenv(
-            "RAY_ADDRESS", "127.0.0.1:1"
-        )  # of a cluster of somebody else's; ours is started all the same
+        monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # somebody else's cluster; ours is started all the same
     words = [sys.executable, str(Path(__file__).with_name("drive.py")), str(tmp_path), engine.__name__, "0.3"]
     (tmp_path / "deaths").mkdir(exist_ok=True)
     with (tmp_path / "said").open("wb") as said:

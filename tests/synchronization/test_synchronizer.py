@@ -1,4 +1,5 @@
 import math
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from watermark.keys import keyed_uniform
 from watermark.synchronization import (
     Lines,
     Poses,
+    SearchSettings,
     Spectrum,
     Synchronizer,
     follow,
@@ -202,3 +204,7 @@ def test_a_bent_lattice_is_followed_window_by_window(pilot, synchronizer):
         synchronizer.loudness, Spectrum(cut[0]), spread_to(whole, centres), synchronizer.settings.window_climb
     )
     assert local.score.square().sum().sqrt() > 1.3 * whole.score.item()
+
+
+def test_every_setting_says_how_it_was_set():
+    assert [one.name for one in fields(SearchSettings) if f" {one.name}: " not in SearchSettings.__doc__] == []

@@ -109,8 +109,12 @@ def _verify(args: argparse.Namespace) -> int:
     result = open_registry(args, keys[0] if keys else None).verify(anchors, full=args.full)
     for problem in result.problems:
         print(shown(problem))
-    head = "head checked with the key" if result.head_checked else "head not checked: give --key-file, or --anchor"
-    whole = "whole" if result.head_checked or anchors else "no fault found"
+    if result.head_checked:
+        whole, head = "whole", "head checked with the key"
+    elif anchors:
+        whole, head = "whole", "held against the anchor; head not checked, which --key-file does"
+    else:
+        whole, head = "no fault found", "head not checked: give --key-file, or --anchor"
     answer = whole if result.ok else f"{len(result.problems)} problems"
     print(f"{result.count} records, {result.purged} purged: {answer} ({head})")
     if result.spared:

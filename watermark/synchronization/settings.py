@@ -95,6 +95,13 @@ class SearchSettings:
         fine_climb: from these. With it and all before, probes read 2 to 3 of 128 less than at the true alignment.
         power_climb: from a cell of the coarse search, which is up to 1 px off.
         window_climb: of a window of a bent picture, from where the whole lies: bends of 2 px are to be followed.
+        message_limit: no line counts for more than this many times the local RMS where its fourth power is taken: a
+            regular texture has a few such lines, and the fourth power makes one of them outvote all others.
+        message_step: plane px between the shifts at which the message is asked first,
+        message_low: and cycles per plane px up to which lines are: their fourth power makes 4 x .13 x .75 = .39 turns
+            in a step, just under the half turn that can be told.
+        message_believe: score from which an alignment by the message alone is read; unmarked pictures stay below 6.
+        message_climb: from such a shift.
         slanted_cells: of the search of shears, and in a thorough one of the others too, from which a slant is sought,
         slanted_scales: and parts of the usual scale, for what is seen from aside is smaller too, at each of which
         slanted_poses: so many poses are tried. All under no slant and under one to

@@ -55,17 +55,9 @@ def cores_of(run):
     return sum(run["shard_core_seconds"]) / run["seconds"]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=10**9)
-    parser.add_argument("--days", type=float, default=30)
-    parser.add_argument("--shard-size", type=int, default=10_000)
-    args = parser.parse_args()
-    marked = json.loads((HERE / "measured.json").read_text())
-    read = json.loads((HERE / "detected.json").read_text())
-    scaled = json.loads((HERE / "scaling.json").read_text())
-    beside = json.loads((HERE / "beside.json").read_text())["shards"]
-    n, count, kills = args.pictures, marked["pictures"], marked["kills"]
+def killed(marked, beside):
+    """What came of a run that was killed, and what it cost next to a loop."""
+    count, kills = marked["pictures"], marked["kills"]
     print(f"| {count:,} pictures, {marked['scheme']} | |\n|---|---|")
     print(f"| killed with -9: workers, drivers | {kills['worker']}, {kills['driver']} |")
     print(f"| rows, IDs: one each | {count:,} |")
@@ -85,6 +77,10 @@ def main():
     loads = [one["load"] for one in beside.values()]
     print(f"| processes that wanted one of two cores meanwhile | {min(loads):.0f} to {max(loads):.0f} |")
     print(f"| too faint to be read back | {marked['failed_as_too_faint_to_be_read_back']} |")
+
+
+def two_workers(scaled):
+    """One worker and two over a loop, and by the clock."""
     print(f"\n| {scaled['scheme']}, the same pictures three times | |\n|---|---|")
     pairs = {name: runs_of(scaled, name) for name in WORKERS}
     for name, rows in pairs.items():
@@ -103,9 +99,11 @@ def main():
     pictures = sum(len(block["loop_core_seconds"]) for block in scaled["blocks"])
     failed = sum(block["workers_1"]["failed"] for block in scaled["blocks"])
     print(f"| pictures, too faint to be read back | {pictures}, {failed} |")
-    print("\n| read | |\n|---|---|")
-    for name, told in read.items():
-        print(f"| {name} pictures called marked | {told['called_marked']} of {told['pictures']} |")
+
+
+def planned(marked, read, args):
+    """What so many pictures would take."""
+    n, count = args.pictures, marked["pictures"]
     print(
         f"\n| {n:,} pictures of 256 px | core-seconds a picture | core-hours | cores for {args.days:g} days |\n|---|---|---|---|"
     )
@@ -123,6 +121,24 @@ def main():
     print(f"| registry rows | {n * marked['records'] // count:,}, {n * size / 1e12:,.1f} TB as in SQLite |")
     faint = n * marked["failed_as_too_faint_to_be_read_back"] // count
     print(f"| pictures that would be too faint to be read back | {faint:,} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=10**9)
+    parser.add_argument("--days", type=float, default=30)
+    parser.add_argument("--shard-size", type=int, default=10_000)
+    args = parser.parse_args()
+    marked = json.loads((HERE / "measured.json").read_text())
+    read = json.loads((HERE / "detected.json").read_text())
+    scaled = json.loads((HERE / "scaling.json").read_text())
+    beside = json.loads((HERE / "beside.json").read_text())["shards"]
+    killed(marked, beside)
+    two_workers(scaled)
+    print("\n| read | |\n|---|---|")
+    for name, told in read.items():
+        print(f"| {name} pictures called marked | {told['called_marked']} of {told['pictures']} |")
+    planned(marked, read, args)
 
 
 if __name__ == "__main__":
