@@ -77,7 +77,7 @@ def _line(count: "Count") -> str:
 
 def _readable(folder: Path, limit: int | None) -> list[Path]:
     """The pictures of a folder that can be read; what cannot is told."""
-    from watermark.data.images import spread
+    from watermark.data.spread import spread
     from watermark.files import find_pictures, look
 
     if not folder.is_dir():

@@ -121,7 +121,8 @@ def _counts(job: "Job") -> str:
     from watermark.report.wording import plural
 
     sizes = {"picture": len(job.images.infos), "scheme": len(job.config["schemes"]), "cell": len(job.cells)}
+    drawn = f"{job.config['cells'] + 1} of " if job.drawn else ""
     fewer = len(job.unmarked) < len(job.images.infos)
     some = f" and {len(job.unmarked)} of the pictures unmarked" if job.unmarked else ", none unmarked"
-    counts = ", ".join(plural(size, noun) for noun, size in sizes.items())
+    counts = ", ".join((drawn if noun == "cell" else "") + plural(size, noun) for noun, size in sizes.items())
     return f"{counts} each, marked{some if fewer else ' and unmarked'}"

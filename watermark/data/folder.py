@@ -5,7 +5,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from watermark.data.images import ImageInfo, ImageSet, spread
+from watermark.data.images import ImageInfo, ImageSet
+from watermark.data.spread import spread
 from watermark.errors import UserError
 from watermark.files import find_pictures, header_of, load_8bit, read_bytes
 from watermark.files.folders import passed_over_line

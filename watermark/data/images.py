@@ -101,10 +101,3 @@ class ImageSet(ABC):
         """One hash over every picture and how it is prepared."""
         lines = [f"{info.id} {info.image_class} {info.width}x{info.height} {info.sha256}" for info in self.infos]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def spread(limit: int | None, count: int) -> list[int]:
-    """Which of ``count`` pictures to use so that ``limit`` of them cover the whole set; None: all."""
-    if limit is None or limit >= count:
-        return list(range(count))
-    return [round(i * (count - 1) / max(1, limit - 1)) for i in range(limit)]

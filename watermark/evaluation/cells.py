@@ -76,11 +76,11 @@ class UnitRun:
 
     @torch.no_grad()
     def measure(self, done: Callable[[], None], cells: Sequence[Cell] | None = None) -> Measured:
-        """Run the cells (all of the job's, or some); ``done`` is called after each.
+        """Run the cells (all that the unit meets, or some); ``done`` is called after each.
 
         A cell that fails becomes rows that say why.
         """
-        cells = self.job.cells if cells is None else cells
+        cells = self.job.cells_of(self.unit) if cells is None else cells
         try:
             original = torch.cat([self.job.images.load(i) for i in self.unit.indices]).to(self.job.device)
             if self.job.match is not None and isinstance(self.hand, OurHand):

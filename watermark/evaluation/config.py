@@ -40,6 +40,9 @@ class EvaluateConfig:
     """``i/n``: do only the i-th of n equal parts; all parts write into the same run folder."""
     keys: int = 1
     """Every picture is marked under so many keys, each with its own IDs and attack draws; intervals stay by picture."""
+    cells: int | None = None
+    """So many attacked cells (an attack at one rung) of each picture, dealt evenly by ``seed``, for all schemes
+    alike; they come with the unattacked picture. None: all."""
     unmarked: int | None = None
     """Pictures that are measured unmarked too, spread evenly; None: all, but two of the six photographs; 0: none.
     Finding that there is no mark costs a detector several times what finding one does."""

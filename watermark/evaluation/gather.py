@@ -38,8 +38,10 @@ def units(manifest: Json) -> list[Unit]:
     sizes = [(image["width"], image["height"]) for image in manifest["data"]["images"]]
     on_cpu = str(manifest.get("device")).startswith("cpu")
     config = manifest["config"]
+    outside = any(facts.get("outside") for facts in manifest["schemes"].values())
+    alone = on_cpu or outside or config.get("cells") or config.get("protocol") == "matched"
     keys = min(max(1, config.get("keys", 1)), MAX_KEYS)
-    return plan(manifest["schemes"], sizes, 1 if on_cpu else config.get("batch_size", 1), keys)
+    return plan(manifest["schemes"], sizes, 1 if alone else config.get("batch_size", 1), keys)
 
 
 def finished(run_dir: Path, planned: list[Unit]) -> list[Unit]:

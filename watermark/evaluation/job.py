@@ -15,9 +15,11 @@ import torch
 from attacks.base import Attack
 from watermark.codec import Layout, Payload
 from watermark.config import build, locate, target_of
-from watermark.data.images import ImageInfo, ImageSet, spread
+from watermark.data.images import ImageInfo, ImageSet
+from watermark.data.spread import spread
 from watermark.errors import UserError
 from watermark.evaluation.axis import Axis
+from watermark.evaluation.draw import Draw, Name, draw
 from watermark.evaluation.hands import marked_file
 from watermark.evaluation.matched import Match
 from watermark.evaluation.plan import MAX_KEYS, Unit, plan
@@ -38,7 +40,10 @@ NOT_IN_KEY = {"output", "name", "workers", "shard", "device"}
 CODE = (
     *("schemes", "transforms", "synchronization", "codec", "detection", "localization", "data", "files"),
     *(f"metrics/{name}.py" for name in ("bits", "psnr", "ssim", "worst_tile", "ms_ssim", "ciede2000", "perceptual")),
-    *(f"evaluation/{name}.py" for name in ("axis", "cells", "hands", "job", "maps", "matched", "plan", "records")),
+    *(
+        f"evaluation/{name}.py"
+        for name in ("axis", "cells", "draw", "hands", "job", "maps", "matched", "plan", "records")
+    ),
     *(f"{name}.py" for name in ("images", "pixels", "keys", "config", "reader", "strips", "depth", "watermarker")),
 )
 """What of the package decides rows; the statistics and the report only read them."""
@@ -125,13 +130,38 @@ class Job:
         return suite_cells(self.config["suite"] or {})
 
     @cached_property
+    def drawn(self) -> Draw | None:
+        """Which of the cells each picture meets; None: all.
+
+        Raises:
+            UserError: if the suite has not so many.
+        """
+        each: int | None = self.config.get("cells")
+        if each is None:
+            return None
+        families = {(cell.name, cell.strength): type(cell.attack).family for cell in self.cells if cell.attack}
+        return draw(families, [info.id for info in self.images.infos], each, self.seed, self.keys)
+
+    @cached_property
+    def _hands(self) -> dict[tuple[int, int], set[Name]]:
+        return self.drawn.hands() if self.drawn else {}
+
+    def cells_of(self, unit: Unit) -> list[Cell]:
+        """The cells that a unit's pictures meet."""
+        if self.drawn is None:
+            return self.cells
+        hand = self._hands[unit.indices[0], unit.key]
+        return [cell for cell in self.cells if cell.attack is None or (cell.name, cell.strength) in hand]
+
+    @cached_property
     def units(self) -> list[Unit]:
         """Scheme by scheme; on a GPU images of one size that follow each other share a batch.
 
         On a CPU a batch gains nothing, and a matrix product rounds differently with its size. So pictures go one by
         one, and a row depends on its own picture alone, whatever ``batch_size`` and ``unmarked`` are.
         """
-        together = 1 if self.device.type == "cpu" or self.match or self.outside else self.config["batch_size"]
+        alone = self.device.type == "cpu" or self.match or self.outside or self.drawn
+        together = 1 if alone else self.config["batch_size"]
         sizes = [(info.width, info.height) for info in self.images.infos]
         return plan(self.config["schemes"], sizes, together, self.keys)
 

@@ -27,6 +27,7 @@ _CONFIG = {
     "false_positive_rate?": NUMBER,
     "device?": TEXT,
     "unmarked?": WHOLE + MAYBE,
+    "cells?": WHOLE + MAYBE,
     "keys?": WHOLE,
     "samples?": WHOLE,
     "perceptual?": [TEXT],

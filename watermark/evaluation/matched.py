@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from watermark.codec import Payload
-from watermark.data.images import spread
+from watermark.data.spread import spread
 from watermark.errors import UserError
 from watermark.images import to_8bit
 from watermark.metrics.perceptual import MEASURES, Measure, perceptual

@@ -79,8 +79,9 @@ def remeasure(
     result = Remeasured(exact=_same_machine(manifest, job), notes=_changes(manifest, job))
     rng = np.random.default_rng(secrets.randbits(64) if seed is None else seed)
     for _ in range(cells):
-        unit, cell = done[rng.integers(len(done))], job.cells[rng.integers(len(job.cells))]
-        _compare(run_dir, job, unit, cell, result)
+        unit = done[rng.integers(len(done))]
+        met = job.cells_of(unit)
+        _compare(run_dir, job, unit, met[rng.integers(len(met))], result)
     return result
 
 

@@ -37,22 +37,23 @@ def run(job: Job, progress: Progress) -> Path:
     """Measure what is missing, then merge; returns the run folder.
 
     Raises:
-        UserError: if the folder holds another job, ``shard`` is not ``i/n``, or ``localize`` finds nothing to map.
+        UserError: if the folder holds another job, ``shard`` is not ``i/n``, ``cells`` are more than there are, or
+            ``localize`` finds nothing to map.
         KeyboardInterrupt: at any moment; the units that are done stay done.
     """
     index, count = _shard(job.config["shard"])
     check_maps(job)
+    mine = {unit: len(job.cells_of(unit)) for unit in job.units[index::count]}
     facts = manifest(job)  # builds every scheme and attack once, so that a bad setting leaves no folder behind
     most = _most_workers(job)
     ask_once(job)
     store = RunStore(run_folder(job))
     store.claim(facts)
-    mine = job.units[index::count]
     todo = [unit for unit in mine if not store.has(unit)]
     todo.sort(key=lambda unit: unit.indices)  # an interrupted run holds the same pictures for every scheme
     workers = max(1, min(most, len(todo)))
     start = time.perf_counter()
-    counter = _Counter(progress, (len(mine) - len(todo)) * len(job.cells), len(mine) * len(job.cells))
+    counter = _Counter(progress, sum(mine.values()) - sum(mine[unit] for unit in todo), sum(mine.values()))
     if workers == 1:
         _measure_here(job, store.folder, todo, counter)
     else:

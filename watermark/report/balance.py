@@ -22,17 +22,20 @@ def families(data: Json, scheme: str, group: str) -> dict[str, Json]:
         left out.
     """
     kinds = {attack["name"]: attack["family"] or "other" for attack in data["attacks"]}
-    found: dict[str, list[Json]] = {}
-    for ladder in data["ladders"]:
-        if (ladder["scheme"], ladder["group"]) == (scheme, group) and ladder["attack"] in kinds:
-            found.setdefault(kinds[ladder["attack"]], []).append(ladder)
+    found: dict[str, dict[str, list[Json]]] = {}
+    for cell in data["cells"]:
+        if (cell["scheme"], cell["group"]) == (scheme, group) and cell["attack"] in kinds:
+            found.setdefault(kinds[cell["attack"]], {}).setdefault(cell["attack"], []).append(cell)
     return {
         family: {
-            "attacks": len(ladders),
-            "readings": sum(ladder["detection"]["n"] for ladder in ladders),
-            **{name: _mean([ladder[name]["rate"] for ladder in ladders]) for name in ("detection", "payload")},
+            "attacks": len(attacks),
+            "readings": sum(rung["detection"]["n"] for rungs in attacks.values() for rung in rungs),
+            **{
+                name: _mean([_mean([rung[name]["rate"] for rung in rungs]) for rungs in attacks.values()])
+                for name in ("detection", "payload")
+            },
         }
-        for family, ladders in found.items()
+        for family, attacks in found.items()
     }
 
 

@@ -139,10 +139,10 @@ def _scheme(scheme: str, part: pd.DataFrame) -> list[Json]:
 
 
 def _test(scheme: str, attack: str, rows: pd.DataFrame) -> Json:
-    per_attack = (rows["is_marked_b"] - rows["is_marked_a"]).groupby(["attack", "image"]).mean()
-    per_image = per_attack.groupby("image").mean().to_numpy()
+    both = rows.groupby(["attack", "image"])[["is_marked_a", "is_marked_b"]].mean().groupby("image").mean()
+    per_image = (both["is_marked_b"] - both["is_marked_a"]).to_numpy()
     low, high = bootstrap_mean(per_image)
-    means = rows.groupby("attack")[["is_marked_a", "is_marked_b"]].mean().mean()
+    means = both.mean()
     return {
         "scheme": scheme,
         "attack": attack,

@@ -30,7 +30,7 @@ from watermark.report.sections.sentence import Sentence, sentence
 from watermark.report.sections.thresholds import Thresholds, thresholds
 from watermark.report.sections.verdict import Card, cards
 
-SCHEMA_VERSION = "1.8.0"
+SCHEMA_VERSION = "1.9.0"
 
 
 class OfScheme(Protocol):

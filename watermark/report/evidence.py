@@ -39,6 +39,7 @@ def _methodology(data: Json, card: Json) -> str:
     psnr, negatives = card["quality"]["psnr"], card["false_positives"]["images"]
     parts = [
         data["coverage"]["unfinished"],
+        data["coverage"]["drawn"],
         "Embed a random payload, round to 8 bits, attack, decode blind; the same attacks on "
         f"{plural(negatives, 'unmarked image')}.",
         f"Detection at a false-positive rate of {power(data['false_positive_rate'])} that follows from a keyed null, "

@@ -67,6 +67,7 @@ def caption(data: Json, *, intervals: bool = True) -> str:
     lost = max(covered["not_marked"].values(), default=0)
     parts = [
         covered["unfinished"],
+        covered["drawn"],
         _caption_of_searches(data, intervals) if data["breaking"] else _caption_of_ladders(data),
         f"{plural(lost, 'picture')} of {covered['pictures']} could not be read or marked, and "
         f"{'counts' if lost == 1 else 'count'} nowhere." * bool(lost),

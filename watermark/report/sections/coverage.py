@@ -1,11 +1,14 @@
-"""What of the planned work is in the report: units, pictures with and without a mark, cells that lack some."""
+"""What of the planned work is in the report: units, pictures with and without a mark, which cells were drawn."""
 
 from dataclasses import dataclass
 from typing import Annotated
 
 import pandas as pd
 
+from watermark.data.spread import spread
+from watermark.evaluation.draw import Draw, draw
 from watermark.evaluation.manifest import read_progress
+from watermark.evaluation.plan import MAX_KEYS
 from watermark.evaluation.rows import Run
 from watermark.json_schema import Count, Json
 from watermark.report.wording import count, plural
@@ -22,6 +25,7 @@ class Coverage:
     marked_pictures: dict[str, Count]
     unmarked_pictures: Count
     unfinished: Annotated[str | None, "in words; null where all planned work is in the report"]
+    drawn: Annotated[str | None, "in words; null where every picture met every cell of the suite; since 1.9.0"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,42 @@ def coverage(run: Run) -> Coverage:
         marked_pictures={scheme: int(marked.get(scheme, 0)) for scheme in run.schemes},
         unmarked_pictures=int(run.negatives()["image"].nunique()),
         unfinished=_sentence(unfinished(run), marked, pictures),
+        drawn=_drawn(run),
+    )
+
+
+def dealt(run: Run) -> Draw | None:
+    """Which cells each picture was to meet; None: all.
+
+    Raises:
+        UserError: if the manifest tells of more cells than its attacks have.
+    """
+    config, attacks = run.manifest["config"], run.manifest["attacks"]
+    if config.get("cells") is None:
+        return None
+    cells = {cell: attacks[cell[0]].get("family") or "" for cell in _planned(run)}
+    pictures = [image["id"] for image in run.manifest["data"]["images"]]
+    keys = min(max(1, config.get("keys", 1)), MAX_KEYS)
+    return draw(cells, pictures, config["cells"], config.get("seed", 0), keys)
+
+
+def _planned(run: Run) -> list[tuple[str, float | None]]:
+    """Every attacked cell of the suite."""
+    sweeps = {name: facts.get("sweep") or [None] for name, facts in run.manifest.get("attacks", {}).items()}
+    return [(name, None if value is None else float(value)) for name, sweep in sweeps.items() for value in sweep]
+
+
+def _drawn(run: Run) -> str | None:
+    deal = dealt(run)
+    if deal is None:
+        return None
+    sizes = [len(cards) for cards in deal.cards.values()]
+    least, most = min(sizes), max(sizes)
+    times = count(most) if least == most else f"{count(least)} or {count(most)}"
+    config, suite = run.manifest["config"], plural(len(sizes), "attacked cell")
+    return (
+        f"Each picture met {count(config['cells'])} of the suite's {suite}, drawn by seed {config.get('seed', 0)} and "
+        f"the same for every scheme; each cell was dealt {times} times."
     )
 
 
@@ -82,20 +122,21 @@ def progress(run: Run) -> Json:
 
 def missing(run: Run) -> list[MissingCell]:
     """Rungs of the manifest's ladders that have fewer rows than planned, of marked or of unmarked pictures."""
-    planned = {name: facts.get("sweep") or [None] for name, facts in run.manifest.get("attacks", {}).items()}
-    pictures = len(run.manifest.get("data", {}).get("images", []))
+    images, deal = run.manifest.get("data", {}).get("images", []), dealt(run)
     rows = pd.concat([run.rows, run.refused])
     marked, unmarked = (_counts(rows[rows["marked"] == kind]) for kind in (True, False))
-    wanted = run.manifest.get("config", {}).get("unmarked")
-    negatives = pictures if wanted is None else min(pictures, wanted)
+    negatives = set(spread(run.manifest.get("config", {}).get("unmarked"), len(images)))
     found = []
+    planned = dict.fromkeys(_planned(run), (len(images), len(negatives)))
+    if deal is not None:
+        met = {cell: deal.pictures(cell) for cell in planned}
+        planned = {cell: (len(pictures), len(pictures & negatives)) for cell, pictures in met.items()}
     for scheme in run.schemes:
-        for attack, sweep in planned.items():
-            for strength in sweep:
-                key = (scheme, attack, None if strength is None else float(strength))
-                lacking, without = pictures - marked.get(key, 0), negatives - unmarked.get(key, 0)
-                if max(lacking, without) > 0:
-                    found.append(MissingCell(scheme, attack, strength, max(0, lacking), max(0, without)))
+        for cell, (with_mark, plain) in planned.items():
+            lacking = with_mark - marked.get((scheme, *cell), 0)
+            without = plain - unmarked.get((scheme, *cell), 0)
+            if max(lacking, without) > 0:
+                found.append(MissingCell(scheme, *cell, max(0, lacking), max(0, without)))
     return found
 
 

@@ -52,7 +52,9 @@ def sentence(
     warnings = (covered.unfinished, _refused(covered), _unread(found), small, _unequal(found), _outside(found))
     return Sentence(
         headline=_broken_headline(run, found, broken) if broken and searched else _headline(found, pairs, noun),
-        detail=(_broken_detail(broken, noun) if broken and searched else _detail(best, noun)) + _maps(mapped, best),
+        detail=(_broken_detail(broken, noun) if broken and searched else _detail(best, noun))
+        + (f" {covered.drawn}" if covered.drawn else "")
+        + _maps(mapped, best),
         promise=(
             f"“Found” means a p-value of at most {power(promised)} after paying for everything that was tried: in "
             f"theory one false alarm in {count(1 / promised)} unmarked pictures. {_alarms(found, covered)}"
