@@ -41,6 +41,7 @@ def test_rates_of_negatives_rest_on_the_pictures_that_were_read_unmarked(simulat
         "marked_pictures": None,
         "unmarked_pictures": 4,
         "unfinished": None,
+        "drawn": None,
     }
     for card, alarms, row in zip(data["schemes"], data["false_positives"], data["thresholds"], strict=True):
         assert card["detection"]["images"] == 12

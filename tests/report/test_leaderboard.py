@@ -36,7 +36,7 @@ def test_a_mean_over_families_is_not_moved_by_a_second_name_for_one_attack():
         facts = {"scheme": "s", "group": "natural"}
         return {
             "attacks": kinds,
-            "ladders": [facts | {"attack": n, "detection": rate[n], "payload": rate[n]} for n, _, _ in attacks],
+            "cells": [facts | {"attack": n, "detection": rate[n], "payload": rate[n]} for n, _, _ in attacks],
         }
 
     few = data(("jpeg", "compression", 1.0), ("crop", "geometry", 0.5), ("rinse", "removal", 0.0))
@@ -47,6 +47,14 @@ def test_a_mean_over_families_is_not_moved_by_a_second_name_for_one_attack():
     assert families(few, "s", "natural")["removal"]["detection"] == 0.0
     assert families(few, "s", "hard") == {}
     assert balanced({}) == {"families": [], "detection": None, "payload": None}
+
+
+def test_a_drawn_run_stands_under_a_suite_of_its_own(ran, tmp_path):
+    """So that nobody takes it for the whole suite, and the page can be filtered by it."""
+    sent = json.loads((ran / "summary.json").read_text())
+    sent["config"] |= {"suite_name": "standard", "cells": 6}
+    (tmp_path / "sent.json").write_text(json.dumps(sent))
+    assert {entry.suite for entry in read_entries(tmp_path / "sent.json")} == {"standard, 6 cells a picture"}
 
 
 def test_the_page_holds_every_scheme_and_nothing_that_an_entry_smuggles_in(ran, tmp_path, capsys):

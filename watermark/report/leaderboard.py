@@ -43,7 +43,7 @@ _SUMMARY = {
     "schema_version": TEXT,
     "false_positive_rate": NUMBER,
     "schemes": {"*": _SCHEME},
-    "config": {"suite_name?": TEXT, "layout?": dict},
+    "config": {"suite_name?": TEXT, "layout?": dict, "cells?": WHOLE + MAYBE},
     "command": TEXT + MAYBE,
     "git": {"commit?": TEXT + MAYBE, "dirty?": FLAG + MAYBE},
     "data": {"name?": TEXT + MAYBE},
@@ -61,7 +61,7 @@ class Entry:
         scheme: its name.
         by: who measured it.
         bits: of the payload, without check bits; None where the summary does not say.
-        suite: name of the attacks.
+        suite: name of the attacks, and where a picture met some of its cells, of how many.
         pictures: name of the data set.
         quality: measure to mean over the marked pictures, those that were measured.
         facts: the scheme's part of the summary.
@@ -110,12 +110,12 @@ def _entry(found: Json, name: str, file: Path) -> Entry:
     facts, layout = found["schemes"][name], found["config"].get("layout") or {}
     numbers = [n for n in (layout.get("provider_bits"), layout.get("content_bits")) if isinstance(n, int)]
     quality = {measure: facts["quality"].get(measure) for measure in QUALITY}
-    git = found["git"]
+    git, drawn = found["git"], found["config"].get("cells")
     return Entry(
         scheme=name,
         by=found.get("by") or "not said",
         bits=sum(numbers) if len(numbers) == 2 else None,
-        suite=found["config"].get("suite_name") or "",
+        suite=(found["config"].get("suite_name") or "") + (f", {drawn} cells a picture" if drawn else ""),
         pictures=found["data"].get("name") or "",
         quality={measure: float(value) for measure, value in quality.items() if isinstance(value, int | float)},
         facts=facts,
