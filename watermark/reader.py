@@ -115,11 +115,12 @@ def _map(
         return Localization.nowhere(size, false_alarm_rate, found)
     where = look.where.columns(slice(found.reading, found.reading + 1)).best()
     message = codec.encode([word]).to(image.device)
-    if found.reading > 0 or not look.slant.any():
+    slant = look.slant[:, found.reading]
+    if not slant.any():
         return locate(scheme, image, where, message, found, false_alarm_rate, size)
-    image = straightened(reduced(image)[0], look.slant)
+    image = straightened(reduced(image)[0], slant)
     straight = locate(scheme, image, where, message, found, false_alarm_rate, (image.shape[-2], image.shape[-1]))
-    return straight.slanted(look.slant, size)
+    return straight.slanted(slant, size)
 
 
 def size_of(image: Picture) -> tuple[int, int]:

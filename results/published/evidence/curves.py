@@ -1,20 +1,27 @@
-"""Marks lost at one PSNR for all pictures, and at one evidence for all pictures of the same mean PSNR.
+"""Marks lost and what is seen of them: one evidence for all pictures, and one PSNR for all pictures of the same mean.
 
-``python results/published/evidence/curves.py PHOTOS OUT.jsonl --count 16 --evidence 25 40``; a line for every picture and
-attack. Pictures are taken evenly from the folder; nothing of the method was set on any of them.
+    python curves.py rows.jsonl --photos DIR [--count 60] [--evidence 12 20 30 45] [--schemes tile_spread learned]
+    python curves.py rows.jsonl --table
+    python curves.py rows.jsonl --figure curves.png
+
+A line for every picture and attack is appended, so a stopped run goes on where it was. Pictures are taken evenly from
+the folder; nothing of the method was set on any of them. Each has a key of its own, the same in both arms.
 """
 
 import argparse
 import json
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from attacks import Chain, Crop, GaussianBlur, GaussianNoise, Jpeg, Resize
 from watermark.data.folder import FolderImages
 from watermark.images import to_8bit
 from watermark.metrics.psnr import psnr
-from watermark.metrics.rates import wilson
+from watermark.metrics.seen import ssimulacra2
 from watermark.watermarker import Watermarker
 
 STRONGEST = 38.0
@@ -26,48 +33,135 @@ ATTACKS = {
     "noise .08": GaussianNoise(0.08),
     "blur 1.5, JPEG 60": Chain(1.0, [GaussianBlur(1.5), Jpeg(60)]),
 }
+"""None of them is the chain that the embedder tries."""
+RESAMPLES = 10_000
 
 
-def rows(name: str, pictures: list[torch.Tensor], by: str, **settings: float):
-    """One line for every picture and attack."""
+def measure(name: str, pictures: list[torch.Tensor], done: set, arm: dict) -> Iterator[dict]:
+    """One line for every picture that is not done and every attack; ``arm`` holds the marker's settings and its name."""
+    settings = {setting: arm[setting] for setting in ("target_psnr", "target_evidence") if setting in arm}
     for number, picture in enumerate(pictures):
+        if (name, arm["level"], arm["by"], number) in done:
+            continue
         marker = Watermarker.load(name, key=f"evidence {number}", device="cpu", **settings)
         marked = to_8bit(marker.embed(picture, 7, number))
-        facts = {"scheme": name, "by": by, "picture": number, "psnr": float(psnr(marked, picture)), **settings}
+        facts = {"scheme": name, "picture": number, **arm, "psnr": round(float(psnr(marked, picture)), 3)}
+        facts["ssimulacra2"] = round(float(ssimulacra2(marked, picture)), 3)
         for said, attack in ATTACKS.items():
             found = marker.detect(to_8bit(attack(marked, torch.Generator().manual_seed(number))))[0]
-            yield facts | {"attack": said, "lost": found.content_id != number, "log10_p": found.log10_p}
+            lost = found.content_id != number
+            yield facts | {"attack": said, "lost": lost, "log10_p": round(found.log10_p, 2)}
+
+
+def arms(rows: list[dict]) -> dict:
+    """Scheme, level and arm to ``(pictures, 3)``: share of the attacks that lost the mark, PSNR in dB, SSIMULACRA2."""
+    found = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        found[row["scheme"], row["level"], row["by"]][row["picture"]].append(
+            (row["lost"], row["psnr"], row["ssimulacra2"])
+        )
+    return {
+        key: np.array([np.mean(pictures[number], axis=0) for number in sorted(pictures)])
+        for key, pictures in sorted(found.items())
+    }
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """95 % of the mean of ``(pictures,)``, by bootstrap over pictures."""
+    means = np.random.default_rng(0).choice(values, (RESAMPLES, len(values))).mean(1)
+    return tuple(np.quantile(means, (0.025, 0.975)))
+
+
+def table(rows: list[dict]) -> None:
+    """Levels down; both arms, and their difference picture by picture."""
+    found = arms(rows)
+    print(
+        "| scheme | decades | n | PSNR, dB: evidence, PSNR | SSIMULACRA2: evidence, PSNR | lost, %: evidence | lost, %: PSNR | difference, points |"
+    )
+    print("|---" * 8 + "|")
+    for (scheme, level, by), one in found.items():
+        other = found.get((scheme, level, "psnr"))
+        if by != "evidence" or other is None or len(one) != len(other):
+            continue
+        quality = [f"{one[:, axis].mean():.2f}, {other[:, axis].mean():.2f}" for axis in (1, 2)]
+        lost = [_percent(values) for values in (one[:, 0], other[:, 0], one[:, 0] - other[:, 0])]
+        print(f"| `{scheme}` | {level:g} | {len(one)} | {' | '.join(quality)} | {' | '.join(lost)} |")
+
+
+def _percent(values: np.ndarray) -> str:
+    low, high = interval(values)
+    return f"{100 * values.mean():.1f} [{100 * low:.1f} to {100 * high:.1f}]"
+
+
+def figure(rows: list[dict], path: Path) -> None:
+    """Share lost against mean PSNR and against mean SSIMULACRA2, one row of panels a scheme."""
+    import matplotlib.pyplot as plt
+
+    found = arms(rows)
+    schemes = sorted({key[0] for key in found})
+    _, panels = plt.subplots(len(schemes), 2, figsize=(9, 3.4 * len(schemes)), sharey="row", squeeze=False)
+    for scheme, row in zip(schemes, panels, strict=True):
+        for axis, (panel, label) in enumerate(zip(row, ("PSNR, dB", "SSIMULACRA2"), strict=True), start=1):
+            for by, said, style in (("evidence", "one evidence for all", "o-"), ("psnr", "one PSNR for all", "s--")):
+                points = [values for key, values in found.items() if key[0] == scheme and key[2] == by]
+                points.sort(key=lambda values: values[:, axis].mean())
+                lost = np.array([values[:, 0].mean() for values in points])
+                ends = np.array([interval(values[:, 0]) for values in points])
+                errors = np.abs(ends.T - lost)
+                panel.errorbar(
+                    [v[:, axis].mean() for v in points], 100 * lost, 100 * errors, fmt=style, capsize=3, label=said
+                )
+            panel.set(title=f"{scheme}: fainter to the right", xlabel=f"{label}, mean")
+        row[0].set_ylabel("readings lost, %")
+        row[0].legend(fontsize=8)
+    plt.tight_layout()
+    plt.savefig(path, dpi=110)
+
+
+def run(path: Path, pictures: list[torch.Tensor], schemes: list[str], levels: list[float]) -> None:
+    """Both arms of every level; the second at the first's mean PSNR."""
+    for name in schemes:
+        for level in levels:
+            for by in ("evidence", "psnr"):
+                rows = read(path)
+                done = {(row["scheme"], row["level"], row["by"], row["picture"]) for row in rows}
+                if by == "evidence":
+                    arm = {"target_psnr": STRONGEST, "target_evidence": level}
+                else:
+                    arm = {"target_psnr": round(float(arms(rows)[name, level, "evidence"][:, 1].mean()), 2)}
+                with path.open("a") as out:
+                    group = []
+                    for row in measure(name, pictures, done, {"level": level, "by": by, **arm}):
+                        group.append(row)
+                        if len(group) == len(ATTACKS):  # a picture is written whole
+                            out.writelines(json.dumps(row) + "\n" for row in group)
+                            out.flush()
+                            group = []
+
+
+def read(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--count", type=int, default=16)
-    parser.add_argument("--evidence", type=float, nargs="+", default=[25.0, 40.0])
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", type=Path)
+    parser.add_argument("--photos", type=Path)
+    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--evidence", type=float, nargs="+", default=[12.0, 20.0, 30.0, 45.0])
     parser.add_argument("--schemes", nargs="+", default=["tile_spread", "learned"])
+    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    folder = FolderImages(str(options.folder), limit=options.count)
-    pictures = [folder.load(i) for i in range(options.count)]
-    with options.out.open("w") as out:
-        for name in options.schemes:
-            for evidence in options.evidence:
-                settings = {"target_psnr": STRONGEST, "target_evidence": evidence}
-                one = list(rows(name, pictures, "evidence", **settings))
-                mean = sum(row["psnr"] for row in one) / len(one)
-                other = list(rows(name, pictures, "psnr", target_psnr=round(mean, 2)))
-                out.writelines(json.dumps(row) + "\n" for row in one + other)
-                out.flush()
-                for found in (one, other):
-                    lost = sum(row["lost"] for row in found)
-                    values = sorted({row["psnr"] for row in found})
-                    low, high = wilson(lost, len(found))
-                    print(
-                        f"{name} by {found[0]['by']} {evidence:g}: mean {sum(values) / len(values):.2f} dB "
-                        f"({values[0]:.1f} to {values[-1]:.1f}), lost {lost}/{len(found)} ({low:.2f} to {high:.2f})",
-                        flush=True,
-                    )
+    if options.table:
+        table(read(options.rows))
+    elif options.figure:
+        figure(read(options.rows), options.figure)
+    else:
+        torch.set_num_threads(1)
+        folder = FolderImages(str(options.photos), limit=options.count)
+        run(options.rows, [folder.load(i) for i in range(options.count)], options.schemes, options.evidence)
 
 
 if __name__ == "__main__":

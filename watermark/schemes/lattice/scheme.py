@@ -6,6 +6,7 @@ from functools import partial
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from watermark.keys import Key
@@ -13,6 +14,7 @@ from watermark.schemes.base import Readout, Scheme
 from watermark.schemes.lattice.carriers import Carriers
 from watermark.schemes.lattice.draw import keyed_poses, reduced
 from watermark.schemes.lattice.evidence import just_enough
+from watermark.schemes.lattice.focus import defocus, refocused
 from watermark.schemes.lattice.impulses import without_impulses
 from watermark.schemes.lattice.limit import bearable, limited
 from watermark.schemes.lattice.mark import LatticeMark
@@ -23,6 +25,7 @@ from watermark.schemes.lattice.settings import (
     ENOUGH,
     LONG_MESSAGE,
     MOST_EVIDENCE,
+    UNMISTAKABLE,
     UPSIDE_DOWN,
     USUAL_PSNR,
 )
@@ -47,15 +50,28 @@ class Look:
     """What was read, and where.
 
     Attributes:
-        readout: as ``Scheme.read`` answers.
-        where: ``(N, R)`` the alignment of every reading, that of ``logits`` first and then those of ``others``, in px
-            of the picture at its working size (``draw.reduced``).
-        slant: ``(N, 2)`` by which that picture was ``straightened`` for the first reading; zero where it was not.
+        readings: ``(N, R, K)`` soft bits of every reading, the likeliest first; zero where a picture has fewer.
+        where: ``(N, R)`` the alignment of every reading, in px of the picture at its working size (``draw.reduced``).
+        slant: ``(N, R, 2)`` by which that picture was ``straightened`` for it; zero where it was not.
     """
 
-    readout: Readout
+    readings: Tensor
     where: Alignment
     slant: Tensor
+
+    @property
+    def readout(self) -> Readout:
+        """As ``Scheme.read`` answers."""
+        return Readout.of(self.readings[:, 0], self.readings[:, 1:] if self.readings.shape[1] > 1 else None)
+
+    def after(self, which: Tensor, first: "Look") -> "Look":
+        """Pictures ``which`` ``(M,)`` have the readings of ``first`` before these."""
+        count = first.readings.shape[1]
+        readings, slant = (F.pad(values, (0, 0, 0, count)) for values in (self.readings, self.slant))
+        where = self.where.joined(Alignment.none(len(readings), count, self.where.matrix))
+        readings[which] = torch.cat([first.readings, self.readings[which]], 1)
+        slant[which] = torch.cat([first.slant, self.slant[which]], 1)
+        return Look(readings, where.replaced(which, first.where.joined(self.where.select(which))), slant)
 
 
 @dataclass(frozen=True)
@@ -153,29 +169,42 @@ class LatticeScheme(Scheme):
 
     @torch.no_grad()
     def look(self, images: Tensor) -> "Look":
-        """Read, and say where each reading was taken."""
+        """Read, and say where each reading was taken; a picture that was out of focus is first read as if in focus."""
         small, step = reduced(without_impulses(images))
-        planes = self.core.planes.split(small.clamp(0, 1))
+        scales = self._likely_scales(small, whole=bool((step == 1).all()))
+        found = self._look(small, scales)
+        unsure = (found.where.score[:, 0] < UNMISTAKABLE).nonzero()[:, 0]
+        if not len(unsure):
+            return found
+        radius = defocus(small[unsure].mean(1))
+        if not radius.any():
+            return found
+        which = unsure[radius > 0]
+        return found.after(which, self._look(refocused(small[which], radius[radius > 0]), scales))
+
+    def _look(self, images: Tensor, scales: tuple[float, ...]) -> Look:
+        """``look`` at pictures of working size as they are."""
+        planes = self.core.planes.split(images.clamp(0, 1))
         in_luma = self.core.whiten[0](planes[:, :1])
-        spectrum, scales = Spectrum(in_luma[:, 0]), self._likely_scales(small, whole=bool((step == 1).all()))
+        spectrum = Spectrum(in_luma[:, 0])
         first = self.synchronizer.fast(spectrum, scales)
         best = first.best()
         upright = self.synchronizer.score(spectrum, best.matrix[:, None], best.shift[:, None])[:, 0]
         alone = (upright >= ENOUGH) & (not self.core.weights.needs_all_planes) & (self.message_bits <= LONG_MESSAGE)
-        logits, others, where = in_luma.new_zeros(len(images), self.message_bits), None, first.columns(slice(0, 1))
-        slant = in_luma.new_zeros(len(images), 2)
+        where, readings = first.columns(slice(0, 1)), in_luma.new_zeros(len(images), 1, self.message_bits)
+        slant = in_luma.new_zeros(len(images), 1, 2)
         if alone.any():
-            logits[alone] = self._bits_at((spectrum.select(alone),), best.select(alone))
-        if not alone.all():
-            rest = ~alone
-            maps = torch.cat([in_luma[rest], self.core.whiten[1](planes[rest, 1:])], 1)
-            both = (spectrum.select(rest), Spectrum(maps[:, 1]))
-            logits[rest], more, places, slant[rest] = self._read_both(maps, both, first.select(rest), scales)
-            others = logits.new_zeros(len(logits), *more.shape[1:])
-            others[rest] = more
-            where = Alignment.none(len(images), 1 + more.shape[1], first.matrix).replaced(rest, places)
-            where = where.replaced(alone, first.select(alone).columns(slice(0, 1)).repeated(1 + more.shape[1]))
-        return Look(Readout.of(logits, others), where, slant)
+            readings[alone, 0] = self._bits_at((spectrum.select(alone),), best.select(alone))
+        if alone.all():
+            return Look(readings, where, slant)
+        rest = ~alone
+        maps = torch.cat([in_luma[rest], self.core.whiten[1](planes[rest, 1:])], 1)
+        both = (spectrum.select(rest), Spectrum(maps[:, 1]))
+        seen = self._read_both(maps, both, first.select(rest), scales)
+        count = seen.readings.shape[1]
+        readings, slant = (F.pad(values, (0, 0, 0, count - 1)) for values in (readings, slant))
+        readings[rest], slant[rest] = seen.readings, seen.slant
+        return Look(readings, where.repeated(count).replaced(rest, seen.where), slant)
 
     def align(self, images: Tensor) -> Alignment:
         """Where the mark lies in each picture ``(N, 3, H, W)``: the alignment of ``read``'s ``logits``, in picture px.
@@ -189,11 +218,8 @@ class LatticeScheme(Scheme):
 
     def _read_both(
         self, maps: Tensor, planes: tuple[Spectrum, ...], first: Alignment, scales: tuple[float, ...]
-    ) -> tuple[Tensor, Tensor, Alignment, Tensor]:
-        """Read maps ``(N, 2, h, w)`` of both planes: soft bits ``(N, K)``, and other readings ``(N, C, K)``.
-
-        The alignments ``(N, 1 + C)`` are those of the readings, in this order; the slants ``(N, 2)`` of the first.
-        """
+    ) -> Look:
+        """Read maps ``(N, 2, h, w)`` of both planes."""
         search = self._align(planes, first, scales)
         found, doubtful, candidates = search.found, search.doubtful, search.candidates
         logits = self._bits_at(planes, found)
@@ -206,16 +232,17 @@ class LatticeScheme(Scheme):
         logits, others = self._unbent(maps, found, logits, others)
         here = Alignment(found.matrix[:, None], found.shift[:, None], found.score[:, None])
         elsewhere = Alignment.none(len(maps), candidates.score.shape[1], found.matrix).replaced(doubtful, candidates)
-        where, slant = here.repeated(2).joined(elsewhere).joined(here), logits.new_zeros(len(logits), 2)
+        where = here.repeated(2).joined(elsewhere).joined(here)
+        slant = logits.new_zeros(*where.score.shape, 2)
         lost = (found.score < ENOUGH).nonzero()[:, 0]
         if len(lost):
             few = tuple(plane.select(lost) for plane in planes)
             aside = self._seen_from_aside(maps[lost], few, found.select(lost), scales[-1])
             if aside is not None:
                 which = lost[aside.which]
-                others[which, 0], logits[which], slant[which] = logits[which], aside.logits, aside.slant
+                others[which, 0], logits[which], slant[which, 0] = logits[which], aside.logits, aside.slant
                 where = where.replaced(which, where.select(which).begun_with(aside.where))
-        return logits, others, where, slant
+        return Look(torch.cat([logits[:, None], others], 1), where, slant)
 
     def _seen_from_aside(
         self, maps: Tensor, planes: tuple[Spectrum, ...], found: Alignment, scale: float
