@@ -20,16 +20,16 @@ from watermark.schemes.lattice.settings import (
 )
 
 
-def defocus(luma: Tensor) -> Tensor:
-    """Radius in px ``(N,)`` of the disk that pictures ``(N, H, W)`` were blurred with; 0 where no rings are plain.
+def defocus(planes: Tensor) -> Tensor:
+    """Radius in px ``(N,)`` of the disk that planes ``(N, H, W)`` were blurred with; 0 where no rings are plain.
 
     The spectrum of a disk has zeros on circles, of which its radius follows (Cannon, IEEE TASSP 24, 1976). The mean log
     power of tiles is taken over circles of one frequency, freed of its smooth trend, and compared with disks.
     """
-    if min(luma.shape[-2:]) < RING_TILE:
-        return luma.new_zeros(len(luma))
-    trend, disks, radii = (table.to(luma) for table in _disks())
-    power = _on_circles(luma)
+    if min(planes.shape[-2:]) < RING_TILE:
+        return planes.new_zeros(len(planes))
+    trend, disks, radii = (table.to(planes) for table in _disks())
+    power = _on_circles(planes)
     power = power - (power @ trend) @ trend.T
     fits = power @ disks.T / power.norm(dim=1, keepdim=True).clamp_min(1e-9)
     best, which = fits.max(1)
@@ -55,30 +55,27 @@ def _disk(frequency: Tensor) -> Tensor:
     return 2 * torch.special.bessel_j1(turns) / turns
 
 
-def _on_circles(luma: Tensor) -> Tensor:
-    """Mean log power ``(N, bins)`` of frequencies between neighbouring circles."""
-    height, width = luma.shape[-2:]
-    tiles = torch.stack(
-        [
-            luma[:, top : top + RING_TILE, left : left + RING_TILE]
-            for top in {0, height - RING_TILE}
-            for left in {0, (width - RING_TILE) // 2, width - RING_TILE}
-        ]
-    )
-    window = torch.hann_window(RING_TILE, periodic=False).to(luma)
+def _on_circles(planes: Tensor) -> Tensor:
+    """Mean log power ``(N, bins)`` of frequencies between neighbouring circles, in the four tiles at the corners."""
+    height, width = planes.shape[-2:]
+    corners = [(top, left) for top in (0, height - RING_TILE) for left in (0, width - RING_TILE)]
+    tiles = torch.stack([planes[:, top : top + RING_TILE, left : left + RING_TILE] for top, left in corners])
+    window = torch.hann_window(RING_TILE, periodic=False).to(planes)
     tiles = (tiles - tiles.mean((-2, -1), keepdim=True)) * window[:, None] * window
     power = (torch.fft.rfft2(tiles).abs().square() + 1e-12).log().mean(0)
-    circles = _circles().to(luma)
-    return power.flatten(1) @ circles
+    which, count = (table.to(planes.device) for table in _circles())
+    sums = planes.new_zeros(len(planes), RING_BINS + 1).index_add_(1, which, power.flatten(1))
+    return sums[:, :RING_BINS] / count
 
 
 @cache
-def _circles() -> Tensor:
-    """The matrix ``(frequencies of a tile, bins)`` that takes means over circles."""
+def _circles() -> tuple[Tensor, Tensor]:
+    """Between which circles each frequency of a tile lies, ``RING_BINS`` for none; how many lie there ``(bins,)``."""
     frequency = torch.hypot(torch.fft.fftfreq(RING_TILE)[:, None], torch.fft.rfftfreq(RING_TILE)).flatten()
-    edges = torch.linspace(*RING_BAND, RING_BINS + 1)
-    inside = (frequency[:, None] >= edges[:-1]) & (frequency[:, None] < edges[1:])
-    return inside / inside.sum(0)
+    low, high = RING_BAND
+    which = ((frequency - low) / (high - low) * RING_BINS).floor().long()
+    which[(which < 0) | (which >= RING_BINS)] = RING_BINS
+    return which, which.bincount(minlength=RING_BINS)[:RING_BINS]
 
 
 @cache

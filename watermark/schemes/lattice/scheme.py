@@ -176,7 +176,7 @@ class LatticeScheme(Scheme):
         unsure = (found.where.score[:, 0] < UNMISTAKABLE).nonzero()[:, 0]
         if not len(unsure):
             return found
-        radius = defocus(small[unsure].mean(1))
+        radius = defocus(small[unsure, 1])  # green
         if not radius.any():
             return found
         which = unsure[radius > 0]
