@@ -54,6 +54,8 @@ class Attack(nn.Module, ABC):
     """What kind of thing it does to a picture; a mean over families gives every kind the same say."""
     version: int = 1
     """Raised whenever the same parameters start to give another picture."""
+    card: ClassVar[str | None] = None
+    """Model card in ``attacks/weights``, without ``.md``, of the network that ships for it; None if none does."""
     neutral: ClassVar[float | None] = None
     """The strength that changes nothing, bit for bit; None if there is none."""
     together: ClassVar[bool] = False

@@ -36,7 +36,7 @@ class Regeneration(Attack):
     """
 
     differentiable, geometric, harder = True, False, "higher"
-    family = "removal"
+    family, card = "removal", "README"
     unit = "standard deviation added to the code"
     reproduces = "regeneration by an auto-encoder (Zhao et al., 2023; WAVES Regen-VAE and Rinse), own network"
 

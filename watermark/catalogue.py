@@ -115,7 +115,7 @@ def show(group: str, name: str) -> Shown:
         configuration=config,
         target=None if kind is None else f"{kind.__module__}.{kind.__qualname__}",
         docstring=None if kind is None else inspect.getdoc(kind),
-        card=_card(config) if group == "scheme" else None,
+        card=_card(group, config),
     )
 
 
@@ -128,11 +128,19 @@ def _class(config: dict[str, Any]) -> Any:
     return target_of(config.get("build") or config)
 
 
-def _card(config: dict[str, Any]) -> str | None:
-    from watermark.schemes.weights_file import WEIGHTS
+def _card(group: str, config: dict[str, Any]) -> str | None:
+    if group == "scheme":
+        from watermark.schemes.weights_file import WEIGHTS
 
-    card = WEIGHTS / f"{config.get('weights')}.md"
-    return card.read_text() if config.get("weights") and card.is_file() else None
+        folder, name = WEIGHTS, config.get("weights")
+    elif group == "attack":
+        from attacks.regeneration import WEIGHTS
+
+        folder, name = WEIGHTS, _class(config).card
+    else:
+        return None
+    card = folder / f"{name}.md"
+    return card.read_text() if name and card.is_file() else None
 
 
 def _head(file: Path) -> str:

@@ -31,7 +31,7 @@ class DiffusionRegeneration(Attack):
     """
 
     differentiable, geometric, harder = False, False, "higher"
-    family = "removal"
+    family, card = "removal", "diffusion"
     unit = "training steps of 1000"
     reproduces = "WatermarkAttacker and WAVES Regen-Diff and Rinse, W-Bench stochastic regeneration; named model"
     version = 2

@@ -23,7 +23,7 @@ class PixelDiffusion(Attack):
     """
 
     differentiable, geometric, harder = False, False, "higher"
-    family = "removal"
+    family, card = "removal", "diffusion"
     unit, neutral = "time of the diffusion, of 1", 0.0
     reproduces = "DiffPure (Nie et al., 2022) and UnMarker's diffusion baseline; model as configured"
 

@@ -102,6 +102,14 @@ def test_a_scheme_is_shown_with_settings_and_card(capsys):
     assert "sweep:" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["diffusion", "diffusion_pixel", "regeneration"])
+def test_an_attack_with_a_network_is_shown_with_its_card(name, capsys):
+    assert main(["show", "attack", name, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["card"].startswith("# Model card")
+    assert main(["show", "attack", "jpeg", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["card"] is None
+
+
 def test_the_doctor_says_works_and_would_say_what_does_not(capsys, monkeypatch):
     monkeypatch.setattr(doctor, "default_names", lambda group: ["tile_spread"])  # seven schemes take seconds to build
     assert main(["doctor"]) == 0

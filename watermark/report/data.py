@@ -5,6 +5,7 @@ from typing import Annotated, Protocol, TypeVar
 
 from watermark.evaluation.rows import Run
 from watermark.json_schema import Group, Json, limits, schema_of, to_json
+from watermark.report.calibration import Calibration, calibration
 from watermark.report.evidence import day
 from watermark.report.published import Published, twins
 from watermark.report.sections.breakdown import Breakdown, breakdown
@@ -77,6 +78,7 @@ class Report:
     attack_costs: list[AttackDamage]
     security: Annotated[Security | None, "watermark forgery; null where it was not run for this folder"]
     published: Published
+    calibration: Annotated[Calibration | None, "null where no rung of the run was calibrated; since 1.9.0"]
     breakdown: list[Breakdown]
     cost: Cost
     failures: Failures
@@ -121,6 +123,7 @@ def report_data(run: Run) -> Json:
         attack_costs=attack_costs(run),
         security=security(run),
         published=twins(run),
+        calibration=calibration(run),
         breakdown=breakdown(run),
         cost=cost(run),
         failures=failures(run),

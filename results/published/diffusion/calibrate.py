@@ -3,10 +3,11 @@
     python calibrate.py --kodak DIR --others DIR --rows calibration.jsonl [--taesd DIR]
     python calibrate.py --rows calibration.jsonl --table
     python calibrate.py --rows calibration.jsonl --figure calibration.png
+    python calibrate.py --rows calibration.jsonl --export ../../../watermark/report/calibration.json
 
-One row per picture, peer and rung is appended, so a stopped run goes on where it was. Pictures are squares of 512 px, as
-W-Bench's: the middle of a Kodak picture, and smaller photographs enlarged, which are told apart in the table. Bits and
-noise come from the picture's name.
+One row per picture, peer and rung is appended, so a stopped run goes on where it was. All pictures go through the cheap
+rungs before any goes through the dear ones. Pictures are squares of 512 px, as W-Bench's: the middle of a Kodak picture,
+and smaller photographs enlarged, which are told apart in the table. Bits and noise come from the picture's name.
 """
 
 import argparse
@@ -14,15 +15,16 @@ import json
 import time
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain, zip_longest
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from attacks import DiffusionRegeneration, Identity, PixelDiffusion
+from attacks import Attack, DiffusionRegeneration, Identity, PixelDiffusion
 from attacks.diffusion.models import OwnLatentModel, taesd_model
 from watermark.images import to_8bit
 from watermark.metrics.psnr import psnr
@@ -35,20 +37,32 @@ FEWEST = 2
 PUBLISHED = json.loads((HERE / "wbench.json").read_text())
 
 
-def rungs(taesd: str | None, only: list[str] | None) -> dict:
-    """Name and strength of every rung to the attack, cheap ones first; no model is loaded that is not asked for."""
-    steps, times = (0, 20, 60, 100, 240), (0.05, 0.1, 0.15, 0.2)
-    kinds = {
+Rungs = dict[tuple[str, float], Attack]
+
+
+def kinds(taesd: str | None) -> dict[str, tuple[tuple[float, ...], Callable[[], Callable[[float], Attack]]]]:
+    """Name of an attack to its strengths and to what builds it, cheap ones first."""
+    steps = (0, 60, 100, 240)
+    found = {
         "none": ((0,), lambda: Identity),
-        "diffusion": (steps, lambda: DiffusionRegeneration),
-        "diffusion_ancestral": ((100, 240), lambda: partial(DiffusionRegeneration, ancestral=True)),
+        "diffusion": ((0, 10, 20, 60, 100, 240), lambda: DiffusionRegeneration),
+        "diffusion_ancestral": ((100,), lambda: partial(DiffusionRegeneration, ancestral=True)),
+        "diffusion_inversion": ((100,), lambda: partial(DiffusionRegeneration, inversion=True)),
         "diffusion_rinse4": ((50,), lambda: partial(DiffusionRegeneration, passes=4)),
-        "diffusion_taesd": (steps, lambda: partial(DiffusionRegeneration, model=half_taesd(taesd))),
-        "diffusion_pixel": (times, lambda: PixelDiffusion),
+        "diffusion_pixel": ((0.05, 0.1, 0.15, 0.2), lambda: PixelDiffusion),
     }
-    asked = [name for name in kinds if (only is None or name in only) and (taesd or name != "diffusion_taesd")]
-    built = {name: kinds[name][1]() for name in asked}
-    return {(name, strength): built[name](strength) for name in asked for strength in kinds[name][0]}
+    if taesd:
+        found["diffusion_taesd"] = (steps, lambda: partial(DiffusionRegeneration, model=half_taesd(taesd)))
+    return found
+
+
+def rounds(taesd: str | None, only: list[str] | None) -> Iterator[Rungs]:
+    """What all pictures go through before the next round; no model is loaded that is not asked for."""
+    dear = {"diffusion_pixel", "diffusion_taesd"}
+    asked = {name: kind for name, kind in kinds(taesd).items() if only is None or name in only}
+    for names in ([name for name in asked if name not in dear], *([name] for name in asked if name in dear)):
+        built = {name: asked[name][1]() for name in names}
+        yield {(name, strength): built[name](strength) for name in names for strength in asked[name][0]}
 
 
 class HalfCoder:
@@ -85,13 +99,13 @@ def tensor(picture: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
 
 
-def measure(path: Path, wanted: dict, done: set) -> Iterator[dict]:
-    """Mark by both peers, attack at every rung that is not done, read."""
+def measure(path: Path, wanted: Rungs, done: set, peers: Sequence[str] = PEERS) -> Iterator[dict]:
+    """Mark by the peers, attack at every rung that is not done, read."""
     from watermark.schemes.peers import DwtDctSvdMax, RivaGan  # the table and the figure do not need their package
 
     marks = {"rivaGan": RivaGan(key="calibrate"), "dwtDctSvd": DwtDctSvdMax(key="calibrate", message_bits=32)}
     picture = square(path)
-    for name in PEERS:
+    for name in peers:
         todo = [key for key in wanted if (path.name, name, *key) not in done]
         if not todo:
             continue
@@ -106,6 +120,7 @@ def measure(path: Path, wanted: dict, done: set) -> Iterator[dict]:
             right = float(((marks[name].soft(array) > 0) == (bits == 1)).mean())
             row = {"image": path.name, "peer": name, "attack": key[0], "strength": key[1], "bits_right": right}
             row |= {
+                "version": wanted[key].version,
                 "psnr": round(min(psnr(attacked, marked).item(), 99.0), 3),
                 "ssim": round(ssim(attacked, marked).item(), 4),
             }
@@ -123,23 +138,45 @@ def as_hard_as(accuracy: float, peer: str) -> float:
 
 
 def shown(step: float) -> str:
-    return "< 60" if step == 0 else "> 240" if np.isinf(step) else f"{step:.0f}"
+    return "under 60" if step == 0 else "beyond 240" if np.isinf(step) else f"{step:.0f}"
+
+
+def summary(values: list[float], peer: str) -> dict:
+    """Bits right and the Stable Diffusion step that leaves as many, 95 % by bootstrap over pictures."""
+    means = np.random.default_rng(0).choice(values, (10_000, len(values))).mean(1)
+    low, high = (float(bound) for bound in np.quantile(means, (0.025, 0.975)))
+    step, first, last = (shown(as_hard_as(value, peer)) for value in (np.mean(values), high, low))
+    bits = {"bits_right": round(float(np.mean(values)), 4), "low": round(low, 4), "high": round(high, 4)}
+    said = step if step == first == last else f"{step} [{first} to {last}]"
+    return {"peer": peer, "images": len(values)} | bits | {"as_step": said}
+
+
+def grouped(rows: list[dict]) -> dict[tuple[str, str, float], dict[str, list[float]]]:
+    """Pictures, attack and strength to the bits right of every peer."""
+    found: dict = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        kind = "Kodak" if row["image"].startswith("kodim") else "enlarged"
+        found[kind, row["attack"], row["strength"]][row["peer"]].append(row["bits_right"])
+    return {key: found[key] for key in sorted(found)}
 
 
 def table(rows: list[dict]) -> None:
-    """Rungs down, peers across: bit accuracy and the Stable Diffusion step that leaves as much, 95 % bootstrap."""
-    found, cost = defaultdict(list), defaultdict(list)
-    for row in rows:
-        key = "Kodak" if row["image"].startswith("kodim") else "enlarged", row["attack"], row["strength"]
-        found[key, row["peer"]].append(row["bits_right"])
-        cost[key].append((row["psnr"], row["ssim"], row["cpu_s"]))
+    """The published table, and rungs down and peers across: bits right and the step that leaves as many."""
+    print(f"| Stable Diffusion 1.4, step | {' | '.join(str(step) for step in PUBLISHED['step'])} |")
+    print("|---" * (1 + len(PUBLISHED["step"])) + "|")
+    for peer in PEERS:
+        print(f"| {peer} | {' | '.join(f'{share:.3f}' for share in PUBLISHED[peer])} |")
     heads = [f"{peer}: n | bits right | as SD step" for peer in PEERS]
-    print(f"| pictures | attack | strength | {' | '.join(heads)} | PSNR, dB | SSIM | CPU s a picture |")
+    print(f"\n| pictures | attack | strength | {' | '.join(heads)} | PSNR, dB | SSIM | CPU s a picture |")
     print("|---" * 12 + "|")
-    for key in sorted(cost):
-        if min(len(found[key, peer]) for peer in PEERS) < FEWEST:
+    cost = defaultdict(list)
+    for row in rows:
+        kind = "Kodak" if row["image"].startswith("kodim") else "enlarged"
+        cost[kind, row["attack"], row["strength"]].append((row["psnr"], row["ssim"], row["cpu_s"]))
+    for key, found in grouped(rows).items():
+        if all(len(found[peer]) < FEWEST for peer in PEERS):
             continue
-        cells = " | ".join(_cell(found[key, peer], peer) for peer in PEERS)
+        cells = " | ".join(_cell(found[peer], peer) for peer in PEERS)
         quality = np.mean(cost[key], axis=0)
         print(
             f"| {key[0]} | {key[1]} | {key[2]:g} | {cells} | {quality[0]:.1f} | {quality[1]:.3f} | {quality[2]:.1f} |"
@@ -147,10 +184,38 @@ def table(rows: list[dict]) -> None:
 
 
 def _cell(values: list[float], peer: str) -> str:
-    means = np.random.default_rng(0).choice(values, (10_000, len(values))).mean(1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    step, first, last = (shown(as_hard_as(value, peer)) for value in (np.mean(values), high, low))
-    return f"{len(values)} | {np.mean(values):.3f} [{low:.3f} to {high:.3f}] | {step} [{first} to {last}]"
+    if len(values) < FEWEST:
+        return "| | "
+    found = summary(values, peer)
+    bits = f"{found['bits_right']:.3f} [{found['low']:.3f} to {found['high']:.3f}]"
+    return f"{found['images']} | {bits} | {found['as_step']}"
+
+
+def export(rows: list[dict], path: Path) -> None:
+    """What the report knows of it: Kodak, every rung that both peers went through."""
+    latent, pixel = ("attacks.diffusion.latent.DiffusionRegeneration", "attacks.diffusion.pixel.PixelDiffusion")
+    builds = {
+        "diffusion": (latent, {"model": "main"}),
+        "diffusion_ancestral": (latent, {"model": "main", "ancestral": True}),
+        "diffusion_inversion": (latent, {"model": "main", "inversion": True}),
+        "diffusion_rinse4": (latent, {"model": "main", "passes": 4}),
+        "diffusion_taesd": (latent, {"model": "attacks.diffusion.models.taesd_model"}),
+        "diffusion_pixel": (pixel, {"model": "main", "steps": 3}),
+    }
+    versions = {row["attack"]: row["version"] for row in rows}
+    attacks = []
+    for name in (name for name in builds if name in versions):
+        rungs = [
+            {"strength": key[2], "peers": [summary(found[peer], peer) for peer in PEERS]}
+            for key, found in grouped(rows).items()
+            if key[:2] == ("Kodak", name) and min(len(found[peer]) for peer in PEERS) >= FEWEST
+        ]
+        kind, build = builds[name]
+        if rungs:
+            attacks.append({"class": kind, "version": versions[name], "build": build, "rungs": rungs})
+    published = {name: PUBLISHED[name] for name in ("step", *PEERS)}
+    known = {"source": PUBLISHED["source"], "published": published, "attacks": attacks}
+    path.write_text(json.dumps(known, indent=1) + "\n")
 
 
 def figure(rows: list[dict], path: Path) -> None:
@@ -185,26 +250,30 @@ def main() -> None:
     parser.add_argument("--taesd", help="folder of TAESD's weights")
     parser.add_argument("--limit", type=int, default=12, help="pictures of each folder (default: %(default)s)")
     parser.add_argument("--only", nargs="+", help="attacks (default: all)")
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS, help="(default: both)")
     parser.add_argument("--rows", type=Path, required=True)
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--figure", type=Path)
+    parser.add_argument("--export", type=Path, help="what the report knows of it")
     args = parser.parse_args()
     rows = [json.loads(line) for line in args.rows.read_text().splitlines()] if args.rows.exists() else []
     if args.table:
         return table(rows)
     if args.figure:
         return figure(rows, args.figure)
+    if args.export:
+        return export(rows, args.export)
     torch.set_num_threads(1)
     done = {(row["image"], row["peer"], row["attack"], row["strength"]) for row in rows}
     given = [folder for folder in (args.kodak, args.others) if folder]
     folders = [[path for path in folder.iterdir() if path.suffix in {".png", ".webp"}] for folder in given]
     for paths in folders:
         paths.sort(key=lambda path: zlib.crc32(path.name.encode()))
-    wanted = rungs(args.taesd, args.only)
+    pictures = [path for path in chain(*zip_longest(*(paths[: args.limit] for paths in folders))) if path]
     with args.rows.open("a") as out:
-        for pair in zip(*(paths[: args.limit] for paths in folders), strict=False):
-            for path in pair:
-                for row in measure(path, wanted, done):
+        for wanted in rounds(args.taesd, args.only):
+            for path in pictures:
+                for row in measure(path, wanted, done, args.peers):
                     out.write(json.dumps(row) + "\n")
                     out.flush()
     return None
