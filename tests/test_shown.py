@@ -1,6 +1,10 @@
+import io
+import json
+import unicodedata
+
 import pytest
 
-from watermark.shown import reason, shown
+from watermark.shown import json_shown, reason, shown
 
 
 @pytest.mark.parametrize(
@@ -30,3 +34,15 @@ def test_what_is_long_is_cut_and_an_unprintable_error_still_has_a_name():
 
     assert reason(Silent()) == "Silent"
     assert reason(KeyError()) == "KeyError"
+
+
+def test_json_keeps_the_letters_of_all_languages_and_codes_what_drives_a_terminal(monkeypatch):
+    value = {"file": "Grüße 图片 \x1b[2J\u009b\u202e\u200b\n.png", "tag": "\U000e0041", "lone": "\udcff"}
+    for encoding, kept in (("utf-8", "Grüße 图片 "), ("cp1252", "Gr\\u00fc\\u00dfe \\u56fe\\u7247 ")):
+        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+        for indent in (None, 2):
+            text = json_shown(value, indent=indent)
+            assert json.loads(text) == value
+            assert kept in text
+            assert [c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Co", "Cs", "Cn"} and c != "\n"] == []
+            assert text.count("\n") == (0 if indent is None else 4)

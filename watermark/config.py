@@ -23,7 +23,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]  # OmegaConf brings it, and no types
 
-from watermark.errors import UserError
+from watermark.errors import UserError, meant
 from watermark.shown import reason
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,8 @@ def config_file(group: str, name: str, more: Iterable[Path] = ()) -> Path:
     files = (folder / group / f"{name}.yaml" for folder in config_folders(more))
     file = next((file for file in files if file.is_file()), None) if is_name else None
     if file is None:
-        raise ValueError(f"no {group} named {name!r:.80}; expected one of {', '.join(config_names(group, more))}")
+        names = config_names(group, more)
+        raise ValueError(f"no {group} named {name!r:.80}{meant(str(name), names)}; expected one of {', '.join(names)}")
     return file
 
 
@@ -131,8 +132,9 @@ def check_settings(name: str, config: Config, settings: Iterable[str]) -> None:
         return
     for setting in settings:
         if setting not in accepted:
-            known = ", ".join(one for one in accepted if one != "key")
-            raise ValueError(f"{name} has no setting {setting!r}; expected one of {known}")
+            known = [one for one in accepted if one != "key"]
+            near = meant(setting, known)
+            raise ValueError(f"{name} has no setting {setting!r}{near}; expected one of {', '.join(known)}")
 
 
 def build(config: Config | DictConfig, **settings: Any) -> Any:

@@ -1,5 +1,8 @@
 """The error that a person should read: one clear line, no traceback."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class UserError(Exception):
     """Something the person who called can put right: a file, an option, a key or a setting.
@@ -12,3 +15,14 @@ class UserError(Exception):
         Traceback (most recent call last):
         watermark.errors.UserError: --quality: expected 1 to 100, got 200
     """
+
+
+def meant(given: str, known: Iterable[str]) -> str:
+    """Half a line for a name that is nearly a known one: `` (did you mean X?)``, else nothing.
+
+    Example:
+        >>> meant("tile-spred", ["learned", "tile_spread"]), meant("mine", ["learned"])
+        (' (did you mean tile_spread?)', '')
+    """
+    near = difflib.get_close_matches(given, list(known), 1, 0.7)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -9,9 +9,9 @@ import json
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +78,17 @@ class KeyFile:
         Raises:
             UserError: it is missing, readable by others, somebody else's, or no key file; never with its content.
         """
-        text = read_regular(path, _MAX_BYTES, partial(_refuse_loose, path))
+        if not os.path.lexists(path):
+            raise UserError(f"{path}: no such file; make a key with: watermark key new {path}")
+        loose: list[UserError] = []
+        text = read_regular(path, _MAX_BYTES, lambda status: loose.extend(_faults(path, status)))
         try:
             content = _parse(text)
             key = cls(_secret(content["mark_key"]), _secret(content["registry_key"]), content["created_at"])
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise UserError(f"{path}: not a key file; make one with: watermark key new {path}") from None
+            raise _no_key(path) from None
+        if loose:  # said of a key only: nobody should make a photograph private
+            raise loose[0]
         if content.get("key_id") != key.key_id:
             raise UserError(f"{path}: damaged, its key does not fit its key ID")
         return key
@@ -111,11 +116,18 @@ def load_key(path: Path) -> bytes:
     return KeyFile.load(path).mark_key
 
 
-def _refuse_loose(path: Path, status: os.stat_result) -> None:
+def _no_key(path: Path) -> UserError:
+    return UserError(f"{path}: not a key file; `watermark key new FILE` makes one")
+
+
+def _faults(path: Path, status: os.stat_result) -> Iterator[UserError]:
+    """Who else may read an open file, in the words of an error; at once for one that is too large for a key."""
+    if status.st_size > _MAX_BYTES:
+        raise _no_key(path)
     if os.name != "posix":  # elsewhere the permission bits say nothing about who may read
         return
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
-        raise UserError(f"{path}: others may read this key (mode {mode:03o}); run: chmod 600 {path}")
+        yield UserError(f"{path}: others may read this key (mode {mode:03o}); run: chmod 600 {path}")
     if status.st_uid not in (os.geteuid(), 0):
-        raise UserError(f"{path}: belongs to another user; a key file must be your own")
+        yield UserError(f"{path}: belongs to another user; a key file must be your own")

@@ -1,8 +1,10 @@
 """Whatever came from a file or a stranger goes through here before it is printed or stands in an error."""
 
+import json
 import re
+import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 LIMIT = 500
 _CODED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, bidi overrides, lone surrogates, line separators
@@ -24,15 +26,25 @@ def shown(value: object, limit: int = LIMIT) -> str:
     except Exception as error:  # an exception whose text cannot be made is still told
         text = f"{type(value).__name__} ({type(error).__name__} while it was printed)"
     cut = text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
-    return "".join(_harmless(cut))
+    return "".join(_harmless(cut, _code))
 
 
-def _harmless(text: str) -> Iterator[str]:
+def json_shown(value: object, indent: int | None = None) -> str:
+    r"""JSON for standard output: letters of all languages as they are, and what drives a terminal as ``\u001b``.
+
+    Where standard output is not UTF-8, all but ASCII is coded: JSON in another encoding is none.
+    """
+    encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "").replace("_", "")
+    text = json.dumps(value, indent=indent, ensure_ascii=encoding != "utf8")
+    return "\n".join("".join(_harmless(line, lambda letter: json.dumps(letter)[1:-1])) for line in text.split("\n"))
+
+
+def _harmless(text: str, code: Callable[[str], str]) -> Iterator[str]:
     marks = 0
     for character in text:
         marks = marks + 1 if unicodedata.combining(character) else 0
         unseen = unicodedata.category(character) in _CODED or _UNSEEN.match(character)
-        yield _code(character) if unseen or marks > _MARKS else character
+        yield code(character) if unseen or marks > _MARKS else character
 
 
 def _code(character: str) -> str:

@@ -24,7 +24,8 @@ def evaluate(tmp_path, *words):
 def test_one_command_goes_from_configuration_to_report(tmp_path, capsys):
     assert evaluate(tmp_path, "schemes=[dwt_dct,dwt_dct_svd]", "seed=3") == 0
     (folder,) = tmp_path.iterdir()
-    printed = capsys.readouterr().out
+    printed, told = capsys.readouterr()
+    assert "2 pictures, 2 schemes, 5 cells each, marked and unmarked, seed 3 -> " in " ".join(told.split())
     assert "dwt_dct_svd" in printed
     assert str(folder / "report.html") in printed
     assert "<html" in (folder / "report.html").read_text()[:200]
@@ -44,8 +45,9 @@ def test_one_command_goes_from_configuration_to_report(tmp_path, capsys):
     assert main(["compare", str(folder), str(folder)]) == 0
 
 
-def test_settings_reach_the_scheme_and_quality_can_be_set_for_all(tmp_path):
+def test_settings_reach_the_scheme_and_quality_can_be_set_for_all(tmp_path, capsys):
     assert evaluate(tmp_path, "scheme=dwt_dct", "scheme.step=30", "name=step") == 0
+    assert "2 pictures, dwt_dct, 5 cells each, marked and unmarked -> " in " ".join(capsys.readouterr().err.split())
     assert evaluate(tmp_path, "scheme=dwt_dct", "target_psnr=38", "suite.jpeg.sweep.quality=[35]", "name=quality") == 0
     stepped, quality = (pq.read_table(tmp_path / n / "rows.parquet").to_pylist() for n in ("step", "quality"))
     assert all(row["psnr"] > 45 for row in stepped if row["marked"] and row["image_class"] == "smooth")
@@ -83,8 +85,14 @@ def test_a_bad_setting_is_one_line_before_any_bar_and_leaves_nothing_behind(tmp_
 @pytest.mark.parametrize(
     ("word", "reason"),
     [
-        ("sede=1", "no setting 'sede'; `watermark evaluate --cfg job` prints all that there are"),
+        ("x_y_z=1", "no setting 'x_y_z'; `watermark evaluate --cfg job` prints all that there are"),
+        ("sede=1", "no setting 'sede' (did you mean seed?)"),
         ("data.cuont=1", "no setting 'data.cuont'"),
+        ("data.path=photos", "no setting 'data.path' (data=folder has a path: say data=folder data.path=DIR)"),
+        ("--scheme=dwt_dct", "evaluate takes scheme=dwt_dct, without hyphens, got --scheme=dwt_dct"),
+        ("--target-psnr", "evaluate takes target_psnr=VALUE, without hyphens, got --target-psnr"),
+        ("scheme=dwt_dtc", "no scheme named 'dwt_dtc' (did you mean dwt_dct?); expected one of"),
+        ("schemes=dwt_dct,hidden", "schemes: expected one value; say 'schemes=[dwt_dct,hidden]' for a list, or -m"),
         ("seed=abc", "seed: expected a whole number, got 'abc'"),
         ("target_psnr=abc", "target_psnr: expected a number, got 'abc'"),
         ("scheme=dwt", "no scheme named 'dwt'; expected one of blind_watermark, command, dwt_dct, dwt_dct_svd"),

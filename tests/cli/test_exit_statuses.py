@@ -141,6 +141,13 @@ def test_who_says_nothing_is_told_every_verb(capsys):
             "the following arguments are required: CONTENT; see `watermark registry show --help`",
         ),
         (["detect", "a.png", "--count", "5"], "unrecognized arguments: --count 5; see `watermark detect --help`"),
+        (["embed", "a", "b", "--provider", "7", "--keyfile", "k"], "(did you mean --key-file?); see `watermark embed"),
+        (
+            ["registry", "slots", "--registy", "r.db"],
+            "(did you mean --registry?); see `watermark registry slots --help`",
+        ),
+        (["registry", "slot"], "(did you mean slots?); see `watermark registry --help`"),
+        (["embd"], "(did you mean embed?); see `watermark --help`"),
         (["paint"], "argument VERB: invalid choice: 'paint'"),
         (["list", "a\x1b\nb"], "argument KIND: invalid choice"),
     ],
@@ -150,7 +157,8 @@ def test_words_that_are_none_are_one_line(capsys, words, said):
         main(words)
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"watermark: {said}")
+    assert line.startswith("watermark: ")
+    assert said in line
     assert line.isprintable()
 
 

@@ -39,7 +39,7 @@ def test_a_folder_of_keys_says_whose_proved_the_mark(keys, capsys, shared):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ("nobody.key", "expected a name with one number, its provider's, such as 7.key"),
+        ("nobody.key", "expected a key file named after its one provider, such as 7.key; nothing else may lie in a"),
         ("007.key", "7.key: expected one key for each provider, got 007.key too"),
         ("99999.key", "a provider must be an integer from 0 to 4095, got 99999"),
     ],

@@ -34,6 +34,13 @@ def test_everything_is_listed_with_one_line_that_says_something(capsys, kind):
     assert all(len(one["about"]) > 15 and "\n" not in one["about"] for one in found)
 
 
+def test_list_and_show_take_singular_and_plural(capsys):
+    assert main(["list", "layout"]) == main(["list", "layouts"]) == 0
+    assert main(["show", "layouts", "l64"]) == main(["show", "layout", "l64"]) == 0
+    first, second = capsys.readouterr().out.split("l64: ")[1:]
+    assert first.strip() == second.strip()
+
+
 def test_no_extra_is_described_that_is_not_there():
     assert set(catalogue.EXTRAS) <= set(tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"])
 

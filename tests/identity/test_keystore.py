@@ -37,6 +37,15 @@ def test_a_loose_permission_is_refused_with_the_command_that_repairs_it(tmp_path
         KeyFile.load(path)
 
 
+@pytest.mark.parametrize("content", [b"\xff\xd8\xff\xe0 a photograph", b"\xff\xd8" * 5000], ids=["small", "large"])
+def test_a_photograph_that_others_may_read_is_called_no_key_and_not_made_private(tmp_path, content):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(content)
+    path.chmod(0o644)
+    with pytest.raises(UserError, match=r"photo.jpg: not a key file; `watermark key new FILE` makes one$"):
+        KeyFile.load(path)
+
+
 def test_a_key_is_never_overwritten(tmp_path):
     KeyFile.new().save(tmp_path / "key.json")
     with pytest.raises(UserError, match="never overwritten"):
@@ -109,7 +118,7 @@ def test_a_damaged_secret_is_noticed(tmp_path):
 
 
 def test_a_missing_file_is_said(tmp_path):
-    with pytest.raises(UserError, match="no such file"):
+    with pytest.raises(UserError, match=r"no such file; make a key with: watermark key new .*none.json$"):
         KeyFile.load(tmp_path / "none.json")
 
 

@@ -1,9 +1,11 @@
 """The files: whole, valid, rebuilt from the rows alone, one page without network."""
 
+import io
 import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -191,6 +193,12 @@ def test_compare_finds_what_got_worse_and_what_cannot_be_told(sim, tmp_path):
     assert found.same_images == 16
     assert found.only_a == found.only_b == []
     assert found.table().row_count == 15
+    long = replace(
+        found, changes=[change | {"attack": "gaussian_noise_after_a_screenshot"} for change in found.changes]
+    )
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(long.table())
+    assert "…" not in console.export_text()  # narrow: a name stands in several lines, and none is cut
 
 
 def test_compare_refuses_runs_on_other_pixels(sim, tmp_path):

@@ -5,12 +5,13 @@ import importlib
 import io
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, ClassVar, NoReturn
 
-from watermark.errors import UserError
+from watermark.errors import UserError, meant
 from watermark.shown import reason, shown
 
 HYDRA_VERBS = {
@@ -90,9 +91,28 @@ class _Parser(argparse.ArgumentParser):
     help_of: str | None = None
     """The verb whose help to name; None: this parser's own."""
 
+    made: ClassVar[list["_Parser"]] = []
+    """All of this command, of its verb and of the verb's actions."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.made.append(self)
+
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
-        self.exit(EXIT_ERROR, f"watermark: {shown(message, 2000)}; see `{self.help_of or self.prog} --help`\n")
+        name = self.help_of or self.prog
+        meant = self._meant(message, next((one for one in self.made if one.prog == name), self))
+        self.exit(EXIT_ERROR, f"watermark: {shown(message, 2000)}{meant}; see `{name} --help`\n")
+
+    @staticmethod
+    def _meant(message: str, parser: argparse.ArgumentParser) -> str:
+        """What was probably meant by the word that the message is about."""
+        if found := re.match(r"unrecognized arguments: (--[^\s=]+)", message):
+            options = [option for action in parser._actions for option in action.option_strings]
+            return meant(found[1], options)
+        if found := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
+            return meant(found[1], re.findall(r"[\w-]+", found[2]))
+        return ""
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
@@ -100,12 +120,19 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="watermark", description="Robust invisible watermarks: embed provider and content IDs, detect, measure."
     )
-    if words and words[0] in VERBS:
-        parser.help_of = f"watermark {words[0]}"  # it is this parser that is left with what no verb knows
+    _Parser.made.clear()
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for name, text in {**HYDRA_VERBS, **VERBS}.items():
         if words and words[0] == name:
             importlib.import_module(f"watermark.cli.{name}").add_parser(verbs)
         else:
             verbs.add_parser(name, help=text)
+    parser.help_of = _help_of(words)  # it is this parser that is left with what no verb knows
     return parser
+
+
+def _help_of(words: Sequence[str]) -> str:
+    """The command, with the verb and the action that were asked for: `watermark registry slots`."""
+    names = {one.prog for one in _Parser.made}
+    asked = (" ".join(["watermark", *words[:count]]) for count in (2, 1))
+    return next((name for name in asked if name in names), "watermark")

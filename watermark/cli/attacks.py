@@ -4,7 +4,6 @@
 """
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from attacks.bench import add_options, bench
 from watermark.errors import UserError
-from watermark.shown import shown
+from watermark.shown import json_shown, shown
 
 if TYPE_CHECKING:
     from attacks.contact_sheet import Tile
@@ -64,7 +63,7 @@ def _try(args: argparse.Namespace) -> int:
         for count in measure(paths, detect, cells, marked=marked):
             if count.failed and not count.n and count.attack == "identity":
                 raise UserError(f"--detector: no answer to any of {count.failed} pictures; of the first: {count.why}")
-            print(json.dumps(asdict(count) | {"interval": count.interval}) if args.json else _line(count), flush=True)
+            print(json_shown(asdict(count) | {"interval": count.interval}) if args.json else _line(count), flush=True)
     return 0
 
 

@@ -1,7 +1,6 @@
 """`watermark detect FILE...`: is there a mark, whose, and how sure. Exit status 0 marked, 1 not marked, 2 error."""
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from watermark.cli.marking import (
     answers,
     expand,
 )
-from watermark.shown import shown
+from watermark.shown import json_shown, shown
 
 if TYPE_CHECKING:
     from watermark.detection import Detection, PublicAnswer
@@ -66,7 +65,7 @@ def _json(path: Path, found: "Detection | PublicAnswer") -> str:
     from watermark.detection import PublicAnswer
 
     if isinstance(found, PublicAnswer):
-        return json.dumps({"file": str(path), **asdict(found)})
+        return json_shown({"file": str(path), **asdict(found)})
     facts = {
         "file": str(path),
         "is_marked": found.is_marked,
@@ -78,4 +77,4 @@ def _json(path: Path, found: "Detection | PublicAnswer") -> str:
         "log10_doubt": None if found.log10_doubt is None else round(found.log10_doubt, 3),
         "readings": found.readings,
     }
-    return json.dumps(facts)
+    return json_shown(facts)

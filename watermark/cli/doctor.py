@@ -4,10 +4,9 @@ The last line says "works", or what to do.
 """
 
 import argparse
-import json
 from dataclasses import asdict
 
-from watermark.shown import shown
+from watermark.shown import json_shown, shown
 
 SIGNS = {True: "ok", False: "FAILS", None: "-"}
 
@@ -26,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     for check in checks():
         found.append(check)
         if args.json:
-            print(json.dumps(asdict(check)), flush=True)
+            print(json_shown(asdict(check)), flush=True)
         else:
             print(f"{SIGNS[check.works]:5} {check.name:20} {shown(check.said)}", flush=True)
     if not args.json:

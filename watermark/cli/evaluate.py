@@ -117,12 +117,16 @@ def _run_with_progress(job: "Job") -> Path:
 
 
 def _counts(job: "Job") -> str:
-    """``6 pictures, 7 schemes, 8 cells each, marked and 2 of the pictures unmarked``: what is about to be done."""
+    """``6 pictures, 7 schemes, 8 cells each, marked and 2 of the pictures unmarked``: what is about to be done.
+
+    One scheme is named, and so is a seed that was chosen: of several runs each line then says which it is of.
+    """
     from watermark.report.wording import plural
 
-    sizes = {"picture": len(job.images.infos), "scheme": len(job.config["schemes"]), "cell": len(job.cells)}
+    schemes, seed = list(job.config["schemes"]), job.config["seed"]
+    named = f"{schemes[0]}, " if len(schemes) == 1 else f"{plural(len(schemes), 'scheme')}, "
     drawn = f"{job.config['cells'] + 1} of " if job.drawn else ""
     fewer = len(job.unmarked) < len(job.images.infos)
     some = f" and {len(job.unmarked)} of the pictures unmarked" if job.unmarked else ", none unmarked"
-    counts = ", ".join((drawn if noun == "cell" else "") + plural(size, noun) for noun, size in sizes.items())
-    return f"{counts} each, marked{some if fewer else ' and unmarked'}"
+    counts = f"{plural(len(job.images.infos), 'picture')}, {named}{drawn}{plural(len(job.cells), 'cell')} each"
+    return f"{counts}, marked{some if fewer else ' and unmarked'}{f', seed {seed}' if seed else ''}"

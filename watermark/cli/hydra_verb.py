@@ -5,6 +5,7 @@ own. It takes its words from ``sys.argv`` and, unless an environment variable sa
 process where they do not compose; hence the two that are set here and put back.
 """
 
+import dataclasses
 import os
 import re
 import sys
@@ -17,11 +18,17 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from watermark.config import CONFIG_DIR
+from watermark.errors import meant
 from watermark.hydra_search import register
 from watermark.shown import shown
 
 FULL = "HYDRA_FULL_ERROR"
 """Environment variable with which Hydra passes errors on instead of printing a page and ending the process."""
+OPTIONS = (
+    *("--help", "--hydra-help", "--version", "--cfg", "--resolve", "--package", "--run", "--multirun", "--info"),
+    *("--shell-completion", "--config-path", "--config-name", "--config-dir", "--experimental-rerun"),
+)
+"""Hydra's own words with two hyphens; all others were meant as NAME=VALUE."""
 NOISE = ("To append to your config", "full_key:", "object_type=", "reference_type=", "See https", "\t")
 
 
@@ -31,6 +38,11 @@ def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[Dict
     Returns:
         0, or 2 where the words do not compose: then one line has said why.
     """
+    if unknown := [word for word in argv if word.startswith("--") and word.split("=")[0] not in OPTIONS]:
+        name, _, value = unknown[0].lstrip("-").replace("-", "_").partition("=")
+        said = f"{verb} takes {name}={value or 'VALUE'}, without hyphens, got {unknown[0]}"
+        print(f"watermark: {shown(said, 2000)}; see `watermark {verb} --help`", file=sys.stderr)
+        return 2
     register()
     ConfigStore.instance().store(name=f"{verb}_schema", node=schema)
     before, sys.argv = sys.argv, [f"watermark {verb}", *argv]
@@ -41,7 +53,7 @@ def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[Dict
     except (HydraException, OmegaConfBaseException) as error:
         if asked:
             raise
-        print(f"watermark: {shown(one_line(error, verb), 2000)}", file=sys.stderr)
+        print(f"watermark: {shown(one_line(error, verb, schema), 2000)}", file=sys.stderr)
         return 2
     finally:
         sys.argv = before
@@ -50,18 +62,23 @@ def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[Dict
     return 0
 
 
-def one_line(error: Exception, verb: str) -> str:
+def one_line(error: Exception, verb: str, schema: type) -> str:
     """What was wrong and what there is, without the search path and the advice to add what was misspelt."""
     said = _said(error)
     if found := re.match(r"(?:In '[^']*': )?Could not find '(?:.*/)?([^/']+)/([^/']+)' Available .*?: (.*)", said):
-        return f"no {found[1]} named {found[2]!r}; expected one of {found[3]}"
+        return f"no {found[1]} named {found[2]!r}{meant(found[2], found[3].split(', '))}; expected one of {found[3]}"
     if found := re.match(
         r"Error merging override ([^=\s]+)=.* Value '(.*)' of type '\w+' could not be converted to (\w+)", said
     ):
         kind = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}.get(found[3], found[3])
         return f"{found[1]}: expected {kind}, got {found[2]!r}"
     if found := re.match(r"Could not override '([^']+)'", said):
-        return f"no setting {found[1]!r}; `watermark {verb} --cfg job` prints all that there are"
+        near = meant(found[1], [field.name for field in dataclasses.fields(schema)])
+        if found[1].startswith("data."):
+            near = " (data=folder has a path: say data=folder data.path=DIR)"
+        return f"no setting {found[1]!r}{near}; `watermark {verb} --cfg job` prints all that there are"
+    if found := re.match(r"Ambiguous value for argument '([^=]+)=(.*?)'", said):
+        return f"{found[1]}: expected one value; say '{found[1]}=[{found[2]}]' for a list, or -m for a run of each"
     return said
 
 

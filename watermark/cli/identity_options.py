@@ -49,6 +49,15 @@ def add_label_options(parser: argparse.ArgumentParser, visible: str | None) -> N
     parser.add_argument("--quality", type=int, help="of JPEG, WebP or AVIF output, 1 to 100")
 
 
+def check_visible(args: argparse.Namespace) -> None:
+    """``--visible none``, before anything is read or reserved."""
+    if args.visible == "none" and not args.recipient:
+        raise UserError(
+            "--visible none: expected --recipient NAME too, for a picture without a visible label needs a recipient on "
+            "record (Article 9 of the Chinese labelling measures); where your service shows it: --visible elsewhere"
+        )
+
+
 def open_registry(args: argparse.Namespace, key: "KeyFile | None", *, create: bool = False) -> "Registry":
     """The registry, writable if a key is given; made only where the verb says so."""
     from watermark.registry import Registry

@@ -7,7 +7,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watermark.cli.identity_options import add_label_options, add_registry_option, load_keys, open_registry
+from watermark.cli.identity_options import (
+    add_label_options,
+    add_registry_option,
+    check_visible,
+    load_keys,
+    open_registry,
+)
 from watermark.cli.marking import add_file_options, add_sync_key_option, check_quality, say_left_out, sync_key
 from watermark.errors import UserError
 from watermark.shown import shown
@@ -49,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from watermark.identity.markers import marker_for
 
     check_quality(args.quality)
+    check_visible(args)
     (key,) = load_keys([args.key_file])
     registry = open_registry(args, key)
     slot = registry.slot(args.provider)

@@ -68,7 +68,8 @@ def keys_of(folder: Path) -> dict[int, bytes]:
     for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
         numbers = re.findall(r"[0-9]+", path.stem)
         if len(numbers) != 1:
-            raise UserError(f"{shown(path)}: expected a name with one number, its provider's, such as 7.key")
+            expected = "expected a key file named after its one provider, such as 7.key"
+            raise UserError(f"{shown(path)}: {expected}; nothing else may lie in a keyring: rename it or move it away")
         other = owners.setdefault(int(numbers[0][:20]), path)
         if other != path:
             raise UserError(f"{shown(path)}: expected one key for each provider, got {shown(other.name)} too")

@@ -1,19 +1,24 @@
 """`watermark list [schemes|attacks|suites|layouts|extras]`: what there is to choose from, one line each."""
 
 import argparse
-import json
 from dataclasses import asdict
 
 from watermark.catalogue import KINDS, entries
 from watermark.errors import UserError
-from watermark.shown import shown
+from watermark.shown import json_shown, shown
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = subparsers.add_parser("list", help="say what there is to choose from", description=__doc__)
-    parser.add_argument("kind", nargs="?", choices=KINDS, metavar="KIND", help=f"{', '.join(KINDS)} (default: all)")
+    parser.add_argument(
+        "kind", nargs="?", type=_plural, choices=KINDS, metavar="KIND", help=f"{', '.join(KINDS)} (default: all)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(run=run)
+
+
+def _plural(word: str) -> str:
+    return f"{word}s" if f"{word}s" in KINDS else word
 
 
 def run(args: argparse.Namespace) -> int:
@@ -24,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         except ValueError as error:  # a broken file among one's own
             raise UserError(str(error)) from None
         if args.json:
-            print(*(json.dumps({"kind": kind, **asdict(entry)}) for entry in found), sep="\n")
+            print(*(json_shown({"kind": kind, **asdict(entry)}) for entry in found), sep="\n")
             continue
         if not args.kind:
             print(f"{kind}:")

@@ -1,7 +1,6 @@
 """`watermark locate FILE...`: where is the mark, and where was the picture edited. Status 0 marked, 1 not, 2 error."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from watermark.cli.marking import (
     expand,
 )
 from watermark.errors import UserError
-from watermark.shown import shown
+from watermark.shown import json_shown, shown
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -72,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
             continue
         unmarked += not where.detection.is_marked
         facts = _facts(path, where, targets.get(path))
-        print(json.dumps(facts) if args.json else _line(path, facts))
+        print(json_shown(facts) if args.json else _line(path, facts))
     return 2 if failed else int(unmarked > 0)
 
 

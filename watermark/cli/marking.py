@@ -1,7 +1,6 @@
 """What `embed` and `detect` share: which scheme, which key, which files, and a progress bar over them."""
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from watermark.errors import UserError
-from watermark.shown import reason, shown
+from watermark.shown import json_shown, reason, shown
 
 if TYPE_CHECKING:
     from watermark.watermarker import Watermarker
@@ -97,7 +96,7 @@ def answers(
             text = shown(error, 2000) if isinstance(error, UserError) else f"{shown(path)}: {reason(error)}"
             print(f"watermark: {text}", file=sys.stderr)
             if as_json:
-                print(json.dumps({"file": str(path), "error": text}))
+                print(json_shown({"file": str(path), "error": text}))
             yield path, None
             if isinstance(error, DiskError):
                 return
@@ -146,13 +145,14 @@ def load_marker(args: argparse.Namespace, **asked: Any) -> "Watermarker":
     Raises:
         UserError: for an unknown scheme, layout or setting, or a bad key file.
     """
-    from watermark.watermarker import Watermarker
+    key, shared = _key(args.key_file), sync_key(args)
+    from watermark.watermarker import Watermarker  # after the keys: torch takes seconds
 
     try:
         return Watermarker.load(
             args.scheme,
-            key=_key(args.key_file),
-            sync_key=sync_key(args),
+            key=key,
+            sync_key=shared,
             layout=args.layout,
             device=args.device,
             **(asked | settings_of(args.set)),

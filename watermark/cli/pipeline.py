@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watermark.cli.identity_options import add_label_options, add_registry_option
+from watermark.cli.identity_options import add_label_options, add_registry_option, check_visible
 from watermark.cli.keyrings import add_keyring_options, load_reader
 from watermark.cli.marking import (
     add_device_option,
@@ -102,8 +102,7 @@ def _embed(args: argparse.Namespace) -> int:
 
     source, target = _places(args)
     check_quality(args.quality)
-    if args.visible == "none" and not args.recipient:
-        raise UserError("an image without a visible label needs --recipient (Labelling Measures, Art. 9)")
+    check_visible(args)
     if args.mirror and sources.kind_of(source) != sources.FOLDER:
         raise UserError(f"--mirror: expected a folder of pictures, got {shown(source)}")
     marking = Marking(

@@ -1,11 +1,11 @@
 """`watermark show scheme learned`: what a scheme, an attack, a suite or a layout is, its settings and its card."""
 
 import argparse
-import json
 from dataclasses import asdict
 
 from watermark.catalogue import GROUPS, as_yaml, show
 from watermark.errors import UserError
+from watermark.shown import json_shown
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -13,7 +13,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "show", help="describe a scheme, an attack, a suite or a layout", description=__doc__
     )
-    parser.add_argument("kind", choices=kinds, metavar="KIND", help=", ".join(kinds))
+    parser.add_argument(
+        "kind", type=lambda word: word.removesuffix("s"), choices=kinds, metavar="KIND", help=", ".join(kinds)
+    )
     parser.add_argument("name", metavar="NAME", help="one of what `watermark list` says")
     parser.add_argument("--json", action="store_true", help="the same as one JSON object")
     parser.set_defaults(run=run)
@@ -26,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise UserError(str(error)) from None
     if args.json:
-        print(json.dumps(asdict(found)))
+        print(json_shown(asdict(found)))
         return 0
     parts = [f"{found.name}: {found.text}", f"{found.file}\n\n{as_yaml(found)}"]
     if found.target:

@@ -1,7 +1,6 @@
 """`watermark study`: do people see the mark? `page` makes a page that asks them, `analyse` says what they answered."""
 
 import argparse
-import json
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from watermark.cli.marking import add_file_options, add_scheme_options, expand, load_marker, with_progress
 from watermark.errors import UserError
-from watermark.shown import shown
+from watermark.shown import json_shown, shown
 
 if TYPE_CHECKING:
     from watermark.study.analysis import Sensitivity
@@ -70,7 +69,7 @@ def _analyse(args: argparse.Namespace) -> int:
     if args.json:
         groups = {"people": people, "pictures": pictures}
         tables = {kind: {name: _facts(one) for name, one in found.items()} for kind, found in groups.items()}
-        print(json.dumps({"overall": _facts(whole), **tables}))
+        print(json_shown({"overall": _facts(whole), **tables}))
         return 0
     print(f"{len(people)} people, {len(pictures)} pictures: {_words(whole)}")
     print("0 is guessing, 1 is 76 % right, 2 is 92 %; the interval is for other people and other pictures.")

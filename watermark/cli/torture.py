@@ -1,18 +1,17 @@
 """`watermark torture FILE`: one marked picture through forty everyday attacks, and what survives.
 
 Every attack starts from the file itself. A line says whether the mark is found, how sure (log10 p: -6 is one in a
-million), and what had to be undone first. It takes about half a minute on a free core, longer for large pictures and
+million), and what had to be undone first. At 768x512 it takes half a minute of one core, longer for large pictures and
 faint marks. One picture is one picture; for a rate use `watermark evaluate`.
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watermark.cli.marking import add_file_options, add_scheme_options, load_marker
 from watermark.errors import UserError
-from watermark.shown import shown
+from watermark.shown import json_shown, shown
 
 if TYPE_CHECKING:
     from watermark.detection import Detection
@@ -93,7 +92,7 @@ def _json(trial: "Trial") -> str:
         "content_id": trial.found.content_id,
         "undone": trial.undone,
     }
-    return json.dumps(facts)
+    return json_shown(facts)
 
 
 def _facts(args: argparse.Namespace, found: "Detection") -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from watermark.cli.identity_options import add_keys_options, add_registry_option, key_files, load_keys, open_registry
 from watermark.cli.marking import add_file_options, add_misattribution_option, add_search_option, sync_key
 from watermark.errors import UserError
-from watermark.shown import shown
+from watermark.shown import json_shown, shown
 
 if TYPE_CHECKING:
     from watermark.identity import Evidence, Verdict
@@ -75,9 +75,9 @@ def run(args: argparse.Namespace) -> int:
         write_whole(args.output, report + "\n")
     if args.public:
         told = public(evidence)
-        print(json.dumps(told) if args.json else "\n".join(f"{name:11} {shown(said)}" for name, said in told.items()))
+        print(json_shown(told) if args.json else "\n".join(f"{name:11} {shown(said)}" for name, said in told.items()))
     else:
-        print(report if args.json else _lines(args.file, evidence, verdict))
+        print(json_shown(json.loads(report), indent=2) if args.json else _lines(args.file, evidence, verdict))
     return 0 if evidence.watermark.state is State.MATCH else 1
 
 

@@ -94,7 +94,9 @@ def read_manifest(run_dir: Path) -> Json:
     """
     path = own_file(run_dir, "manifest.json")
     if path is None:
-        raise UserError(f"expected the folder of a run, with manifest.json, got {shown(run_dir)}")
+        raise UserError(
+            f"expected the folder of a run, such as results/runs/NAME, with manifest.json, got {shown(run_dir)}"
+        )
     found = read_json(path, _SHAPE)
     names_are_plain(path, (*found["schemes"], *found["attacks"]))
     if not 0 < found["false_positive_rate"] < 1:
@@ -118,7 +120,7 @@ def read_json(path: Path, shape: Any) -> Json:
         found = parsed(read_regular(path, MAX_BYTES))
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
-        raise UserError(f"{path}: cannot be read as JSON: {reason}") from None
+        raise UserError(f"{path}: expected a file that a run wrote, and it cannot be read as JSON: {reason}") from None
     if wrong := _wrong(found, shape, ""):
         raise UserError(f"{path}: {wrong}")
     return found

@@ -232,5 +232,7 @@ def _checked_slot(request: Request, registry: Registry, key_id: str) -> Slot:
         expected = " ".join(sorted(SUFFIXES))
         raise UserError(f"{request.target}: expected a format with a place for the label: {expected}")
     if not request.explicit_label and not request.recipient:
-        raise UserError("an image without a visible label needs a recipient (Labelling Measures, Art. 9)")
+        raise UserError(
+            "a picture without a visible label needs a recipient (Article 9 of the Chinese labelling measures)"
+        )
     return slot

@@ -147,7 +147,14 @@ def differences(plan: Plan, settings: dict[str, Any]) -> Iterator[str]:
     for name in sorted(plan.settings.keys() | given.keys()):
         was, now = plan.settings.get(name), given.get(name)
         if was != now:
-            yield f"{name} {shown(was, 80)}, not {shown(now, 80)}"
+            yield f"{name} {shown(_words(was), 80)}, not {shown(_words(now), 80)}"
+
+
+def _words(value: Any) -> str:
+    """A setting as a person says it; the keys of a marker that reads with one have no owner."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {one}" if name else str(one) for name, one in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _part(target: Place, number: int) -> Place:

@@ -117,8 +117,12 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
         if error.connection_invalidated or (engine.dialect.name != "sqlite" and _is_gone(error)):
             engine.dispose()  # its other connections fared no better
             raise LostConnectionError("the registry's database cannot be reached") from error
-        done = "nothing was changed" if writes else "nothing was read"
-        raise RefusedError(f"the registry's database refused: {_reason(error)}; {done}") from error
+        done, reason = "nothing was changed" if writes else "nothing was read", _reason(error)
+        if reason == "file is not a database":
+            raise RefusedError(
+                f"{shown(engine.url.database or '')}: expected a registry, got a file that is none"
+            ) from error
+        raise RefusedError(f"the registry's database refused: {reason}; {done}") from error
     except ConnectionError as error:  # pg8000 lets some of the socket's own through; SQLAlchemy then keeps the socket
         engine.dispose()
         raise LostConnectionError("the registry's database cannot be reached") from error

@@ -45,7 +45,8 @@ class Comparison:
             + "; for a map, F1" * bool(self.maps)
         )
         for name in ("Scheme", "Attack", "A", "B", "B - A", "p (Holm)", "Verdict"):
-            table.add_column(name, justify="left" if name in ("Scheme", "Attack", "Verdict") else "right")
+            words = name in ("Scheme", "Attack", "Verdict")  # never cut: a name in two lines is still a name
+            table.add_column(name, justify="left" if words else "right", overflow="fold" if words else "ellipsis")
         for c in self.changes:
             row = [c["scheme"], c["attack"], f"{100 * c['a']:.0f} %", f"{100 * c['b']:.0f} %", difference(c)]
             table.add_row(*row, p_value(c["p_holm"]), c["verdict"])

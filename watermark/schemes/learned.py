@@ -20,9 +20,11 @@ class Learned(LatticeScheme):
         key: secret of lines, phases, poses, interleaving and signs.
         target_psnr: dB.
         weights: name of a file under ``watermark/schemes/weights`` or a path to a ``.safetensors`` file.
-        rounds: see ``LatticeScheme``.
-        flat_share: see ``LatticeScheme``.
-        target_evidence: see ``LatticeScheme``.
+        rounds: how often the embedder asks the detector which bits the picture speaks against.
+        flat_share: the greatest RMS of the mark in flat areas, as a share of the RMS that ``target_psnr`` stands for: a
+            slide or a logo is marked more faintly rather than showing grain.
+        target_evidence: decades by which the message is to stand above chance after half size and JPEG 50; each picture
+            is then marked only as strongly as that takes, at ``target_psnr`` at the strongest. None: all at it.
     """
 
     name = "learned"

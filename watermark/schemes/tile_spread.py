@@ -31,8 +31,10 @@ class TileSpread(LatticeScheme):
         inform: how much of the picture's own contribution to a bit each round takes out, 0 to 1.
         chroma_share: share of the energy in a colour difference, where pictures are quiet: it carries crops, blur and
             median filters, and dies first in strong JPEG.
-        flat_share: see ``LatticeScheme``.
-        target_evidence: see ``LatticeScheme``.
+        flat_share: the greatest RMS of the mark in flat areas, as a share of the RMS that ``target_psnr`` stands for: a
+            slide or a logo is marked more faintly rather than showing grain.
+        target_evidence: decades by which the message is to stand above chance after half size and JPEG 50; each picture
+            is then marked only as strongly as that takes, at ``target_psnr`` at the strongest. None: all at it.
     """
 
     name = "tile_spread"

@@ -92,7 +92,8 @@ def _load(file: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(read_regular(file, MOST_BYTES))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{shown(file)}: cannot be read ({reason(error)})") from None
+        expected = "expected a file of answers that the page of a study saved"
+        raise UserError(f"{shown(file)}: {expected}, got no JSON ({reason(error)})") from None
     return content
 
 
