@@ -75,7 +75,7 @@ def test_without_a_visible_label_the_line_says_what_to_say(desk, capsys):
     assert main([*words, *options(desk)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("watermark: --visible none: expected --recipient NAME too")
-    assert "say --visible elsewhere" in line
+    assert "or, if your service shows one, --visible elsewhere" in line
     assert main([*words, "--recipient", "Anna", *options(desk)]) == 0
     content = capsys.readouterr().out.partition("content ")[2].partition(",")[0]
     assert main(["registry", "show", "7", content, "--registry", str(desk / "registry.db")]) == 0

@@ -54,7 +54,7 @@ def check_visible(args: argparse.Namespace) -> None:
     if args.visible == "none" and not args.recipient:
         raise UserError(
             "--visible none: expected --recipient NAME too, for a picture without a visible label needs a recipient on "
-            "record (Article 9 of the Chinese labelling measures); where your service shows it: --visible elsewhere"
+            "record (Article 9 of the Chinese labelling measures); or, if your service shows one, --visible elsewhere"
         )
 
 

@@ -120,7 +120,7 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
         done, reason = "nothing was changed" if writes else "nothing was read", _reason(error)
         if reason == "file is not a database":
             raise RefusedError(
-                f"{shown(engine.url.database or '')}: expected a registry, got a file that is none"
+                f"{shown(engine.url.database or '')}: expected a registry, got a file that is not a database"
             ) from error
         raise RefusedError(f"the registry's database refused: {reason}; {done}") from error
     except ConnectionError as error:  # pg8000 lets some of the socket's own through; SQLAlchemy then keeps the socket
