@@ -107,6 +107,11 @@ def test_what_is_no_regular_file_is_not_waited_for(tmp_path):
         files.load(tmp_path / "pipe.png")
 
 
+def test_a_folder_in_place_of_a_file_is_called_one(tmp_path):
+    with pytest.raises(UserError, match=r"expected a file, got a folder$"):
+        files.load(tmp_path)
+
+
 @pytest.mark.parametrize("suffix", [".gif", ".png", ".webp", ".tiff"])
 def test_the_first_frame_of_anything_can_be_looked_at(tmp_path, picture, suffix):
     path = tmp_path / f"a{suffix}"

@@ -120,6 +120,8 @@ def read_json(path: Path, shape: Any) -> Json:
         found = parsed(read_regular(path, MAX_BYTES))
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
+        if isinstance(error, UnicodeDecodeError):
+            reason = "it is no text"
         raise UserError(f"{path}: expected a file that a run wrote, and it cannot be read as JSON: {reason}") from None
     if wrong := _wrong(found, shape, ""):
         raise UserError(f"{path}: {wrong}")

@@ -25,8 +25,6 @@ def read_regular(path: Path, at_most: int, check: Callable[[os.stat_result], Non
     try:
         with os.fdopen(os.open(path, _FLAGS), "rb") as file:
             facts = os.fstat(file.fileno())
-            if stat.S_ISDIR(facts.st_mode):
-                raise UserError(f"{shown(path)}: expected a file, got a folder")
             if not stat.S_ISREG(facts.st_mode):
                 raise UserError(f"{shown(path)}: cannot be read (not a regular file)")
             if check is not None:
@@ -37,6 +35,8 @@ def read_regular(path: Path, at_most: int, check: Callable[[os.stat_result], Non
             return content
     except FileNotFoundError:
         raise UserError(f"{shown(path)}: no such file") from None
+    except IsADirectoryError:
+        raise UserError(f"{shown(path)}: expected a file, got a folder") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{shown(path)}: cannot be read ({reason(error)})") from None
 
