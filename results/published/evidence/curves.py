@@ -1,10 +1,10 @@
 """Marks lost and what is seen of them: one evidence for all pictures, and one PSNR for all pictures of the same mean.
 
-    python curves.py rows.jsonl --photos DIR [--count 60] [--evidence 12 20 30 45] [--schemes tile_spread learned]
+    python curves.py rows.jsonl --photos DIR [--count 60] [--evidence 20 28 38] [--psnr 39 40] [--schemes tile_spread learned]
     python curves.py rows.jsonl --table
     python curves.py rows.jsonl --figure curves.png
 
-A line for every picture and attack is appended, so a stopped run goes on where it was. Pictures are taken evenly from
+``--psnr`` adds points to the second curve. A line for every picture and attack is appended, so a stopped run goes on where it was. Pictures are taken evenly from
 the folder; nothing of the method was set on any of them. Each has a key of its own, the same in both arms.
 """
 
@@ -37,8 +37,8 @@ ATTACKS = {
 RESAMPLES = 10_000
 
 
-def measure(name: str, pictures: list[torch.Tensor], done: set, arm: dict) -> Iterator[dict]:
-    """One line for every picture that is not done and every attack; ``arm`` holds the marker's settings and its name."""
+def measure(name: str, pictures: list[torch.Tensor], done: set, arm: dict) -> Iterator[list[dict]]:
+    """For every picture that is not done the lines of all attacks; ``arm`` holds the marker's settings and its name."""
     settings = {setting: arm[setting] for setting in ("target_psnr", "target_evidence") if setting in arm}
     for number, picture in enumerate(pictures):
         if (name, arm["level"], arm["by"], number) in done:
@@ -47,10 +47,12 @@ def measure(name: str, pictures: list[torch.Tensor], done: set, arm: dict) -> It
         marked = to_8bit(marker.embed(picture, 7, number))
         facts = {"scheme": name, "picture": number, **arm, "psnr": round(float(psnr(marked, picture)), 3)}
         facts["ssimulacra2"] = round(float(ssimulacra2(marked, picture)), 3)
+        rows = []
         for said, attack in ATTACKS.items():
             found = marker.detect(to_8bit(attack(marked, torch.Generator().manual_seed(number))))[0]
             lost = found.content_id != number
-            yield facts | {"attack": said, "lost": lost, "log10_p": round(found.log10_p, 2)}
+            rows.append(facts | {"attack": said, "lost": lost, "log10_p": round(found.log10_p, 2)})
+        yield rows
 
 
 def arms(rows: list[dict]) -> dict:
@@ -118,25 +120,30 @@ def figure(rows: list[dict], path: Path) -> None:
     plt.savefig(path, dpi=110)
 
 
-def run(path: Path, pictures: list[torch.Tensor], schemes: list[str], levels: list[float]) -> None:
-    """Both arms of every level; the second at the first's mean PSNR."""
+def run(
+    path: Path, pictures: list[torch.Tensor], schemes: list[str], levels: list[float], decibels: list[float]
+) -> None:
+    """Both arms of every level, the second at the first's mean PSNR; then the second alone at some ``decibels``."""
     for name in schemes:
         for level in levels:
-            for by in ("evidence", "psnr"):
-                rows = read(path)
-                done = {(row["scheme"], row["level"], row["by"], row["picture"]) for row in rows}
-                if by == "evidence":
-                    arm = {"target_psnr": STRONGEST, "target_evidence": level}
-                else:
-                    arm = {"target_psnr": round(float(arms(rows)[name, level, "evidence"][:, 1].mean()), 2)}
-                with path.open("a") as out:
-                    group = []
-                    for row in measure(name, pictures, done, {"level": level, "by": by, **arm}):
-                        group.append(row)
-                        if len(group) == len(ATTACKS):  # a picture is written whole
-                            out.writelines(json.dumps(row) + "\n" for row in group)
-                            out.flush()
-                            group = []
+            add(
+                path,
+                pictures,
+                name,
+                {"level": level, "by": "evidence", "target_psnr": STRONGEST, "target_evidence": level},
+            )
+            mean = round(float(arms(read(path))[name, level, "evidence"][:, 1].mean()), 2)
+            add(path, pictures, name, {"level": level, "by": "psnr", "target_psnr": mean})
+        for target in decibels:
+            add(path, pictures, name, {"level": target, "by": "psnr", "target_psnr": target})
+
+
+def add(path: Path, pictures: list[torch.Tensor], name: str, arm: dict) -> None:
+    """Measure an arm's pictures that are not done; a picture is written whole."""
+    done = {(row["scheme"], row["level"], row["by"], row["picture"]) for row in read(path)}
+    for rows in measure(name, pictures, done, arm):
+        with path.open("a") as out:
+            out.writelines(json.dumps(row) + "\n" for row in rows)
 
 
 def read(path: Path) -> list[dict]:
@@ -149,7 +156,8 @@ def main() -> None:
     parser.add_argument("rows", type=Path)
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--count", type=int, default=60)
-    parser.add_argument("--evidence", type=float, nargs="+", default=[12.0, 20.0, 30.0, 45.0])
+    parser.add_argument("--evidence", type=float, nargs="+", default=[20.0, 28.0, 38.0])
+    parser.add_argument("--psnr", type=float, nargs="*", default=[])
     parser.add_argument("--schemes", nargs="+", default=["tile_spread", "learned"])
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--figure", type=Path)
@@ -161,7 +169,13 @@ def main() -> None:
     else:
         torch.set_num_threads(1)
         folder = FolderImages(str(options.photos), limit=options.count)
-        run(options.rows, [folder.load(i) for i in range(options.count)], options.schemes, options.evidence)
+        run(
+            options.rows,
+            [folder.load(i) for i in range(options.count)],
+            options.schemes,
+            options.evidence,
+            options.psnr,
+        )
 
 
 if __name__ == "__main__":

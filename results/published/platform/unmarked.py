@@ -21,7 +21,7 @@ import torch
 from scipy.stats import beta
 from torch import Tensor
 
-from attacks import Brightness, Crop, GaussianBlur, GaussianNoise, Jpeg, ResizeBack, Rotation, Screenshot
+from attacks import Brightness, Crop, DefocusBlur, GaussianBlur, GaussianNoise, Jpeg, ResizeBack, Rotation, Screenshot
 from watermark import Watermarker, files
 from watermark.codec import Codec, Layout, Payload
 from watermark.detection import RingDetector
@@ -42,6 +42,7 @@ ATTACKS: dict[str, Callable[[Tensor, list[torch.Generator]], Tensor]] = {
     "half and back": ResizeBack(0.5),
     "brightness 1.5": Brightness(1.5),
     "screenshot .67": Screenshot(0.67),
+    "defocus 6": DefocusBlur(6),  # read twice
 }
 
 
@@ -87,6 +88,7 @@ def main() -> None:
     parser.add_argument("--scheme", default="tile_spread")
     parser.add_argument("--keys", type=int, default=24)
     parser.add_argument("--rings", type=int, default=8)
+    parser.add_argument("--attacks", nargs="+", choices=ATTACKS, default=list(ATTACKS), metavar="ATTACK")
     parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
     store = arguments.paths[-1]
@@ -106,7 +108,7 @@ def main() -> None:
         for ring in range(arguments.rings)
     ]
     done = {(row["scheme"], row["picture"], row["attack"]) for row in rows}
-    for attack in ATTACKS:
+    for attack in arguments.attacks:
         for picture in sorted(files.find_pictures(arguments.paths[0])):
             if (arguments.scheme, picture.name, attack) not in done:
                 row = measure(arguments.scheme, picture, attack, detectors, rings)
