@@ -75,19 +75,21 @@ def interval(values: np.ndarray) -> tuple[float, float]:
 
 
 def table(rows: list[dict]) -> None:
-    """Levels down; both arms, and their difference picture by picture."""
+    """Levels down; both arms, and their difference picture by picture; then what was measured by PSNR alone."""
     found = arms(rows)
     print(
         "| scheme | decades | n | PSNR, dB: evidence, PSNR | SSIMULACRA2: evidence, PSNR | lost, %: evidence | lost, %: PSNR | difference, points |"
     )
     print("|---" * 8 + "|")
-    for (scheme, level, by), one in found.items():
-        other = found.get((scheme, level, "psnr"))
-        if by != "evidence" or other is None or len(one) != len(other):
-            continue
-        quality = [f"{one[:, axis].mean():.2f}, {other[:, axis].mean():.2f}" for axis in (1, 2)]
-        lost = [_percent(values) for values in (one[:, 0], other[:, 0], one[:, 0] - other[:, 0])]
-        print(f"| `{scheme}` | {level:g} | {len(one)} | {' | '.join(quality)} | {' | '.join(lost)} |")
+    for scheme, level in sorted({key[:2] for key in found}):
+        one, other = (found.get((scheme, level, by)) for by in ("evidence", "psnr"))
+        if one is not None and other is not None and len(one) == len(other):
+            both = [f"{one[:, axis].mean():.2f}, {other[:, axis].mean():.2f}" for axis in (1, 2)]
+            lost = [_percent(values) for values in (one[:, 0], other[:, 0], one[:, 0] - other[:, 0])]
+            print(f"| `{scheme}` | {level:g} | {len(one)} | {' | '.join(both + lost)} |")
+        elif other is not None:
+            alone = [f"-, {other[:, axis].mean():.2f}" for axis in (1, 2)]
+            print(f"| `{scheme}` | - | {len(other)} | {' | '.join(alone)} | - | {_percent(other[:, 0])} | - |")
 
 
 def _percent(values: np.ndarray) -> str:
