@@ -61,8 +61,11 @@ def test_the_page_holds_every_scheme_and_nothing_that_an_entry_smuggles_in(ran, 
     sent = json.loads((ran / "summary.json").read_text())
     sent |= {"by": "<script>alert(1)</script>", "evidence": "https://example.org/run"}
     (tmp_path / "sent.json").write_text(json.dumps(sent))
+    (tmp_path / "other.json").write_text((ran / "summary.json").read_text())
     page = tmp_path / "board.html"
-    assert main(["leaderboard", str(ran), str(tmp_path / "sent.json"), "--output", str(page)]) == 0
+    files = [str(tmp_path / "sent.json"), str(tmp_path / "other.json")]
+    assert main(["leaderboard", *files, "--output", files[0], "--overwrite"]) == 2  # not over what it reads
+    assert main(["leaderboard", *files, "--output", str(page)]) == 0
     entries = read_entries(ran)
     assert f"{2 * len(entries)} entries" in capsys.readouterr().out
     html = page.read_text()

@@ -23,7 +23,9 @@ def run(args: argparse.Namespace) -> int:
     from watermark.files.whole import check_free
     from watermark.report.leaderboard import leaderboard_page, read_entries
 
-    check_apart({path: args.output for path in args.runs if path.is_file()})
+    for path in args.runs:
+        if path.is_file():
+            check_apart({path: args.output})  # one by one: many become one page
     check_free(args.output, args.overwrite)
     entries = [entry for path in args.runs for entry in read_entries(path)]
     page = leaderboard_page(entries)
