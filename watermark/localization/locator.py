@@ -16,7 +16,7 @@ from torch import Tensor
 from watermark.detection.answer import Detection
 from watermark.localization.answer import Localization
 from watermark.localization.gain import tile_gain
-from watermark.localization.parting import parted
+from watermark.localization.parting import border_price, parted
 from watermark.localization.regions import SIDES, Regions, box_sum, threshold
 from watermark.localization.tiles import TILE, TileReader, tile_sum
 from watermark.schemes.base import Scheme
@@ -39,9 +39,6 @@ SILENT = 100.0
 """Times its own power that a mark would have in a plane which says nothing of it: colour, in a grey picture."""
 FITTED = 5
 """Side of the regions that tell how loud the mark is, in tiles."""
-AUDIBLE = 0.3
-"""Share of the greatest learnt gain, or of 1, below which tiles of a class say nothing: compression took the mark from
-some of them."""
 EMPTY = 0.05
 """Share of the median deviation below which a tile shows nothing at all: one colour, or what compression made of it."""
 PROBE = 45.0
@@ -56,6 +53,7 @@ class _Evidence:
         score: of the region around it.
         expected: what this would be if the region were marked.
         own: log of how much likelier the tile alone is with the mark than without.
+        wave: score that the tile alone should have, were it marked.
         side: of the region, in tiles.
         empty: whether the tile itself shows nothing: it may be edited, and carries no mark.
         size: height and width of the picture as it was read, px.
@@ -64,6 +62,7 @@ class _Evidence:
     score: Tensor
     expected: Tensor
     own: Tensor
+    wave: Tensor
     side: Tensor
     empty: Tensor
     size: tuple[int, int]
@@ -112,7 +111,7 @@ def locate(
         size: height and width of the map.
     """
     evidence = _evidence(scheme, image, where, message)
-    labels = torch.from_numpy(parted(evidence.own.double().cpu().numpy()))
+    labels = torch.from_numpy(parted(evidence.own.double().cpu().numpy(), border_price(evidence.wave)))
     score, expected, side = evidence.score.cpu(), evidence.expected.cpu(), evidence.side.cpu()
     marked = labels & (score >= threshold(false_alarm_rate)) & ~_mixed(~labels, side) & ~evidence.empty.cpu()
     told = ~labels & (expected >= TOLD)
@@ -162,7 +161,13 @@ def _evidence(scheme: LatticeScheme, image: Tensor, where: Alignment, message: T
     regions.told *= regions.told.sum().sign()  # of a negative
     mark = canvas.draw((weights * matched(signs, scheme.carriers, where))[None])  # what tiles are held against
     response = tile_sum((probed * mark).sum(1)).abs()[0]  # what a mark is to a tile
-    return _combined(regions, response, size)
+    return _combined(regions, response, _swing(scheme.core.planes.split(small)[0, 0]), size)
+
+
+def _swing(luma: Tensor) -> Tensor:
+    """Standard deviation ``(R, Q)`` of the luma ``(h, w)`` in every tile."""
+    count, first, second = tile_sum(torch.stack([torch.ones_like(luma), luma, luma.square()]))
+    return (second / count - (first / count).square()).clamp_min(0).sqrt()
 
 
 def matched(signs: Tensor, carriers: Carriers, where: Alignment) -> Tensor:
@@ -175,14 +180,12 @@ def matched(signs: Tensor, carriers: Carriers, where: Alignment) -> Tensor:
     return torch.complex(data[0], data[1]) * carriers.phase * where.phases(carriers.frequencies)[0].conj()
 
 
-def _combined(regions: Regions, response: Tensor, size: tuple[int, int]) -> _Evidence:
+def _combined(regions: Regions, response: Tensor, swing: Tensor, size: tuple[int, int]) -> _Evidence:
     """Choose the size of the region around every tile by what it should say, never by what it says."""
     sums = {side: regions.scores(side) for side in SIDES}
     least = EMPTY * float(regions.alone.median())
     told, alone, empty = regions.told, regions.alone.clamp_min(least), regions.alone < least
-    gain, learnt = tile_gain(told, alone, response, empty, sums[FITTED], FITTED)
-    faint = gain < AUDIBLE * gain.where(learnt, 0).amax().clamp_max(1)
-    loud = response * gain.masked_fill(learnt & faint, 0)
+    loud = response * tile_gain(told, alone, response, swing, empty, sums[FITTED], FITTED)
     score, wanted = (part / sums[SIDES[-1]][1] for part in (sums[SIDES[-1]][0], box_sum(loud, SIDES[-1])))
     chosen = torch.full(score.shape, SIDES[-1], device=score.device)
     for side in reversed(SIDES[:-1]):
@@ -194,7 +197,7 @@ def _combined(regions: Regions, response: Tensor, size: tuple[int, int]) -> _Evi
     shared = (sums[SIDES[0]][1].square() / box_sum(alone.square(), SIDES[0])).median().clamp_min(1)  # tiles overlap
     wave = loud / alone
     own = (wave * told / alone - wave.square() / 2) / shared
-    return _Evidence(score, wanted, own.clamp(-MOST, MOST), chosen, empty, size)
+    return _Evidence(score, wanted, own.clamp(-MOST, MOST), wave, chosen, empty, size)
 
 
 def enlarged(values: Tensor, scale: float, size: tuple[int, int]) -> Tensor:

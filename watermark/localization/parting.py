@@ -2,19 +2,23 @@
 
 import numpy as np
 import scipy  # its parts are loaded where they are first used: who only detects does not wait for them
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-BORDERS = (0.3, 0.6)
-"""Natural logarithm of how much less likely a map gets with every tile side of border between its parts: the least and
-the most."""
-FAINT = 2.0
-"""In between, this many times the mean evidence for the mark: where tiles say little, a high price would outweigh all
+from watermark.localization.regions import box_sum
+
+PRICE, AROUND = 0.7, 3
+"""Natural logarithm of how much less likely a map gets with every tile side of border between its parts, as a multiple
+of what tiles should score in the square of so many around; where they score little, a high price would outweigh all
 that an edited part can say."""
+PRICES = (0.05, 0.6)
+"""The least and the most."""
 SPECK = 8.0
 """Evidence that a part must have on its own: among some thousand tiles a few pairs look like anything."""
-LOOSE = (0.1, 1.2)
-"""The price at which parts without the mark are looked for that the price above has outweighed: the least, and times
-the mean evidence for the mark. Borders are ragged then, and noise makes parts of its own."""
+LOOSE = 0.6
+"""Share of the price at which parts without the mark are looked for that the price has outweighed. Borders are ragged
+then, and noise makes parts of its own."""
 SURE = 25.0
 """Evidence that such a part must have: its shape was chosen out of very many."""
 KNOWN = 0.3
@@ -25,32 +29,35 @@ _SETTLED = 50.0
 _UNITS = 1000  # capacities are whole numbers
 
 
-def parted(evidence: NDArray[np.float64], border: float | None = None) -> NDArray[np.bool_]:
-    """The labels that maximise the evidence minus the length of the border.
+def border_price(wave: Tensor) -> NDArray[np.float64]:
+    """The price ``(R, Q)`` of border beside every tile, from the scores that tiles should have, were they marked."""
+    power = box_sum(wave.square(), AROUND) / box_sum(torch.ones_like(wave), AROUND)
+    price: NDArray[np.float64] = (PRICE * power.sqrt()).clamp(*PRICES).double().cpu().numpy()
+    return price
+
+
+def parted(evidence: NDArray[np.float64], price: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The labels that maximise the evidence minus the price of the border.
 
     An Ising model, whose likeliest state is a minimum cut (Greig, Porteous and Seheult, J. R. Stat. Soc. B 51, 1989).
-    The price that keeps borders smooth is more than a faint mark has to say about an edit of a tenth of the picture,
-    though that stands out by many standard deviations. So parts are looked for at a lower price too; the middle of one
-    that nothing else explains is settled, and the cut at the full price draws its border.
+    The price that keeps borders smooth can be more than a faint mark has to say about an edit of a tenth of the
+    picture, though that stands out by many standard deviations. So parts are looked for at a lower price too; the
+    middle of one that nothing else explains is settled, and the cut at the full price draws its border.
 
     Args:
         evidence: ``(R, Q)`` log of how much likelier each tile is with the mark than without.
-        border: cost of a unit of border; diagonal neighbours share ``1 / sqrt(2)`` of it. None: by the evidence, and
-            with the second look.
+        price: ``(R, Q)`` of a unit of border beside each tile; of two the lower counts, and diagonal neighbours share
+            ``1 / sqrt(2)`` of it.
 
     Returns:
         ``(R, Q)`` True where the mark is.
     """
-    if border is not None:
-        return _without_specks(_cut(evidence, border), evidence)
-    mean = float(np.maximum(evidence, 0).mean())
-    full = float(np.clip(FAINT * mean, *BORDERS))
-    labels = _without_specks(_cut(evidence, full), evidence)
-    missed = _missed(_cut(evidence, min(full, max(LOOSE[0], LOOSE[1] * mean))), labels, evidence)
+    labels = _without_specks(_cut(evidence, price), evidence)
+    missed = _missed(_cut(evidence, LOOSE * price), labels, evidence)
     if not missed.any():
         return labels
     core = scipy.ndimage.binary_erosion(missed, iterations=CORE, border_value=1)
-    return _without_specks(_cut(np.where(core, -_SETTLED, evidence), full), evidence)
+    return _without_specks(_cut(np.where(core, -_SETTLED, evidence), price), evidence)
 
 
 def _missed(loose: NDArray[np.bool_], labels: NDArray[np.bool_], evidence: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -65,19 +72,20 @@ def _missed(loose: NDArray[np.bool_], labels: NDArray[np.bool_], evidence: NDArr
     return found
 
 
-def _cut(evidence: NDArray[np.float64], border: float) -> NDArray[np.bool_]:
+def _cut(evidence: NDArray[np.float64], price: NDArray[np.float64]) -> NDArray[np.bool_]:
     """The likeliest labels ``(R, Q)``."""
     rows, columns = evidence.shape
     node = np.arange(evidence.size).reshape(rows, columns)
     source, sink = evidence.size, evidence.size + 1
+    up, down, left, right = np.s_[:-1], np.s_[1:], np.s_[:, :-1], np.s_[:, 1:]
     pairs = [
-        (node[:, :-1], node[:, 1:], 1.0),
-        (node[:-1], node[1:], 1.0),
-        (node[:-1, :-1], node[1:, 1:], 0.5**0.5),
-        (node[:-1, 1:], node[1:, :-1], 0.5**0.5),
+        (left, right, 1.0),
+        (up, down, 1.0),
+        (np.s_[:-1, :-1], np.s_[1:, 1:], 0.5**0.5),
+        (np.s_[:-1, 1:], np.s_[1:, :-1], 0.5**0.5),
     ]
-    cost = [np.full(one.size, border * share / 2**0.5) for one, _, share in pairs]
-    near, far = (np.concatenate([pair[i].ravel() for pair in pairs]) for i in (0, 1))
+    cost = [(np.minimum(price[one], price[other]) * share / 2**0.5).ravel() for one, other, share in pairs]
+    near, far = (np.concatenate([node[pair[i]].ravel() for pair in pairs]) for i in (0, 1))
     weight = np.concatenate(cost)
     flat = evidence.ravel()
     first = np.concatenate([near, far, np.full(flat.size, source), node.ravel()])
@@ -85,10 +93,10 @@ def _cut(evidence: NDArray[np.float64], border: float) -> NDArray[np.bool_]:
     capacity = np.concatenate([weight, weight, np.maximum(flat, 0), np.maximum(-flat, 0)])
     whole = np.rint(capacity * _UNITS).astype(np.int32)
     graph = scipy.sparse.csr_array((whole, (first, second)), shape=(flat.size + 2, flat.size + 2))
-    left = graph - scipy.sparse.csgraph.maximum_flow(graph, source, sink).flow
-    left.data = np.maximum(left.data, 0)
-    left.eliminate_zeros()
-    reached = scipy.sparse.csgraph.breadth_first_order(left, source, return_predecessors=False)
+    rest = graph - scipy.sparse.csgraph.maximum_flow(graph, source, sink).flow
+    rest.data = np.maximum(rest.data, 0)
+    rest.eliminate_zeros()
+    reached = scipy.sparse.csgraph.breadth_first_order(rest, source, return_predecessors=False)
     labels = np.zeros(flat.size + 2, dtype=bool)
     labels[reached] = True
     return labels[: flat.size].reshape(rows, columns)
