@@ -14,7 +14,7 @@ STARTS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1
 SCATTER = 0.2
 """Of a marked region's score around what it should be, as a share of that, beside the noise of 1."""
 USUAL = (-0.3, 0.6, 0.25, -1.5)
-"""What the logarithm of the gain gets with each of ``_features``, after JPEG 75 in 40 photographs of the training set."""
+"""What the logarithm of the gain gets with each of ``_features`` but the first: after JPEG 75, in 40 photographs."""
 TRUST = 10.0
 """Squared scores of marked tiles that weigh as much as what is usual."""
 GAINS = (-6.0, 0.5)
@@ -82,7 +82,7 @@ def tile_gain(
 
 
 def _features(predicted: Tensor, alone: Tensor, swing: Tensor) -> Tensor:
-    """Of every tile ``(R, Q, 5)``: 1, how loud the mark should be, what there is beside it, both, and how flat it is."""
+    """Of every tile ``(R, Q, 5)``: 1, how loud the mark should be, what is beside it, both, how flat it is."""
     loud, beside = predicted.clamp(0.1, 30).log(), alone.clamp(0.05, 4).log()
     return torch.stack([torch.ones_like(loud), loud, beside, loud * beside, 1 / (1 + 2 * swing)], -1)
 
