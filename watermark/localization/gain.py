@@ -15,6 +15,8 @@ SCATTER = 0.2
 """Of a marked region's score around what it should be, as a share of that, beside the noise of 1."""
 USUAL = (-0.3, 0.6, 0.25, -1.5)
 """What the logarithm of the gain gets with each of ``_features`` but the first: after JPEG 75, in 40 photographs."""
+BUSY = 12.0
+"""Grey levels that the luma swings in a tile from which on it is not emptied, whatever there is beside the mark."""
 TRUST = 10.0
 """Squared scores of marked tiles that weigh as much as what is usual."""
 GAINS = (-6.0, 0.5)
@@ -84,6 +86,7 @@ def tile_gain(
 def _features(predicted: Tensor, alone: Tensor, swing: Tensor) -> Tensor:
     """Of every tile ``(R, Q, 5)``: 1, how loud the mark should be, what is beside it, both, how flat it is."""
     loud, beside = predicted.clamp(0.1, 30).log(), alone.clamp(0.05, 4).log()
+    beside = beside / (1 + (swing / BUSY).square())
     return torch.stack([torch.ones_like(loud), loud, beside, loud * beside, 1 / (1 + 2 * swing)], -1)
 
 
