@@ -14,8 +14,8 @@ of what tiles should score in the square of so many around; where they score lit
 that an edited part can say."""
 PRICES = (0.05, 0.6)
 """The least and the most."""
-SPECK = 8.0
-"""Evidence that a part must have on its own: among some thousand tiles a few pairs look like anything."""
+SPECK = 16.0
+"""Evidence that a part must have on its own: among some thousand tiles many small parts look like anything."""
 LOOSE = 0.6
 """Share of the price at which parts without the mark are looked for that the price has outweighed. Borders are ragged
 then, and noise makes parts of its own."""
@@ -77,22 +77,23 @@ def _cut(evidence: NDArray[np.float64], price: NDArray[np.float64]) -> NDArray[n
     rows, columns = evidence.shape
     node = np.arange(evidence.size).reshape(rows, columns)
     source, sink = evidence.size, evidence.size + 1
-    up, down, left, right = np.s_[:-1], np.s_[1:], np.s_[:, :-1], np.s_[:, 1:]
+    whole, first, last = slice(None), slice(None, -1), slice(1, None)
     pairs = [
-        (left, right, 1.0),
-        (up, down, 1.0),
-        (np.s_[:-1, :-1], np.s_[1:, 1:], 0.5**0.5),
-        (np.s_[:-1, 1:], np.s_[1:, :-1], 0.5**0.5),
+        ((whole, first), (whole, last), 1.0),
+        ((first, whole), (last, whole), 1.0),
+        ((first, first), (last, last), 0.5**0.5),
+        ((first, last), (last, first), 0.5**0.5),
     ]
     cost = [(np.minimum(price[one], price[other]) * share / 2**0.5).ravel() for one, other, share in pairs]
-    near, far = (np.concatenate([node[pair[i]].ravel() for pair in pairs]) for i in (0, 1))
+    near = np.concatenate([node[one].ravel() for one, _, _ in pairs])
+    far = np.concatenate([node[other].ravel() for _, other, _ in pairs])
     weight = np.concatenate(cost)
     flat = evidence.ravel()
-    first = np.concatenate([near, far, np.full(flat.size, source), node.ravel()])
-    second = np.concatenate([far, near, node.ravel(), np.full(flat.size, sink)])
+    sources = np.concatenate([near, far, np.full(flat.size, source), node.ravel()])
+    sinks = np.concatenate([far, near, node.ravel(), np.full(flat.size, sink)])
     capacity = np.concatenate([weight, weight, np.maximum(flat, 0), np.maximum(-flat, 0)])
-    whole = np.rint(capacity * _UNITS).astype(np.int32)
-    graph = scipy.sparse.csr_array((whole, (first, second)), shape=(flat.size + 2, flat.size + 2))
+    units = np.rint(capacity * _UNITS).astype(np.int32)
+    graph = scipy.sparse.csr_array((units, (sources, sinks)), shape=(flat.size + 2, flat.size + 2))
     rest = graph - scipy.sparse.csgraph.maximum_flow(graph, source, sink).flow
     rest.data = np.maximum(rest.data, 0)
     rest.eliminate_zeros()
