@@ -63,7 +63,7 @@ def test_links_in_place_lead_to_marked_pictures_and_are_no_error_whatever_their_
     assert embed(source, source, "--overwrite") == 0
     said = capsys.readouterr().out
     assert said.count("a link to another of the pictures; left as it is") == 2
-    assert "5 of 5 pictures marked" in said
+    assert "3 of 5 pictures marked, provider 7, random content IDs; 2 left as they are" in said
     assert (source / "a.png").is_symlink()
     assert not (source / "hard.png").samefile(source / "d.png")  # a picture of its own, with an ID of its own
     assert main(["detect", str(source), "--scheme", "dwt_dct"]) == 0

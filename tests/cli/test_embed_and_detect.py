@@ -213,7 +213,9 @@ def test_a_folder_marked_in_place_goes_on_where_it_was_stopped(tmp_path, capsys)
     assert main(["embed", first, first, *words[3:], "--content", "5"]) == 0  # as far as a killed run came
     before = (tmp_path / "a.png").read_bytes()
     assert main([*words, "--content", "5"]) == 0
-    assert "a.png: is marked with this key already (provider 1, content 5); left as it is" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "a.png: is marked with this key already (provider 1, content 5); left as it is" in printed
+    assert "1 of 2 pictures marked, provider 1, content 5 to 6; 1 left as they are" in printed
     assert (tmp_path / "a.png").read_bytes() == before
     assert main(["detect", str(tmp_path), "--scheme", "dwt_dct"]) == 0
     assert "b.png: marked, provider 1, content 6" in capsys.readouterr().out

@@ -71,12 +71,14 @@ def run(args: argparse.Namespace) -> int:
     check_quality(args.quality)
     marker = load_marker(args)
     contents = _contents(marker, args.provider, args.content, len(pairs))
-    alone, done = not args.input.is_dir(), 0
+    alone, done, kept = not args.input.is_dir(), 0, 0
     for content, source in zip(contents, with_progress(list(pairs), "Marking"), strict=True):
         try:
             if alone or not _is_done_in_place(marker, source, pairs):
                 made = _mark(marker, source, pairs[source], args, content)
                 _report(pairs[source], args.provider, content, made, ensured=args.ensure)
+            else:
+                kept += 1
             done += 1
         except UserError as error:
             if alone:
@@ -90,7 +92,8 @@ def run(args: argparse.Namespace) -> int:
             print(f"watermark: {shown(source)}: {type(error).__name__} ({reason(error)})", file=sys.stderr)
     if not alone:
         ids = "random content IDs" if args.content is None else f"content {contents[0]} to {contents[-1]}"
-        print(f"{done} of {len(pairs)} pictures marked, provider {args.provider}, {ids}")
+        left = f"; {kept} left as they are" if kept else ""
+        print(f"{done - kept} of {len(pairs)} pictures marked, provider {args.provider}, {ids}{left}")
     return 0 if done == len(pairs) else 2
 
 
