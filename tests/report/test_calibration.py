@@ -52,6 +52,15 @@ def test_a_run_finds_its_rungs_by_what_they_are_and_not_by_their_name():
         assert calibration(run_of(entry, entry["build"], version=99)) is None
 
 
+@pytest.mark.parametrize(
+    "config", [None, {}, {"suite": "standard"}, {"suite": {"mine": 3}}, {"suite": {"mine": {"build": []}}}]
+)
+def test_a_manifest_that_somebody_wrote_breaks_nothing(config):
+    facts = {"class": KNOWN["attacks"][0]["class"], "version": 1, "sweep": None}
+    for manifest in ({"attacks": {"mine": facts}, "config": config}, {"attacks": {"mine": None}, "config": config}):
+        assert calibration(SimpleNamespace(attacks=["mine"], manifest=manifest)) is None
+
+
 @pytest.mark.parametrize(("entry", "rung"), RUNGS)
 def test_the_step_is_the_one_that_leaves_as_many_bits_in_the_published_table(entry, rung):
     for peer in rung["peers"]:

@@ -51,14 +51,11 @@ def calibration(run: Run) -> Calibration | None:
     it is called; the size that the model works at may differ.
     """
     known = calibrated()
-    suite = run.manifest.get("config", {}).get("suite")
+    suite = _table(run.manifest.get("config"), "suite")
     found = []
     for name in run.attacks:
-        facts, entry = (
-            run.manifest.get("attacks", {}).get(name, {}),
-            suite.get(name, {}) if isinstance(suite, dict) else {},
-        )
-        for rung in _rungs(known, facts, settings(entry.get("build", {}))):
+        facts = _table(_table(run.manifest, "attacks"), name)
+        for rung in _rungs(known, facts, settings(_table(_table(suite, name), "build"))):
             found.append(HardAs(name, rung["strength"], [PeerRung(**peer) for peer in rung["peers"]]))
     return Calibration(known["source"], known["published"], found) if found else None
 
@@ -70,7 +67,13 @@ def settings(build: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in plain.items() if not name.startswith("_") and name not in no_matter}
 
 
+def _table(of: Any, name: str) -> dict[str, Any]:
+    """What stands under a name, if that is a table: a manifest may have been written by somebody."""
+    found = of.get(name) if isinstance(of, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
 def _rungs(known: Json, facts: Json, build: dict[str, Any]) -> list[Json]:
     asked = (facts.get("class"), facts.get("version"), build)
     same = [entry for entry in known["attacks"] if (entry["class"], entry["version"], entry["build"]) == asked]
-    return [rung for entry in same for rung in entry["rungs"] if rung["strength"] in facts.get("sweep", [])]
+    return [rung for entry in same for rung in entry["rungs"] if rung["strength"] in (facts.get("sweep") or [])]
