@@ -8,12 +8,13 @@ from torch import Tensor
 
 from watermark.localization.regions import box_sum
 
-PRICE, AROUND = 0.7, 3
+PRICE, AROUND = 0.77, 3
 """Natural logarithm of how much less likely a map gets with every tile side of border between its parts, as a multiple
 of what tiles should score in the square of so many around; where they score little, a high price would outweigh all
 that an edited part can say."""
-PRICES = (0.05, 0.6)
-"""The least and the most."""
+PRICES = (0.2, 0.6)
+"""The least and the most. Of 32 training photographs of 480x320 as they were marked, after JPEG 50, 31 have under 1 % called
+edited, and a pasted tenth after JPEG 75 has F1 .66; .05 with a multiple of .7 gave 25 and .69, .2 with .85 32 and .62."""
 SPECK = 16.0
 """Evidence that a part must have on its own: among some thousand tiles many small parts look like anything."""
 LOOSE = 0.6
