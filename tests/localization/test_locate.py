@@ -147,9 +147,9 @@ def test_compression_takes_the_mark_from_quiet_places_and_is_not_taken_for_an_ed
     file, wanted = io.BytesIO(), np.asarray(truth()) > 127
     Image.fromarray(picture).save(file, "JPEG", quality=75)
     where = marker.locate(Image.open(file).convert("RGB"))
-    assert 2 * (where.edited & wanted).sum() / (where.edited.sum() + wanted.sum()) > 0.75
+    assert 2 * (where.edited & wanted).sum() / (where.edited.sum() + wanted.sum()) > 0.8
     assert where.edited[~wanted].mean() < 0.02
-    assert where.marked[wanted].mean() < 0.12
+    assert where.marked[wanted].mean() < 0.09
 
 
 def test_a_grey_picture_says_nothing_in_colour_and_is_mapped_by_its_luma(marker):
@@ -207,6 +207,7 @@ def test_an_edit_whose_border_costs_more_than_it_says_is_found_and_noise_makes_n
             labels = ~parted(own, each)
             values.append(2 * (labels & edited).sum() / (labels.sum() + edited.sum()))
         false.append((~parted(0.36 * (0.36 + noise) - 0.36**2 / 2, price)).mean())
-    assert min(fitting) > 0.7
+    assert min(fitting) > 0.5
+    assert np.mean(fitting) > 0.7
     assert np.mean(fitting) > np.mean(alone)
     assert max(false) < 0.01
