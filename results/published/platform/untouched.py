@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from scipy.stats import beta
 
-from watermark import Watermarker
+from watermark import Watermarker, files
 
 SCHEMES, JPEGS = ("tile_spread", "learned"), {"png": None, "jpeg75": 75, "jpeg50": 50}
 
@@ -27,7 +27,7 @@ def measure(folder: Path, target: Path, count: int) -> None:
     with target.open("w") as file:
         for scheme in SCHEMES:
             marker = Watermarker.load(scheme, key="a secret")
-            for path in sorted(folder.iterdir())[:count]:
+            for path in sorted(files.find_pictures(folder))[:count]:
                 marked = marker.embed(Image.open(path).convert("RGB"), provider_id=7, content_id=5)
                 for what, quality in JPEGS.items():
                     where = marker.locate(_saved(marked, quality))
