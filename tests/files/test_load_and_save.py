@@ -102,7 +102,7 @@ def truncated(path: Path) -> None:
         (lambda path: path.write_text("no picture"), "got no picture that is known here"),
         (lambda path: path.write_bytes(b""), "got an empty file"),
         (lambda path: None, "no such file"),
-        (lambda path: path.mkdir(), "cannot be read"),
+        (lambda path: path.mkdir(), "expected a file, got a folder"),
     ],
     ids=["16-bit grey", "16-bit RGB", "CMYK", "animation", "truncated", "text", "empty", "missing", "folder"],
 )

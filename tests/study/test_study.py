@@ -66,7 +66,7 @@ def test_ten_thousand_answers_of_one_person_are_analysed(tmp_path, capsys):
         ("[1]", "expected the answers that a page"),
         (answered("b", 5, study="t"), "expected answers to study s, got t"),
         (answered("a", 5), "a second one of a"),
-        ("nonsense", "cannot be read"),
+        ("nonsense", "got no JSON"),
     ],
 )
 def test_a_wrong_file_is_one_line(tmp_path, capsys, text, said):
