@@ -68,3 +68,12 @@ def test_only_the_blurred_of_a_batch_are_read_twice_and_both_readings_are_paid_f
     alone, together = marker.read(blurred), marker.read(torch.cat([PHOTOGRAPH, blurred]))
     assert torch.equal(alone.logits[0], together.logits[1])
     assert alone.readings[0] == together.readings[1] > together.readings[0]
+
+
+@pytest.mark.parametrize("scheme", ["tile_spread", "learned"])
+def test_a_map_says_where_the_mark_is_out_of_focus(scheme):
+    marker = Watermarker.load(scheme, key="a secret", target_psnr=42)
+    marked = marker.embed(PHOTOGRAPH, provider_id=3, content_id=4)
+    (where,) = marker.locate(to_8bit(DefocusBlur(8)(marked)))
+    assert where.marked.mean() > 0.9
+    assert where.edited.mean() < 0.02

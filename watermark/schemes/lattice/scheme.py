@@ -17,6 +17,7 @@ from watermark.schemes.lattice.evidence import just_enough
 from watermark.schemes.lattice.focus import defocus, refocused
 from watermark.schemes.lattice.impulses import without_impulses
 from watermark.schemes.lattice.limit import bearable, limited
+from watermark.schemes.lattice.look import Look
 from watermark.schemes.lattice.mark import LatticeMark
 from watermark.schemes.lattice.settings import (
     BENDABLE,
@@ -43,35 +44,6 @@ from watermark.synchronization import (
     straightened,
     windows,
 )
-
-
-@dataclass(frozen=True)
-class Look:
-    """What was read, and where.
-
-    Attributes:
-        readings: ``(N, R, K)`` soft bits of every reading, the likeliest first; zero where a picture has fewer.
-        where: ``(N, R)`` the alignment of every reading, in px of the picture at its working size (``draw.reduced``).
-        slant: ``(N, R, 2)`` by which that picture was ``straightened`` for it; zero where it was not.
-    """
-
-    readings: Tensor
-    where: Alignment
-    slant: Tensor
-
-    @property
-    def readout(self) -> Readout:
-        """As ``Scheme.read`` answers."""
-        return Readout.of(self.readings[:, 0], self.readings[:, 1:] if self.readings.shape[1] > 1 else None)
-
-    def after(self, which: Tensor, first: "Look") -> "Look":
-        """Pictures ``which`` ``(M,)`` have the readings of ``first`` before these."""
-        count = first.readings.shape[1]
-        readings, slant = (F.pad(values, (0, 0, 0, count)) for values in (self.readings, self.slant))
-        where = self.where.joined(Alignment.none(len(readings), count, self.where.matrix))
-        readings[which] = torch.cat([first.readings, self.readings[which]], 1)
-        slant[which] = torch.cat([first.slant, self.slant[which]], 1)
-        return Look(readings, where.replaced(which, first.where.joined(self.where.select(which))), slant)
 
 
 @dataclass(frozen=True)
@@ -168,7 +140,7 @@ class LatticeScheme(Scheme):
         return self.look(images).readout
 
     @torch.no_grad()
-    def look(self, images: Tensor) -> "Look":
+    def look(self, images: Tensor) -> Look:
         """Read, and say where each reading was taken; a picture that was out of focus is first read as if in focus."""
         small, step = reduced(without_impulses(images))
         scales = self._likely_scales(small, whole=bool((step == 1).all()))
