@@ -23,14 +23,15 @@ def measured():
     squares = torch.cat([picture[..., y : y + 160, x : x + 160] for y in (0, 120, 240) for x in (0, 200)])
     owner, attacker = (Watermarker.load("dwt_dct", key=key, target_psnr=40) for key in ("owner", "attacker"))
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"STEPS": 2, "EPSILONS": (2.0,), "QUERY_DAMAGE": (35.0,), "FACTORS": (2.0,)}.items():
+        for name, value in {"STEPS": 2, "EPSILONS": (2.0,), "FACTORS": (2.0,)}.items():
             patch.setattr(costs, name, value)
         whole = AttackCostTests._cost
         ends = lambda self, said, knows, build, strengths, forges=False: whole(  # noqa: E731
             self, said, knows, build, strengths[:: max(1, len(strengths) - 1)], forges
         )
         patch.setattr(AttackCostTests, "_cost", ends)  # mildest and most severe
-        tests = AttackCostTests("dwt_dct", owner, attacker, squares[:3], squares[3:4], queries=12, surrogate_steps=1)
+        few = {"queries": 12, "query_psnr": [35.0], "surrogate_steps": 1}
+        tests = AttackCostTests("dwt_dct", owner, attacker, squares[:3], squares[3:4], **few)
         return {(cost.attack, cost.wants): cost for cost in tests.run()}
 
 
@@ -69,13 +70,13 @@ def test_the_command_puts_costs_beside_the_answers(tmp_path, capsys, monkeypatch
     assert main([*words, "--surrogate-steps", "0"]) == 0
     answers = json.loads((out / "forgery.json").read_text())["answers"]
     capsys.readouterr()
-    assert main([*words, "--costs", "--attackers", "plain", "--queries", "0"]) == 0
+    assert main([*words, "--costs", "--attackers", "plain", "--queries", "0", "--query-psnr", "38"]) == 0
     assert "JPEG (plain): marks lost at" in capsys.readouterr().out
     written = json.loads((out / "forgery.json").read_text())
     assert written["answers"] == answers
     assert [row["attack"] for row in written["costs"]["rows"]] == ["JPEG"]  # nothing of the other attackers
     assert written["costs"]["rows"][0]["half"]["strength"] == 5
-    assert "--costs --attackers plain --queries 0" in written["costs"]["facts"]["command"]
+    assert "--costs --attackers plain --queries 0 --query-psnr 38" in written["costs"]["facts"]["command"]
     assert "| dwt_dct | JPEG | plain | marks lost at" in (out / "forgery.md").read_text()
     assert main([*words[:-4], "--targets", "9"]) == 2
     assert "--targets: expected 1 to 2" in capsys.readouterr().err

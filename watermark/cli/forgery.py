@@ -29,6 +29,7 @@ DEFAULT_SCHEMES = ["dwt_dct", "dwt_dct_svd", "tile_spread"]
 TARGETS = 24
 FORMAT = 3
 ATTACKERS = ("plain", "one", "many", "box", "asks")
+QUERY_PSNR = (44.0, 41.0, 38.0, 35.0)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -76,6 +77,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         type=int,
         default=1000,
         help="with --costs: that a black-box attacker may ask per picture; 0 leaves him out (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--query-psnr",
+        type=float,
+        help="with --costs: dB, the least PSNR that the changes of a black-box attacker who climbs keep "
+        f"(default: {', '.join(f'{psnr:g}' for psnr in QUERY_PSNR)} in turn)",
     )
     parser.add_argument("--output", type=Path, help="folder for forgery.json and forgery.md")
     parser.add_argument("--config-dir", type=Path, action="append", default=[], metavar="DIR", help=OWN_CONFIG)
@@ -131,7 +138,14 @@ def _measure_costs(
     costs = []
     for name, owner, rival in markers:
         tests = AttackCostTests(
-            name, owner, rival, images[:-targets], images[-targets:], args.queries, args.surrogate_steps
+            name,
+            owner,
+            rival,
+            images[:-targets],
+            images[-targets:],
+            queries=args.queries,
+            query_psnr=QUERY_PSNR if args.query_psnr is None else (args.query_psnr,),
+            surrogate_steps=args.surrogate_steps,
         )
         for cost in tests.run(args.attackers):
             costs.append(asdict(cost) | {"half": None if cost.half is None else asdict(cost.half)})
@@ -233,11 +247,10 @@ def _facts(args: argparse.Namespace, images: "Tensor", targets: int) -> dict[str
         if (value := getattr(args, name)) is not None:
             words += [f"--{name.replace('_', '-')}", *([str(value)] if name != "schemes" else value)]
     words += ["--images", str(args.images), "--side", str(args.side)]
-    words += (
-        ["--costs", "--attackers", *args.attackers, "--queries", str(args.queries)]
-        if args.costs
-        else ["--surrogate-steps", str(args.surrogate_steps)]
-    )
+    words += ["--surrogate-steps", str(args.surrogate_steps)]
+    if args.costs:
+        words += ["--costs", "--attackers", *args.attackers, "--queries", str(args.queries)]
+        words += [] if args.query_psnr is None else ["--query-psnr", f"{args.query_psnr:g}"]
     return {
         "format": FORMAT,
         "command": shlex.join(words + (["--run", "RUN_DIR"] if args.run_dir else [])),

@@ -42,8 +42,8 @@ STEPS = 40
 DEPTHS = (0.4, 0.6, 0.8, 1.0)
 EPSILONS = (1.0, 2.0, 4.0, 8.0)
 FACTORS = (1.0, 2.0, 4.0, 8.0)
-QUERY_DAMAGE = (44.0, 41.0, 38.0, 35.0)
-"""dB of which a black-box attacker may avail himself."""
+QUERY_PSNR = (44.0, 41.0, 38.0, 35.0)
+"""dB that the changes of a black-box attacker keep."""
 LOST, FORGED = "marks lost", "clean pictures detected"
 PLAIN, ONE, MANY, BOX, ASKS = "plain", "one picture", "many pictures", "scheme and weights", "the detector's answers"
 ATTACKERS = ("plain", "one", "many", "box", "asks")
@@ -97,6 +97,7 @@ class AttackCostTests:
         pool: ``(N, 3, H, W)`` pictures that he has marked ones of, each with its own content ID.
         targets: ``(n, 3, H, W)`` pictures that he attacks.
         queries: that a black-box attacker may ask; 0 leaves him out.
+        query_psnr: dB, the least PSNR that his changes keep, each tried in turn.
         surrogate_steps: that his own detector is trained for; 0 leaves it out.
         seed: of everything random.
     """
@@ -109,11 +110,12 @@ class AttackCostTests:
         pool: Tensor,
         targets: Tensor,
         queries: int = 1000,
+        query_psnr: Sequence[float] = QUERY_PSNR,
         surrogate_steps: int = 200,
         seed: int = 0,
     ) -> None:
         self.name, self.marker, self.attacker = name, marker, attacker
-        self.queries, self.surrogate_steps = queries, surrogate_steps
+        self.queries, self.query_psnr, self.surrogate_steps = queries, tuple(query_psnr), surrogate_steps
         self.generator = torch.Generator().manual_seed(seed)
         self.pool, self.clean = pool, targets
         self.marked_pool, self.marked = self._mark(pool, 10_000), self._mark(targets, 0)
@@ -193,22 +195,26 @@ class AttackCostTests:
     @torch.no_grad()
     def black_box(self) -> Iterator[AttackCost]:
         """Hill climbing with the evidence as a guide, and along the boundary with yes and no."""
-        evidence = lambda picture: -self._detect(picture)[0].log10_p  # noqa: E731
-        least = -math.log10(self.marker.detector.false_positive_rate)
-        for wants, pictures, raises in ((LOST, self.marked, False), (FORGED, self.clean, True)):
-            rungs = []
-            for decibels in QUERY_DAMAGE:
-                climb = partial(spsa, evidence=evidence, goal=least, queries=self.queries, raises=raises)
-                found = [climb(one[None], decibels=decibels, generator=self.generator).picture for one in pictures]
-                rungs.append(self._rung(decibels, torch.cat(found), pictures, raises))
-            yield AttackCost(
-                self.name, f"SPSA, {self.queries} queries of log10 p", ASKS, wants, "dB allowed", tuple(rungs)
-            )
+        yield self._climbed(LOST, self.marked, raises=False)
         marked = lambda picture: self._detect(picture)[0].is_marked  # noqa: E731
         found = [boundary(one[None], marked, self.queries, self.generator).picture for one in self.marked]
         rung = self._rung(float(self.queries), torch.cat(found), self.marked, forges=False)
         yield AttackCost(
             self.name, f"boundary walk, {self.queries} queries of yes or no", ASKS, LOST, "queries", (rung,)
+        )
+        yield self._climbed(FORGED, self.clean, raises=True)
+
+    def _climbed(self, wants: str, pictures: Tensor, raises: bool) -> AttackCost:
+        """SPSA at every damage that is allowed."""
+        evidence = lambda picture: -self._detect(picture)[0].log10_p  # noqa: E731
+        least = -math.log10(self.marker.detector.false_positive_rate)
+        climb = partial(spsa, evidence=evidence, goal=least, queries=self.queries, raises=raises)
+        rungs = []
+        for decibels in self.query_psnr:
+            found = [climb(one[None], decibels=decibels, generator=self.generator).picture for one in pictures]
+            rungs.append(self._rung(decibels, torch.cat(found), pictures, raises))
+        return AttackCost(
+            self.name, f"SPSA, {self.queries} queries of log10 p", ASKS, wants, "dB allowed", tuple(rungs)
         )
 
     def _gradient(self, said: str, knows: str, score: Callable[[Tensor], Tensor], raises: bool) -> AttackCost:
