@@ -97,3 +97,16 @@ def test_costs_stand_in_the_report_as_its_schema_says(tmp_path):
     (tmp_path / "forgery.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match="expected the answers of watermark forgery"):
         security(SimpleNamespace(path=tmp_path))
+
+
+@pytest.mark.parametrize("name", ["tile_spread", "learned"])
+def test_a_white_box_climbs_a_reader_that_searches(name):
+    picture = to_tensor(Image.fromarray(data.coffee()))[..., 100:196, 100:196]
+    scheme = Watermarker.load(name, key="attacker").scheme
+    pixels = picture.clone().requires_grad_(True)
+    bits, loudness = scheme.climbed(pixels)
+    assert bits.shape == (1, scheme.message_bits)
+    (slope,) = torch.autograd.grad(loudness.sum(), pixels, retain_graph=True)
+    assert scheme.climbed(picture - 1e-2 * slope.sign())[1] < loudness
+    (slope,) = torch.autograd.grad(bits[0, 0], pixels)
+    assert scheme.climbed(picture + 1e-3 * slope.sign())[0][0, 0] > bits[0, 0]

@@ -146,6 +146,14 @@ class Scheme(nn.Module, ABC):
     def read(self, images: Tensor) -> Readout:
         """Soft decisions for each image; must not need the original, its size or anything but the key."""
 
+    def climbed(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What a white box climbs: soft bits ``(N, K)`` and how loud they are ``(N,)``, both with a gradient.
+
+        A scheme whose ``read`` searches, and so has no gradient, says here what it reads where nothing is to be found.
+        """
+        logits = self.decode(images).logits
+        return logits, logits.square().mean(1)
+
 
 @torch.no_grad()
 def scale_for_psnr(

@@ -135,6 +135,14 @@ class LatticeScheme(Scheme):
             return change
         return just_enough(images, change, message, self.read, self.target_evidence)
 
+    def climbed(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``Scheme``: as if the key's plane lay on the picture unturned; loudness is the mean power of all lines."""
+        maps = self.core.maps(images)
+        count = len(images)
+        where = Alignment(torch.eye(2).to(maps).expand(count, 2, 2), maps.new_zeros(count, 2), maps.new_zeros(count))
+        lines = self.core.read_lines(spectra(maps), self.carriers, where)
+        return self.core.soft_bits(lines, self.carriers), lines.abs().square().mean((1, 2))
+
     def read(self, images: Tensor) -> Readout:
         """See ``Scheme``; what takes longer is done only where the pilot in luma is not clear on its own."""
         return self.look(images).readout
