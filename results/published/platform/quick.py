@@ -3,7 +3,8 @@
     python results/published/platform/quick.py PICTURES rows.jsonl --every 9 --count 20     # goes on where it was stopped
     python results/published/platform/quick.py rows.jsonl --table
 
-Every picture is marked at 45 dB and goes through the suite `tile_spread`; unmarked it is read at each size of
+Every picture is marked at 45 dB and goes through the suite `tile_spread`, or with `--cells` through so many drawn
+cells of it, equally many of each; unmarked it is read at each size of
 SIZES, by both searches in turn, on one thread. A mark that quick finds is found by thorough too, in the same way, for
 quick only leaves earlier. So thorough is asked only where quick says no.
 """
@@ -20,6 +21,7 @@ from PIL import Image
 
 from watermark import Watermarker, files
 from watermark.config import compose
+from watermark.evaluation.draw import draw
 from watermark.evaluation.job import suite_cells
 from watermark.metrics.clustered import clustered_rate
 from watermark.pixels import to_tensor
@@ -33,11 +35,24 @@ def markers(scheme: str) -> dict[str, Watermarker]:
     return {search: Watermarker.load(scheme, search=search, **known) for search in ("quick", "thorough")}
 
 
-def attacked(both: dict[str, Watermarker], picture: Image.Image, done: set[str]) -> Iterator[dict[str, object]]:
+def hands(paths: list[Path], each: int) -> dict[str, set[tuple[str, float | None]]]:
+    """The cells of every picture."""
+    cells = {(cell.name, cell.strength): cell.name for cell in suite_cells(compose("suite", "tile_spread"))}
+    names = [path.name for path in paths]
+    dealt = draw(cells, names, each or len(cells), seed=0).hands()
+    return {names[picture]: hand for (picture, _), hand in dealt.items()}
+
+
+def attacked(
+    both: dict[str, Watermarker], picture: Image.Image, done: set[str], hand: set
+) -> Iterator[dict[str, object]]:
     """One row a cell: what each search says."""
+    cells = [cell for cell in suite_cells(compose("suite", "tile_spread")) if (cell.name, cell.strength) in hand]
+    named = {f"{cell.name} {cell.strength or ''}".strip(): cell for cell in cells}
+    if named.keys() <= done:
+        return
     marked = to_tensor(both["quick"].embed(picture, PROVIDER, CONTENT))
-    for cell in suite_cells(compose("suite", "tile_spread")):
-        name = f"{cell.name} {cell.strength or ''}".strip()
+    for name, cell in named.items():
         if name in done:
             continue
         seen = marked if cell.attack is None else cell.attack(marked, [torch.Generator().manual_seed(0)])
@@ -49,7 +64,7 @@ def attacked(both: dict[str, Watermarker], picture: Image.Image, done: set[str])
         }
 
 
-def unmarked(both: dict[str, Watermarker], picture: Image.Image, done: set[str]) -> Iterator[dict[str, object]]:
+def unmarked(both: dict[str, Watermarker], picture: Image.Image, done: set[str], _: set) -> Iterator[dict[str, object]]:
     """One row a size: CPU seconds of each search, and whether quick left early."""
     for size in SIZES:
         name = f"unmarked {size[0]}x{size[1]}"
@@ -104,6 +119,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--every", type=int, default=9)
     parser.add_argument("--count", type=int, default=20)
+    parser.add_argument("--cells", type=int, default=0, help="drawn cells a picture; 0: all")
     parser.add_argument("--what", choices=["both", "attacked", "unmarked"], default="both")
     parser.add_argument("--table", action="store_true")
     args = parser.parse_args()
@@ -115,12 +131,14 @@ def main() -> None:
     for marker in both.values():  # what is loaded at the first picture is no cost of it
         marker.detect(Image.effect_noise((256, 256), 40).convert("RGB"))
     paths = sorted(path for path in args.pictures.iterdir() if path.suffix in (".webp", ".png"))
-    for path in paths[args.first :: args.every][: args.count]:
+    paths = paths[args.first :: args.every][: args.count]
+    dealt = hands(paths, args.cells)
+    for path in paths:
         picture = files.load(path).convert("RGB")
         done = {row["cell"] for row in rows if row["picture"] == path.name}
         ways = {"both": (unmarked, attacked), "attacked": (attacked,), "unmarked": (unmarked,)}[args.what]
         for way in ways:
-            for row in way(both, picture, done):
+            for row in way(both, picture, done, dealt[path.name]):
                 with args.rows.open("a") as out:
                     out.write(json.dumps({"picture": path.name, **row}) + "\n")
 

@@ -136,10 +136,10 @@ class LatticeScheme(Scheme):
         return just_enough(images, change, message, self.read, self.target_evidence)
 
     def climbed(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """See ``Scheme``: as if the key's plane lay on the picture unturned; loudness is the mean power of all lines."""
+        """See ``Scheme``: as if the key's plane lay on the picture unturned; loudness is the lines' mean power."""
         maps = self.core.maps(images)
-        count = len(images)
-        where = Alignment(torch.eye(2).to(maps).expand(count, 2, 2), maps.new_zeros(count, 2), maps.new_zeros(count))
+        unturned = torch.eye(2).to(maps).expand(len(maps), 2, 2)
+        where = Alignment(unturned, maps.new_zeros(len(maps), 2), maps.new_zeros(len(maps)))
         lines = self.core.read_lines(spectra(maps), self.carriers, where)
         return self.core.soft_bits(lines, self.carriers), lines.abs().square().mean((1, 2))
 
