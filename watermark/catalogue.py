@@ -15,11 +15,11 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from watermark.config import compose, config_file, config_names, target_of
+from watermark.config import build, compose, config_file, config_names, target_of
 
 GROUPS = {"schemes": "scheme", "attacks": "attack", "suites": "suite", "layouts": "layout"}
 """What can be listed, and the group of the configuration that it is."""
-KINDS = (*GROUPS, "extras")
+KINDS = (*GROUPS, "codecs", "extras")
 EXTRAS = {
     "c2pa": "signed C2PA manifests: `issue --certificate`, and `serve` resolves them",
     "demo": "`watermark demo`: mark, attack and read in the browser",
@@ -58,8 +58,22 @@ def entries(kind: str) -> list[Entry]:
         return [
             Entry(name, _extra(name)) for name in sorted(metadata("robust-watermark").get_all("Provides-Extra") or [])
         ]
+    if kind == "codecs":
+        return [Entry(name, _codec(name)) for name in config_names(GROUPS["layouts"])]
     group = GROUPS[kind]
     return [Entry(name, about(group, name)) for name in config_names(group)]
+
+
+def _codec(layout: str) -> str:
+    """There is one error-correcting code; the layout that it carries is what can be chosen, so it has that name."""
+    from watermark.codec import Layout
+
+    built = build(compose("layout", layout))
+    if not isinstance(built, Layout):
+        raise ValueError(f"{config_file('layout', layout)}: expected a Layout, got {type(built).__name__}")
+    check = {"crc": "CRC", "mac": "keyed"}[built.check] if built.check_bits else "none"
+    fields = f"version {built.version_bits}, provider {built.provider_bits}, content {built.content_bits}"
+    return f"the polar code with layout={layout}, {built.total_bits} bits: {fields}, check {built.check_bits} ({check})"
 
 
 def about(group: str, name: str) -> str:

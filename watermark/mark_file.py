@@ -17,6 +17,7 @@ from watermark.depth import embed_deep
 from watermark.detection import Detection
 from watermark.errors import UserError
 from watermark.files import Animation, Deep, metadata
+from watermark.files.formats import OF_FRAMES
 from watermark.metrics.psnr import psnr_of_arrays
 from watermark.shown import reason, shown
 from watermark.watermarker import Watermarker
@@ -133,6 +134,9 @@ def mark_file(
     Raises:
         UserError: the file cannot be read or written, or the mark cannot be read back from what would be written.
     """
+    if target.suffix.lower() in OF_FRAMES and not every_frame:
+        said = f"{shown(target)}: cannot write .gif as one still picture; say --every-frame, which marks every frame"
+        raise UserError(f"{said}, or name another file such as {shown(target.with_suffix('.png').name)}")
     files.check_target(target, overwrite, every_frame=every_frame)
     try:
         image = files.load_any(source, every_frame=every_frame)

@@ -26,7 +26,7 @@ def test_everything_is_listed_with_one_line_that_says_something(capsys, kind):
     assert main(["list", kind, "--json"]) == 0
     found = [json.loads(line) for line in lines(capsys)]
     names = (
-        config_names(catalogue.GROUPS[kind])
+        config_names({**catalogue.GROUPS, "codecs": "layout"}[kind])
         if kind != "extras"
         else metadata("robust-watermark").get_all("Provides-Extra")
     )
@@ -39,6 +39,26 @@ def test_list_and_show_take_singular_and_plural(capsys):
     assert main(["show", "layouts", "l64"]) == main(["show", "layout", "l64"]) == 0
     first, second = capsys.readouterr().out.split("l64: ")[1:]
     assert first.strip() == second.strip()
+
+
+def test_codecs_are_listed_with_the_fields_of_their_layouts(capsys):
+    assert main(["list", "codec"]) == 0
+    said = dict(line.split(maxsplit=1) for line in lines(capsys))
+    assert said["l64"].endswith("layout=l64, 72 bits: version 4, provider 12, content 40, check 16 (CRC)")
+    assert said["l128"].endswith("128 bits: version 4, provider 24, content 68, check 32 (keyed)")
+    assert said["l8"].endswith("check 0 (none)")
+    assert main(["show", "codec", "l64"]) == main(["show", "layout", "l64"]) == 0
+    codec, layout = capsys.readouterr().out.split("l64: ")[1:]
+    assert codec.strip() == layout.strip()
+
+
+def test_a_layout_that_is_none_is_one_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / "layout").mkdir()
+    said = "# Mine.\n_target_: watermark.codec.Payload\nprovider_id: 1\ncontent_id: 2\n"
+    (tmp_path / "layout" / "mine.yaml").write_text(said)
+    monkeypatch.setenv("WATERMARK_CONFIGS", str(tmp_path))
+    assert main(["list", "codecs"]) == 2
+    assert capsys.readouterr().err.rstrip().endswith("mine.yaml: expected a Layout, got Payload")
 
 
 def test_no_extra_is_described_that_is_not_there():
@@ -59,7 +79,7 @@ def test_no_two_attacks_have_the_same_line():
     assert sorted({line for line in said if said.count(line) > 1}) == []
 
 
-@pytest.mark.parametrize("kind", [kind for kind in catalogue.KINDS if kind != "extras"])
+@pytest.mark.parametrize("kind", list(catalogue.GROUPS))
 def test_what_is_listed_is_shown_with_words(kind):
     group = catalogue.GROUPS[kind]
     assert [name for name in config_names(group) if len(catalogue.show(group, name).text) < 15] == []

@@ -57,7 +57,7 @@ def test_mark_attack_and_read_on_a_phone_without_a_request_to_anybody_else(addre
         page.get_by_label("Attack the picture without its mark").check()
         expect(answer).to_contain_text("not marked (log10 p 0.0)")
         page.get_by_label("Provider ID").first.fill("99999")
-        expect(answer).to_contain_text("99999")
+        expect(answer).to_contain_text("provider ID: expected 0 to 4095, got 99999")
         assert page.evaluate("document.documentElement.scrollWidth") == 360
         assert seen == []
         broken = tmp_path / "broken.png"

@@ -106,7 +106,9 @@ def test_without_the_flag_an_animation_is_refused_and_the_flag_named(tmp_path, c
         files.load(tmp_path / "a.gif")
     assert main([*words, "--every-frame", "--preflight", "none"]) == 0
     assert "dB, 3 frames" in capsys.readouterr().out
-    with pytest.raises(UserError, match=r"cannot write \.gif"):
+    assert main([*words[:2], str(tmp_path / "c.gif"), *words[3:]]) == 2
+    assert "say --every-frame, which marks every frame, or name another file such as c.png" in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"cannot write \.gif; expected"):  # another verb has no such flag
         files.check_target(tmp_path / "c.gif", overwrite=False)
 
 

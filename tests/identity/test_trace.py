@@ -76,7 +76,7 @@ def test_the_evidence_says_which_part_carries_the_mark_where_the_scheme_can_tell
     monkeypatch.setattr(FakeMarker, "locate", lambda self, image: SimpleNamespace(shares=shares), raising=False)
     evidence = ask(released[0], registry, candidates)
     assert json.loads(to_json(evidence, measures_article_6(evidence)))["watermark"]["parts"] == shares
-    assert "edited 20 %" in _lines(released[0], evidence, measures_article_6(evidence))
+    assert "edited 20.0 %" in _lines(released[0], evidence, measures_article_6(evidence))
 
 
 def test_a_mark_too_faint_to_name_anybody_names_nobody(released, registry, candidates, monkeypatch):

@@ -1,13 +1,16 @@
 """The diffusion rungs' calibration: of the attacks as they are, true to its own numbers, and found by a run."""
 
 import re
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from watermark.config import compose, target_of
+from watermark.report.browser import FLAGS, find_browser
 from watermark.report.calibration import calibrated, calibration, settings
+from watermark.report.html import render
 
 KNOWN = calibrated()
 RUNGS = [(entry, rung) for entry in KNOWN["attacks"] for rung in entry["rungs"]]
@@ -75,3 +78,22 @@ def test_the_step_is_the_one_that_leaves_as_many_bits_in_the_published_table(ent
                 assert share < published[-1] + 1e-4
             else:
                 assert np.interp(int(text), KNOWN["published"]["step"], published) == pytest.approx(share, abs=1e-3)
+
+
+def test_its_tables_fit_a_phone(data, tmp_path):
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs the dev dependency playwright")
+    if (chromium := find_browser()) is None:
+        pytest.skip("needs a Chromium; on Debian: apt-get install chromium")
+    rungs = [asdict(calibration(run_of(entry, entry["build"], "diffusion_pixel"))) for entry in KNOWN["attacks"]]
+    both = rungs[0] | {"rungs": [rung for one in rungs for rung in one["rungs"]]}
+    (tmp_path / "report.html").write_text(render(data | {"calibration": both}, []))
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page.goto((tmp_path / "report.html").as_uri())
+        tables = page.locator("#published h3 ~ .scroll")
+        assert tables.evaluate_all("all => all.map(t => t.scrollWidth - t.clientWidth)") == [0, 0]
+        rows = page.locator("#published h3 ~ .scroll tbody tr")
+        assert rows.count() == len(RUNGS) + len(KNOWN["published"]["step"])
+        assert "90 [under 60 to 196]" in rows.nth(2).inner_text()
+        browser.close()

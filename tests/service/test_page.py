@@ -121,7 +121,7 @@ def test_the_owner_sees_the_map_of_edited_parts(open_page, world, mapped):
     page.set_input_files("#file", png(world.marked))
     page.wait_for_selector("#map")
     assert page.locator("#facts dt").all_inner_texts()[-1] == "Which parts carry the mark"
-    assert "Marked 50 %, edited 50 %" in page.inner_text("#facts")
+    assert "Marked 50.0 %, edited 50.0 %" in page.inner_text("#facts")
     expect(page.locator("#map")).to_have_js_property("naturalWidth", 256)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from tiny_trainer import tiny_trainer
 
 from attacks.diffusion.unet import load_unet
-from watermark.cli.train import main, make_trainer, take_over
+from watermark.cli.train import main, make_trainer, plan, take_over
 from watermark.config import CONFIG_DIR, config_names
 from watermark.errors import UserError
 from watermark.training.config import TrainConfig
@@ -54,6 +54,23 @@ def test_the_verb_trains_denoisers_too(name, channels, tmp_path):
     small = ["examples.count=2", "examples.held=2", "examples.side=64", "steps=1", "batch=2", "crop=8", "width=8"]
     assert main([*words, *(f"denoiser.{setting}" for setting in small)]) == 0
     assert load_unet(tmp_path / name / "weights.safetensors").sizes["channels"] == channels
+
+
+def test_nothing_is_trained_where_nothing_was_asked_for(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main([]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert all(name in said for name in ("experiment=NAME", "photos.train=FOLDER", *config_names("experiment")))
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_training_says_first_what_it_trains_and_how_long(tmp_path):
+    trainer = tiny_trainer(tmp_path, steps=7)
+    assert plan(trainer) == (
+        f"training {tmp_path.name}: 7 steps of {trainer.schedule.batch} crops of {trainer.crops.side} px from "
+        f"{len(trainer.crops)} photographs on cpu -> {tmp_path}; Ctrl-C stops it, the same command goes on"
+    )
 
 
 def test_a_denoiser_without_photographs_is_refused_in_one_line(tmp_path, capsys):

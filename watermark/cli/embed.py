@@ -172,9 +172,9 @@ def _report(target: Path, provider: int, content: int, made: "Marked", *, ensure
     """One line of the picture, and one each of what was not kept and of what it may not survive."""
     name = shown(target)
     frames = made.psnr_of_frames
-    quality = (
-        f"{made.psnr:.1f} dB" if len(frames) == 1 else f"{made.psnr:.1f} to {max(frames):.1f} dB, {len(frames)} frames"
-    )
+    least, most = f"{made.psnr:.1f}", f"{max(frames):.1f}"
+    quality = (least if least == most else f"{least} to {most}") + " dB"
+    quality += f", {len(frames)} frames" if len(frames) > 1 else ""
     print(f"{name}: provider {provider}, content {content}, PSNR {quality}", flush=True)
     say_left_out(target, made.lost, made.dropped)
     if made.weak:

@@ -1,4 +1,4 @@
-"""`watermark list [schemes|attacks|suites|layouts|extras]`: what there is to choose from, one line each."""
+"""`watermark list [schemes|attacks|suites|layouts|codecs|extras]`: what there is to choose from, one line each."""
 
 import argparse
 from dataclasses import asdict

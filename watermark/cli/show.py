@@ -13,12 +13,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "show", help="describe a scheme, an attack, a suite or a layout", description=__doc__
     )
-    parser.add_argument(
-        "kind", type=lambda word: word.removesuffix("s"), choices=kinds, metavar="KIND", help=", ".join(kinds)
-    )
+    parser.add_argument("kind", type=_singular, choices=kinds, metavar="KIND", help=", ".join(kinds))
     parser.add_argument("name", metavar="NAME", help="one of what `watermark list` says")
     parser.add_argument("--json", action="store_true", help="the same as one JSON object")
     parser.set_defaults(run=run)
+
+
+def _singular(word: str) -> str:
+    word = word.removesuffix("s")
+    return "layout" if word == "codec" else word  # `list codecs` names the one code by the layouts that it carries
 
 
 def run(args: argparse.Namespace) -> int:

@@ -89,7 +89,7 @@ def _lines(path: Path, evidence: "Evidence", verdict: "Verdict") -> str:
     if mark.name_uncertain:
         lines.append(f"  mark        of this key, {mark.name_uncertain}")
     if mark.parts:
-        lines.append("  parts       " + ", ".join(f"{name} {100 * share:.0f} %" for name, share in mark.parts.items()))
+        lines.append("  parts       " + ", ".join(f"{name} {100 * share:.1f} %" for name, share in mark.parts.items()))
     if mark.found and mark.found.record:
         record = mark.found.record
         lines.append(f"  record      {record.content_producer} {record.produce_id}, issued {record.created_at}")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from watermark.cli import tell
 from watermark.cli.hydra_verb import run_hydra
-from watermark.config import build
+from watermark.config import build, config_names
 from watermark.errors import UserError
 from watermark.files import write_whole
 from watermark.shown import reason
@@ -23,9 +23,15 @@ from watermark.training.photos import Crops, bundled, folder
 from watermark.training.processes import Processes
 from watermark.training.validation import Validation
 
+log = logging.getLogger(__name__)
+
 
 def main(argv: Sequence[str]) -> int:
-    """Run Hydra on the words after ``train``."""
+    """Run Hydra on the words after ``train``; a training takes hours, so none begins where nothing was asked for."""
+    if not argv:
+        known = ", ".join(config_names("experiment"))
+        said = f"say what to train: experiment=NAME, one of {known}; photographs: photos.train=FOLDER photos.val=FOLDER"
+        return tell(UserError(f"{said}; see `watermark train --help`"))
     return run_hydra("train", argv, TrainConfig, _train)
 
 
@@ -39,7 +45,9 @@ def _train(config: DictConfig) -> None:
     if processes.rank:
         logging.getLogger("watermark").setLevel(logging.WARNING)
     try:
-        make_trainer(config, processes).run()
+        trainer = make_trainer(config, processes)
+        log.info("%s", plan(trainer))
+        trainer.run()
     except ValueError as error:
         raise SystemExit(tell(UserError(reason(error)))) from None
     except Exception as error:
@@ -94,6 +102,14 @@ def make_trainer(config: DictConfig, processes: Processes | None = None) -> Trai
         seed=config.seed,
         processes=processes,
     )
+
+
+def plan(trainer: Trainer) -> str:
+    """What is about to be trained, and how long: one line before the first figure."""
+    schedule, crops, device = trainer.schedule, trainer.crops, trainer.processes.device
+    steps = f"{schedule.steps} steps of {schedule.batch} crops of {crops.side} px"
+    given = f"from {len(crops)} photographs on {device} -> {trainer.folder}"
+    return f"training {trainer.folder.name}: {steps} {given}; Ctrl-C stops it, the same command goes on"
 
 
 def take_over(model: nn.Module, checkpoint: Path, parts: list[str]) -> None:

@@ -1,6 +1,7 @@
 """The demo's page, in Gradio: what is given, what happens to it, and what is read, all on one screen."""
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import astuple
 from functools import lru_cache
@@ -159,7 +160,8 @@ def _answering(markers: Markers) -> Any:
             attacked = harmed(original if bare else with_mark, Harm(*harm))
             read = markers.read(mark, with_mark, attacked)
         except (ValueError, UserError) as error:
-            return [_note(reason(error)), None, None, None, None]
+            said = re.sub(r"^(provider|content)_id must be an integer from", r"\1 ID: expected", reason(error))
+            return [_note(said), None, None, None, None]
         faint = difference(with_mark, original)
         label = f"Marked, {distance(with_mark, original):.1f} dB"
         size = f"Attacked{' without mark' * bare}, {attacked.width} x {attacked.height} px"

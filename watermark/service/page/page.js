@@ -142,7 +142,7 @@ function made(tag, text = "") {
 }
 
 function shares(parts) {
-  return Object.fromEntries(Object.entries(parts).map(([name, share]) => [name, (100 * share).toFixed(0)]));
+  return Object.fromEntries(Object.entries(parts).map(([name, share]) => [name, (100 * share).toFixed(1)]));
 }
 
 function labelled(label) {
