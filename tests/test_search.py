@@ -50,7 +50,7 @@ def test_another_word_is_one_line(capsys):
             load()
     with pytest.raises(SystemExit):
         main(["detect", "a.png", "--search", "fast"])
-    assert "--search: invalid choice: 'fast'" in capsys.readouterr().err.splitlines()[-1]
+    assert "--search: expected one of quick, thorough, got 'fast'" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_mark_that_moved_is_read_alike(markers):

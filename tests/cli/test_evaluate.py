@@ -60,6 +60,13 @@ def test_settings_reach_the_scheme_and_quality_can_be_set_for_all(tmp_path, caps
     [
         (["scheme=dwt_dct", "scheme.step=-4"], "between 1 and 1000 8-bit levels, got -4"),
         (["scheme=dwt_dct", "suite.jpeg.sweep.quality=[200]"], "quality must be in 1..100, got 200"),
+        (["scheme=dwt_dct", "suite.jpeg.sweep.quality=[low]"], "expected a list of numbers such as [1,2], got ['low']"),
+        (["scheme=dwt_dct", "suite.jpeg.sweep.quality=50"], "expected a list of numbers such as [1,2], got 50"),
+        (
+            ["scheme=dwt_dct", "suite.jpeg.axis.harsh=5"],
+            "searches no axis; say +suite.jpeg.search=6 too, or suite=brea",
+        ),
+        (["suite=breaking", "suite.jpeg.sweep.quality=[50]"], "reads no rungs; say suite.jpeg.search=null too, or"),
         (["schemes=[nothing]"], "no scheme named 'nothing'; expected one of"),
         (["data=folder"], "data.path: expected a value"),
         (["data=folder", "data.path=nowhere"], "expected a folder of pictures, got nowhere"),

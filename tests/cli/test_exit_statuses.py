@@ -148,8 +148,11 @@ def test_who_says_nothing_is_told_every_verb(capsys):
         ),
         (["registry", "slot"], "(did you mean slots?); see `watermark registry --help`"),
         (["embd"], "(did you mean embed?); see `watermark --help`"),
-        (["paint"], "argument VERB: invalid choice: 'paint'"),
-        (["list", "a\x1b\nb"], "argument KIND: invalid choice"),
+        (["paint"], "VERB: expected one of evaluate, train, doctor,"),
+        (["paint"], "bench, got 'paint'; see"),
+        (["embed", "a", "b", "--provider", "seven"], "--provider: expected a whole number, got 'seven'; see"),
+        (["detect", "a.png", "--false-positive-rate", "low"], "--false-positive-rate: expected a number, got 'low'"),
+        (["list", "a\x1b\nb"], "KIND: expected one of schemes, attacks, suites, layouts, codecs, extras, got '"),
     ],
 )
 def test_words_that_are_none_are_one_line(capsys, words, said):
@@ -231,3 +234,13 @@ def test_what_may_not_be_read_is_one_line(tmp_path, capfd, verb):
 def test_the_room_is_as_it_was(room):
     assert Path(room / "EMPTY").is_dir()
     assert not list((room / "EMPTY").iterdir())
+
+
+def test_a_slot_that_is_refused_leaves_no_registry_behind(tmp_path, capsys):
+    key, registry = tmp_path / "my.key", tmp_path / "registry.db"
+    assert main(["key", "new", str(key)]) == 0
+    for slot, code, said in (("7", "123", "got '123'"), ("5000", "0" * 27, "0 to 4095 in layout l64, got 5000")):
+        words = ["registry", "add-slot", slot, "--code", code, "--key-file", str(key), "--registry", str(registry)]
+        assert main(words) == 2
+        assert said in capsys.readouterr().err
+        assert sorted(tmp_path.iterdir()) == [key]

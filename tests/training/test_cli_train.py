@@ -85,6 +85,12 @@ def test_photos_without_validation_photos_are_refused(tmp_path):
         make_trainer(composed("experiment=learned", f"photos.train={tmp_path}", f"output={tmp_path}"))
 
 
+def test_a_folder_without_photographs_is_named(tmp_path):
+    (tmp_path / "notes.txt").write_text("no photograph")
+    with pytest.raises(UserError, match=r"^photos\.train: expected \.jpeg \.jpg \.png \.webp files in .*, got none$"):
+        make_trainer(composed("experiment=learned", f"photos.train={tmp_path}", f"photos.val={tmp_path}"))
+
+
 def test_a_run_can_begin_with_parts_of_another(tmp_path):
     first = tiny_trainer(tmp_path, steps=2)
     first.run()

@@ -102,7 +102,7 @@ class _Parser(argparse.ArgumentParser):
         """End with status 2."""
         name = self.help_of or self.prog
         meant = self._meant(message, next((one for one in self.made if one.prog == name), self))
-        self.exit(EXIT_ERROR, f"watermark: {shown(message, 2000)}{meant}; see `{name} --help`\n")
+        self.exit(EXIT_ERROR, f"watermark: {shown(_as_expected(message), 2000)}{meant}; see `{name} --help`\n")
 
     @staticmethod
     def _meant(message: str, parser: argparse.ArgumentParser) -> str:
@@ -113,6 +113,16 @@ class _Parser(argparse.ArgumentParser):
         if found := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
             return meant(found[1], re.findall(r"[\w-]+", found[2]))
         return ""
+
+
+def _as_expected(message: str) -> str:
+    """What argparse says of a wrong value, as all other lines here say it: what was expected, and what was given."""
+    if found := re.fullmatch(r"argument (\S+): invalid (int|float) value: (.*)", message, re.DOTALL):
+        return f"{found[1]}: expected {'a whole number' if found[2] == 'int' else 'a number'}, got {found[3]}"
+    if found := re.fullmatch(r"argument (\S+): invalid choice: (.*) \(choose from (.*)\)", message, re.DOTALL):
+        known = ", ".join(re.findall(r"[\w-]+", found[3]))
+        return f"{found[1]}: expected one of {known}, got {found[2]}"
+    return message
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:

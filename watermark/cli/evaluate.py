@@ -3,6 +3,7 @@
 What measures is imported when the words have composed: a typo is told at once.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,6 +64,7 @@ def resolve(config: DictConfig) -> dict[str, Any]:
 
     choices = HydraConfig.get().runtime.choices
     resolved = plain(config)
+    check_read(HydraConfig.get().overrides.task, resolved["suite"])
     chosen = choices.get("scheme")
     if config.schemes is not None and config.scheme is not None:
         raise UserError("expected scheme=NAME or schemes=[NAME,...], got both")
@@ -76,6 +78,26 @@ def resolve(config: DictConfig) -> dict[str, Any]:
         for settings in (each for each in schemes.values() if not is_outside(each)):
             settings |= {"target_psnr": config.target_psnr} | ({"step": None} if "step" in settings else {})
     return {**resolved, "schemes": schemes, "scheme": None, "suite_name": str(choices.get("suite"))}
+
+
+def check_read(words: Sequence[str], suite: dict[str, Any]) -> None:
+    """Refuse words that would change nothing: a search reads an attack's axis, a ladder its sweep.
+
+    Raises:
+        UserError: saying how the other of the two is asked for.
+    """
+    for word in words:
+        found = re.match(r"\+{0,2}suite\.([^.=]+)\.(sweep|axis)[.=]", word)
+        entry = suite.get(found[1]) if found else None
+        if not found or not isinstance(entry, dict):
+            continue
+        searched = entry.get("search") is not None
+        if searched and found[2] == "sweep":
+            said = f"say suite.{found[1]}.search=null too, or a suite of ladders such as suite=quick"
+            raise UserError(f"{word}: this suite searches {found[1]} and reads no rungs; {said}")
+        if not searched and found[2] == "axis":
+            said = f"say +suite.{found[1]}.search=6 too, or suite=breaking"
+            raise UserError(f"{word}: this suite reads rungs of {found[1]} and searches no axis; {said}")
 
 
 def _scheme(name: str, more: list[Path]) -> dict[str, Any]:

@@ -76,6 +76,7 @@ def _finish(parser: argparse.ArgumentParser, run: object, key: str | None = None
 
 def _add_slot(args: argparse.Namespace) -> int:
     from watermark.config import build_named, config_file
+    from watermark.labels.provider_code import ProviderCode
     from watermark.registry import Slot
 
     try:
@@ -84,7 +85,9 @@ def _add_slot(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise UserError(str(error)) from None
     if not 0 <= args.slot < 1 << layout.provider_bits:
-        raise UserError(f"expected a slot from 0 to {(1 << layout.provider_bits) - 1} in layout {args.layout}")
+        last = (1 << layout.provider_bits) - 1
+        raise UserError(f"expected a slot from 0 to {last} in layout {args.layout}, got {args.slot}")
+    ProviderCode.parse(args.code)  # before a registry is made
     (key,) = load_keys([args.key_file])
     slot = Slot(args.slot, args.code, key.key_id, args.scheme, args.scheme_version, args.layout, layout.content_bits)
     open_registry(args, key, create=True).add_slot(slot)

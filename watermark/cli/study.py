@@ -56,7 +56,8 @@ def _page(args: argparse.Namespace) -> int:
         marked = marker.embed(original, PROVIDER, number)
         pairs.append(pair(f"{number + 1} {shown(file.name, 80)}", original, marked, args.side))
     write_whole(args.output, study_page(pairs, args.repeats).encode(), overwrite=args.overwrite)
-    print(f"{shown(args.output)}: {len(pairs)} pictures, {len(pairs) * args.repeats} questions for each person")
+    pictures = f"{len(pairs)} picture{'s' * (len(pairs) > 1)}"
+    print(f"{shown(args.output)}: {pictures}, {len(pairs) * args.repeats} questions for each person")
     return 0
 
 

@@ -19,7 +19,7 @@ from watermark.shown import reason
 from watermark.training.checkpoint import load
 from watermark.training.config import TrainConfig
 from watermark.training.loop import Trainer
-from watermark.training.photos import Crops, bundled, folder
+from watermark.training.photos import SUFFIXES, Crops, bundled, folder
 from watermark.training.processes import Processes
 from watermark.training.validation import Validation
 
@@ -140,7 +140,11 @@ def _pictures(photos: DictConfig) -> tuple[list[Any], list[Any]]:
     for name in (photos.train, photos.val):
         if not Path(name).expanduser().is_dir():
             raise UserError(f"expected a folder of photographs, got {name}")
-    return folder(photos.train), folder(photos.val)
+    pictures = folder(photos.train), folder(photos.val)
+    for name, given, found in zip(("train", "val"), (photos.train, photos.val), pictures, strict=True):
+        if not found:
+            raise UserError(f"photos.{name}: expected {' '.join(sorted(SUFFIXES))} files in {given}, got none")
+    return pictures
 
 
 if __name__ == "__main__":

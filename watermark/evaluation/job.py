@@ -284,9 +284,22 @@ def _cells_of(name: str, entry: dict[str, Any]) -> list[Cell]:
         parameter, values = next(iter(sweep.items()))
         if entry.get("search") is not None:
             return [_search_of(name, parameter, entry, lambda strength: partial(**{parameter: strength}))]
+        check_numbers(f"suite.{name}.sweep.{parameter}", values)
         return [Cell(name, parameter, float(value), partial(**{parameter: value})) for value in values]
+    except UserError:
+        raise
     except (TypeError, ValueError, OSError) as error:  # OSError: weights that are not there
         raise UserError(f"suite.{name}: {error}") from None
+
+
+def check_numbers(name: str, values: Any) -> None:
+    """Refuse rungs that are no list of numbers.
+
+    Raises:
+        UserError: naming what was given.
+    """
+    if not isinstance(values, list) or not all(isinstance(value, int | float) for value in values):
+        raise UserError(f"{name}: expected a list of numbers such as [1,2], got {values}")
 
 
 def _search_of(name: str, parameter: str, entry: dict[str, Any], build: Callable[[float], Attack]) -> Cell:
