@@ -135,8 +135,8 @@ def _pictures(photos: DictConfig) -> tuple[list[Any], list[Any]]:
     if (photos.train is None) != (photos.val is None):
         raise UserError("give both photos.train and photos.val, or neither (then the bundled photographs are used)")
     if photos.train is None:
-        pictures = bundled()
-        return pictures[:-1], pictures[-1:]
+        own = bundled()
+        return own[:-1], own[-1:]
     for name in (photos.train, photos.val):
         if not Path(name).expanduser().is_dir():
             raise UserError(f"expected a folder of photographs, got {name}")
