@@ -10,7 +10,7 @@ from PIL import Image
 from tiny_trainer import tiny_trainer
 
 from attacks.diffusion.unet import load_unet
-from watermark.cli.train import main, make_trainer, plan, take_over
+from watermark.cli.train import main, make_trainer, outcome, plan, take_over
 from watermark.config import CONFIG_DIR, config_names
 from watermark.errors import UserError
 from watermark.training.config import TrainConfig
@@ -71,6 +71,15 @@ def test_a_training_says_first_what_it_trains_and_how_long(tmp_path):
         f"training {tmp_path.name}: 7 steps of {trainer.schedule.batch} crops of {trainer.crops.side} px from "
         f"{len(trainer.crops)} photographs on cpu -> {tmp_path}; Ctrl-C stops it, the same command goes on"
     )
+
+
+def test_a_training_says_last_how_far_it_came(tmp_path):
+    trainer = tiny_trainer(tmp_path, steps=2)
+    trainer.run(until=1)
+    assert outcome(trainer) == "stopped after step 1 of 2; the same command goes on"
+    trainer.run()
+    assert outcome(trainer).startswith(f"trained 2 steps, best score {trainer.best:.4f} in {tmp_path / 'best.pt'}; ")
+    assert (tmp_path / "best.pt").is_file()
 
 
 def test_a_denoiser_without_photographs_is_refused_in_one_line(tmp_path, capsys):

@@ -18,7 +18,7 @@ from watermark.files import write_whole
 from watermark.shown import reason
 from watermark.training.checkpoint import load
 from watermark.training.config import TrainConfig
-from watermark.training.loop import Trainer
+from watermark.training.loop import BEST, Trainer
 from watermark.training.photos import SUFFIXES, Crops, bundled, folder
 from watermark.training.processes import Processes
 from watermark.training.validation import Validation
@@ -48,6 +48,7 @@ def _train(config: DictConfig) -> None:
         trainer = make_trainer(config, processes)
         log.info("%s", plan(trainer))
         trainer.run()
+        log.info("%s", outcome(trainer))
     except ValueError as error:
         raise SystemExit(tell(UserError(reason(error)))) from None
     except Exception as error:
@@ -110,6 +111,15 @@ def plan(trainer: Trainer) -> str:
     steps = f"{schedule.steps} steps of {schedule.batch} crops of {crops.side} px"
     given = f"from {len(crops)} photographs on {device} -> {trainer.folder}"
     return f"training {trainer.folder.name}: {steps} {given}; Ctrl-C stops it, the same command goes on"
+
+
+def outcome(trainer: Trainer) -> str:
+    """The last line: what there is now, and how it goes on."""
+    done, all_of = trainer.step, trainer.schedule.steps
+    if done < all_of:
+        return f"stopped after step {done} of {all_of}; the same command goes on"
+    best = f"best score {trainer.best:.4f} in {trainer.folder / BEST}"
+    return f"trained {all_of} steps, {best}; python -m watermark.training.export makes a weights file of it"
 
 
 def take_over(model: nn.Module, checkpoint: Path, parts: list[str]) -> None:
