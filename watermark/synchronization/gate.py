@@ -27,8 +27,8 @@ def promising(sync: Synchronizer, luma: Spectrum, colour: Spectrum, posed: Tenso
     """
     settings, hopeful = sync.settings, posed >= sync.settings.hopeful_pose
     small = math.prod(luma.size) < settings.hopeful_area
-    in_luma = settings.hopeful_small if small else settings.hopeful_in_luma
-    for plane, cells in ((colour, settings.hopeful_in_colour), (luma, in_luma)):
+    in_colour, in_luma = settings.hopeful_small if small else (settings.hopeful_in_colour, settings.hopeful_in_luma)
+    for plane, cells in ((colour, in_colour), (luma, in_luma)):
         left = (~hopeful).nonzero()[:, 0]
         if len(left):
             hopeful[left] = _somewhere(sync, plane.select(left).flattened(), cells)
