@@ -1,5 +1,6 @@
 import logging
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from tiny_trainer import tiny_trainer
 
 from attacks.diffusion.unet import load_unet
+from watermark.cli import train as cli_train
 from watermark.cli.train import main, make_trainer, outcome, plan, take_over
 from watermark.config import CONFIG_DIR, config_names
 from watermark.errors import UserError
@@ -80,6 +82,18 @@ def test_a_training_says_last_how_far_it_came(tmp_path):
     trainer.run()
     assert outcome(trainer).startswith(f"trained 2 steps, best score {trainer.best:.4f} in {tmp_path / 'best.pt'}; ")
     assert (tmp_path / "best.pt").is_file()
+
+
+def test_a_training_that_was_stopped_says_so_by_its_exit_status(tmp_path, monkeypatch):
+    trainer = tiny_trainer(tmp_path, steps=2)
+    monkeypatch.setattr(cli_train, "make_trainer", lambda *_: trainer)
+    monkeypatch.setattr(trainer, "run", partial(trainer.run, until=1))
+    with pytest.raises(SystemExit) as stopped:
+        main(["experiment=learned", f"output={tmp_path}"])
+    assert stopped.value.code == 130
+    monkeypatch.undo()
+    monkeypatch.setattr(cli_train, "make_trainer", lambda *_: trainer)
+    assert main(["experiment=learned", f"output={tmp_path}"]) == 0
 
 
 def test_a_denoiser_without_photographs_is_refused_in_one_line(tmp_path, capsys):

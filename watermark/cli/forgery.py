@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DEFAULT_SCHEMES = ["dwt_dct", "dwt_dct_svd", "tile_spread"]
 TARGETS = 24
 FORMAT = 3
-ATTACKERS = ("plain", "one", "many", "box", "asks")
+ATTACKERS = ("plain", "one", "many", "box", "asks", "walks")
 QUERY_PSNR = (44.0, 41.0, 38.0, 35.0)
 
 
@@ -70,7 +70,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         choices=ATTACKERS,
         default=ATTACKERS,
         help="with --costs: only who has nothing in particular (the yardstick), one picture, many pictures, "
-        "the scheme, or a detector that answers (default: all)",
+        "the scheme, or a detector that answers with its evidence, or with yes or no (default: all)",
     )
     parser.add_argument(
         "--queries",

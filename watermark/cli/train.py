@@ -10,7 +10,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from watermark.cli import tell
+from watermark.cli import EXIT_INTERRUPTED, tell
 from watermark.cli.hydra_verb import run_hydra
 from watermark.config import build, config_names
 from watermark.errors import UserError
@@ -49,6 +49,8 @@ def _train(config: DictConfig) -> None:
         log.info("%s", plan(trainer))
         trainer.run()
         log.info("%s", outcome(trainer))
+        if trainer.step < trainer.schedule.steps:
+            raise SystemExit(EXIT_INTERRUPTED)
     except ValueError as error:
         raise SystemExit(tell(UserError(reason(error)))) from None
     except Exception as error:

@@ -46,7 +46,7 @@ QUERY_PSNR = (44.0, 41.0, 38.0, 35.0)
 """dB that the changes of a black-box attacker keep."""
 LOST, FORGED = "marks lost", "clean pictures detected"
 PLAIN, ONE, MANY, BOX, ASKS = "plain", "one picture", "many pictures", "scheme and weights", "the detector's answers"
-ATTACKERS = ("plain", "one", "many", "box", "asks")
+ATTACKERS = ("plain", "one", "many", "box", "asks", "walks")
 """Who they are, by what they have; see ``AttackCost.knows``."""
 Build = Callable[..., Attack]
 
@@ -122,9 +122,9 @@ class AttackCostTests:
 
     def run(self, attackers: Sequence[str] = ATTACKERS) -> Iterator[AttackCost]:
         """Every cost of some ``ATTACKERS``, as it is found: the yardsticks first."""
-        groups = (self.yardsticks, self.one_picture, self.many_pictures, self.white_box, self.black_box)
+        groups = (self.yardsticks, self.one_picture, self.many_pictures, self.white_box, self.climber, self.walker)
         for name, group in zip(ATTACKERS, groups, strict=True):
-            if name in attackers and (self.queries or name != "asks"):
+            if name in attackers and (self.queries or name not in ("asks", "walks")):
                 yield from group()
 
     @torch.no_grad()
@@ -198,16 +198,20 @@ class AttackCostTests:
                 raise
 
     @torch.no_grad()
-    def black_box(self) -> Iterator[AttackCost]:
-        """Hill climbing with the evidence as a guide, and along the boundary with yes and no."""
+    def climber(self) -> Iterator[AttackCost]:
+        """Hill climbing with the evidence of a detector that answers as a guide."""
         yield self._climbed(LOST, self.marked, raises=False)
+        yield self._climbed(FORGED, self.clean, raises=True)
+
+    @torch.no_grad()
+    def walker(self) -> Iterator[AttackCost]:
+        """Along the boundary of a detector that says yes or no alone."""
         marked = lambda picture: self._detect(picture)[0].is_marked  # noqa: E731
         found = [boundary(one[None], marked, self.queries, self.generator).picture for one in self.marked]
         rung = self._rung(float(self.queries), torch.cat(found), self.marked, forges=False)
         yield AttackCost(
             self.name, f"boundary walk, {self.queries} queries of yes or no", ASKS, LOST, "queries", (rung,)
         )
-        yield self._climbed(FORGED, self.clean, raises=True)
 
     def _climbed(self, wants: str, pictures: Tensor, raises: bool) -> AttackCost:
         """SPSA at every damage that is allowed."""
