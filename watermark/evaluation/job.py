@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -298,7 +298,8 @@ def check_numbers(name: str, values: Any) -> None:
     Raises:
         UserError: naming what was given.
     """
-    if not isinstance(values, list) or not all(isinstance(value, int | float) for value in values):
+    listed = isinstance(values, Sequence) and not isinstance(values, str)
+    if not listed or not all(isinstance(value, int | float) for value in values):
         raise UserError(f"{name}: expected a list of numbers such as [1,2], got {values}")
 
 
