@@ -12,6 +12,7 @@ import pytest
 from watermark.cli import progress
 
 CLI = Path(progress.__file__).parent
+END = "<end>"
 
 
 @pytest.fixture
@@ -19,7 +20,16 @@ def terminal(monkeypatch):
     """Makes the standard error a terminal of 80 columns; gives what was written to it."""
     main, side = pty.openpty()
     with os.fdopen(side, "w") as file:
-        yield lambda: (monkeypatch.setattr(sys, "stderr", file), lambda: os.read(main, 1 << 20).decode())[1]
+
+        def told():
+            file.write(END)
+            file.flush()
+            found = b""
+            while not found.endswith(END.encode()):  # what was written to a terminal comes out of it piece by piece
+                found += os.read(main, 1 << 20)
+            return found.decode().removesuffix(END)
+
+        yield lambda: (monkeypatch.setattr(sys, "stderr", file), told)[1]
     os.close(main)
 
 
