@@ -135,7 +135,8 @@ def mark_file(
         UserError: the file cannot be read or written, or the mark cannot be read back from what would be written.
     """
     if target.suffix.lower() in OF_FRAMES and not every_frame:
-        said = f"{shown(target)}: cannot write .gif as one still picture; say --every-frame, which marks every frame"
+        kind = target.suffix.lower()
+        said = f"{shown(target)}: cannot write {kind} as one still picture; say --every-frame, which marks every frame"
         raise UserError(f"{said}, or name another file such as {shown(target.with_suffix('.png').name)}")
     files.check_target(target, overwrite, every_frame=every_frame)
     try:

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from watermark.cli import main
+from watermark.cli import forgery, main
 from watermark.evaluation import attack_costs as costs
 from watermark.evaluation.attack_costs import AttackCost, AttackCostTests, Rung
 from watermark.json_schema import to_json
@@ -78,6 +78,10 @@ def test_the_command_puts_costs_beside_the_answers(tmp_path, capsys, monkeypatch
     assert written["costs"]["rows"][0]["half"]["strength"] == 5
     assert "--costs --attackers plain --queries 0 --query-psnr 38" in written["costs"]["facts"]["command"]
     assert "| dwt_dct | JPEG | plain | marks lost at" in (out / "forgery.md").read_text()
+    for wrong in ("nan", "0", "-3"):
+        assert main([*words, "--costs", f"--query-psnr={wrong}"]) == 2
+        assert "--query-psnr: expected above 0 and at most 99 dB, got" in capsys.readouterr().err
+    assert costs.ATTACKERS == forgery.ATTACKERS  # the verb names them before torch is there
     assert main([*words[:-4], "--targets", "9"]) == 2
     assert "--targets: expected 1 to 2" in capsys.readouterr().err
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from scipy.ndimage import maximum_filter
 
 from tests.synchronization.test_synchronizer import keyed_lines, marked_map, turn
-from watermark.synchronization import Poses, Spectrum, Synchronizer, promising
+from watermark.synchronization import Poses, Spectrum, Synchronizer, gate, promising
 from watermark.synchronization.coarse import BLOCK, _of_blocks, _peaks
 
 NOTHING_AT_POSES = torch.zeros(1)
@@ -24,6 +24,18 @@ def synchronizer() -> Synchronizer:
 @cache
 def plane(strength: float, seed: int) -> Spectrum:
     return Spectrum(marked_map(keyed_lines(7, 96), MATRIX, SHIFT, (160, 200), seed, strength))
+
+
+def test_small_maps_are_asked_at_more_cells_in_both_planes(synchronizer, monkeypatch):
+    asked = []
+    some = gate._somewhere
+    monkeypatch.setattr(gate, "_somewhere", lambda sync, seen, cells: (asked.append(cells), some(sync, seen, cells))[1])
+    settings = synchronizer.settings
+    assert not promising(synchronizer, plane(0, 0), plane(0, 50), NOTHING_AT_POSES)
+    in_colour, in_luma = settings.hopeful_small
+    assert asked == [in_colour, in_luma, in_luma]  # luma flattened, and as it is
+    assert in_colour > settings.hopeful_in_colour
+    assert in_luma > settings.hopeful_in_luma
 
 
 def test_noise_is_left(synchronizer):

@@ -97,7 +97,7 @@ class AttackCostTests:
         pool: ``(N, 3, H, W)`` pictures that he has marked ones of, each with its own content ID.
         targets: ``(n, 3, H, W)`` pictures that he attacks.
         queries: that a black-box attacker may ask; 0 leaves him out.
-        query_psnr: dB, the least PSNR that his changes keep, each tried in turn.
+        query_psnr: dB, the least PSNR that his changes keep, each tried in turn; None: ``QUERY_PSNR``.
         surrogate_steps: that his own detector is trained for; 0 leaves it out.
         seed: of everything random.
     """
@@ -110,12 +110,13 @@ class AttackCostTests:
         pool: Tensor,
         targets: Tensor,
         queries: int = 1000,
-        query_psnr: Sequence[float] = QUERY_PSNR,
+        query_psnr: Sequence[float] | None = None,
         surrogate_steps: int = 200,
         seed: int = 0,
     ) -> None:
         self.name, self.marker, self.attacker = name, marker, attacker
-        self.queries, self.query_psnr, self.surrogate_steps = queries, tuple(query_psnr), surrogate_steps
+        self.queries, self.surrogate_steps = queries, surrogate_steps
+        self.query_psnr = QUERY_PSNR if query_psnr is None else tuple(query_psnr)
         self.generator = torch.Generator().manual_seed(seed)
         self.pool, self.clean = pool, targets
         self.marked_pool, self.marked = self._mark(pool, 10_000), self._mark(targets, 0)
