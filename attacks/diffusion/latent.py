@@ -1,6 +1,5 @@
 """Regeneration by latent diffusion: encode, noise the code, let a diffusion model take the noise off, decode."""
 
-import torch
 from torch import Tensor, nn
 
 from attacks.base import Attack, Generators
@@ -30,7 +29,7 @@ class DiffusionRegeneration(Attack):
             regeneration). Up to ``step`` only, and with first-order steps, where W-Bench goes to pure noise.
     """
 
-    differentiable, geometric, harder = False, False, "higher"
+    differentiable, geometric, harder = True, False, "higher"
     family, card = "removal", "diffusion"
     unit = "training steps of 1000"
     reproduces = "WatermarkAttacker and WAVES Regen-Diff and Rinse, W-Bench stochastic regeneration; named model"
@@ -57,7 +56,6 @@ class DiffusionRegeneration(Attack):
         self.ancestral, self.inversion = ancestral, inversion
         self.model = own_latent_model(None if model == "main" else model) if isinstance(model, str) else model
 
-    @torch.no_grad()
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """``passes`` trips, each clamped to [0, 1]."""
         if isinstance(self.model, nn.Module):

@@ -1,6 +1,5 @@
 """Regeneration by diffusion of the pixels themselves (DiffPure; UnMarker's baseline)."""
 
-import torch
 from torch import Tensor, nn
 
 from attacks.base import Attack, Generators
@@ -44,8 +43,8 @@ class PixelDiffusion(Attack):
         super().__init__(t)
         self.steps, self.ancestral, self.passes = steps, ancestral, passes
         self.model = pixel_model(model) if isinstance(model, str) else model
+        self.differentiable = isinstance(self.model, nn.Module)  # a prior that is no network stops gradients
 
-    @torch.no_grad()
     def transform(self, images: Tensor, generators: Generators) -> Tensor:
         """``passes`` trips, each clamped to [0, 1]."""
         if isinstance(self.model, nn.Module):

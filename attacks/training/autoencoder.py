@@ -19,6 +19,7 @@ from torch import Tensor
 
 from attacks.autoencoder import Autoencoder
 from attacks.training.examples import FORMATS, photo_files
+from attacks.training.precision import half
 
 log = logging.getLogger(__name__)
 RECIPES = Path(__file__).with_name("autoencoder.toml")
@@ -115,7 +116,7 @@ def train_step(
     for group in optimiser.param_groups:
         group["lr"] = learning_rate(step, recipe)
     model.train()
-    with torch.autocast("cpu", torch.bfloat16):
+    with half(torch.device("cpu")):
         output = model(images, noise)
     loss = reconstruction_loss(output.float(), images)
     optimiser.zero_grad()

@@ -18,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel
 from attacks.diffusion.unet import UNet, save_unet
 from attacks.regeneration import ImageCoder
 from attacks.training.examples import Examples, kept_examples, photo_files, save_atomically
+from attacks.training.precision import half
 
 log = logging.getLogger(__name__)
 LAST, WEIGHTS, JOURNAL = "last.pt", "weights.safetensors", "log.jsonl"
@@ -41,7 +42,7 @@ class DenoiserTraining:
         rate: peak learning rate of AdamW; warm-up, then a cosine to nothing.
         warmup: steps.
         decay: of the weights' moving average, which is what is written.
-        half: bfloat16 inside the network.
+        half: bfloat16 inside the network, where the processor has it.
         save_seconds: between checkpoints.
         validate_every: steps between looks at the held-out examples.
     """
@@ -159,7 +160,7 @@ class _Run:
 
     def _loss(self, model: UNet, clean: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
         """EDM's, one per example: mean squared error, weighted so that every noise level counts the same."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.half):
+        with half(self.device, self.recipe.half):
             found = model.denoise(clean + sigma.view(-1, 1, 1, 1) * noise, sigma)
         weight = (sigma**2 + model.deviation**2) / (sigma * model.deviation) ** 2
         return weight * (found - clean).square().mean((1, 2, 3))

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from attacks.regeneration import ImageCoder
+from attacks.training.precision import half
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 FORMATS = ("PNG", "JPEG", "WEBP")  # nothing else is ever tried
@@ -80,7 +81,7 @@ def make_examples(crops: Tensor, coder: ImageCoder | None, device: torch.device)
     layout = torch.channels_last
     if isinstance(coder, nn.Module):
         coder.to(device=device, memory_format=layout)  # type: ignore[call-overload]
-    with torch.autocast(device.type, torch.bfloat16):
+    with half(device):
         parts = (part.to(device=device, memory_format=layout) / 255 for part in crops.split(4))
         codes = [coder.encode(part).half().cpu() for part in parts]
     return torch.cat(codes)

@@ -14,6 +14,7 @@ from attacks.diffusion.unet import load_unet
 from attacks.training import denoiser
 from attacks.training.denoiser import JOURNAL, LAST, WEIGHTS, DenoiserTraining
 from attacks.training.examples import Examples, draw_crops, photo_files
+from attacks.training.precision import half
 
 CPU = torch.device("cpu")
 
@@ -112,3 +113,13 @@ def test_crops_are_the_same_for_a_seed_and_all_photographs_take_part(folder):
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert len({crop.float().mean().item() for crop in first}) > len(paths)
+
+
+@pytest.mark.parametrize(("has", "dtype"), [({"avx512_bf16": True}, torch.bfloat16), ({"avx2": True}, torch.float32)])
+def test_a_processor_that_would_imitate_bfloat16_is_spared(has, dtype, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has, raising=False)
+    layer = torch.nn.Linear(2, 2)
+    with half(torch.device("cpu")):
+        assert layer(torch.ones(1, 2)).dtype == dtype
+    with half(torch.device("cpu"), wanted=False):
+        assert layer(torch.ones(1, 2)).dtype == torch.float32

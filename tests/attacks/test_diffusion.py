@@ -190,3 +190,21 @@ def test_in_taesds_codes_our_denoiser_takes_noise_off_too(photo):
     code, _ = model.posterior(photo)
     assert left_over(model.denoise, code, 0.67) < 0.8
     assert DiffusionRegeneration(60, model)(photo).shape == photo.shape
+
+
+@pytest.mark.parametrize("attack", [DiffusionRegeneration(60), PixelDiffusion(0.1)], ids=["latent", "pixel"])
+def test_a_mark_can_train_through_diffusion(attack, photos):
+    """The gradient is the slope of the attack itself, noise held."""
+    assert attack.differentiable
+    images = (0.8 * photos[:1, :, :64, :64] + 0.1).requires_grad_(True)
+    weights = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
+    (slope,) = torch.autograd.grad((attack(images, seeded(1)) * weights).sum(), images)
+    way = slope / slope.norm()
+    with torch.no_grad():
+        ends = [float((attack(images + sign * 0.02 * way, seeded(1)) * weights).sum()) for sign in (1, -1)]
+    assert (ends[0] - ends[1]) / 0.04 == pytest.approx(float(slope.norm()), rel=0.1)
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_a_prior_that_is_no_network_gives_no_gradient(prior):
+    assert not PixelDiffusion(0.1, prior).differentiable

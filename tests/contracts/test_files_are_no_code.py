@@ -136,7 +136,7 @@ def test_a_pipe_in_place_of_a_checkpoint_is_not_waited_for(tmp_path):
 def test_a_checkpoint_to_start_from_that_holds_other_things_is_one_line(tmp_path, values):
     torch.save({"values": values}, tmp_path / "start.pt")
     with pytest.raises(UserError, match="does not fit this model"):
-        take_over(torch.nn.Linear(2, 2, bias=False), tmp_path / "start.pt", [""])
+        take_over(torch.nn.Linear(2, 2, bias=False), str(tmp_path / "start.pt"), [""])
 
 
 def test_what_is_exported_holds_no_variable_of_the_environment(tmp_path, monkeypatch):

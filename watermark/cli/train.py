@@ -15,6 +15,8 @@ from watermark.cli.hydra_verb import run_hydra
 from watermark.config import build, config_names
 from watermark.errors import UserError
 from watermark.files import write_whole
+from watermark.schemes.pair import PAIRS
+from watermark.schemes.weights_file import read_weights
 from watermark.shown import reason
 from watermark.training.checkpoint import load
 from watermark.training.config import TrainConfig
@@ -24,6 +26,8 @@ from watermark.training.processes import Processes
 from watermark.training.validation import Validation
 
 log = logging.getLogger(__name__)
+PARTS = {"lattice_mark": "core", **dict.fromkeys(PAIRS, "pair")}
+"""What a weights file holds, to the part of a training model that it came from."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -87,7 +91,7 @@ def make_trainer(config: DictConfig, processes: Processes | None = None) -> Trai
     attacks = {name: [build(item) for item in chain] for name, chain in config.validation.attacks.items()}
     model = build(config.model)
     if config.start is not None:
-        take_over(model, Path(config.start), list(config.start_parts))
+        take_over(model, config.start, list(config.start_parts))
     target = Path(config.output) / config.name
     if processes.rank == 0:
         write_whole(target / "config.yaml", OmegaConf.to_yaml(config, resolve=True), overwrite=True)
@@ -124,23 +128,40 @@ def outcome(trainer: Trainer) -> str:
     return f"trained {all_of} steps, {best}; python -m watermark.training.export makes a weights file of it"
 
 
-def take_over(model: nn.Module, checkpoint: Path, parts: list[str]) -> None:
+def take_over(model: nn.Module, start: str, parts: list[str]) -> None:
     """Begin with the averaged weights of another run; only those whose names contain one of ``parts``.
+
+    Args:
+        model: whose weights to replace.
+        start: the other run's checkpoint, a weights file (``.safetensors``), or the name of one that ships.
+        parts: of names.
 
     Raises:
         UserError: if there is no such checkpoint, or nothing in it fits.
     """
-    if not checkpoint.is_file():
-        raise UserError(f"start: expected a checkpoint, got {checkpoint}")
-    held, own = load(checkpoint, "values")["values"], model.state_dict()
-    held = held if isinstance(held, dict) else {}
+    held, own = _starting_values(start), model.state_dict()
     values = {name: value for name, value in held.items() if any(part in str(name) for part in parts)}
     if not values or not all(
-        isinstance(value, Tensor) and name in own and own[name].shape == value.shape and own[name].dtype == value.dtype
+        isinstance(value, Tensor)
+        and name in own
+        and own[name].shape == value.shape
+        and (value.is_floating_point() or own[name].dtype == value.dtype)  # a weights file holds no integers
         for name, value in values.items()
     ):
-        raise UserError(f"start: {checkpoint} does not fit this model (parts {', '.join(parts)})")
+        raise UserError(f"start: {start} does not fit this model (parts {', '.join(parts)})")
     model.load_state_dict({**own, **values})
+
+
+def _starting_values(start: str) -> dict[str, Any]:
+    """By the names of a training's parameters; a weights file holds its core or pair alone."""
+    if Path(start).is_file() and not start.endswith(".safetensors"):
+        held = load(Path(start), "values")["values"]
+        return held if isinstance(held, dict) else {}
+    try:
+        file = read_weights(start, list(PARTS))
+    except ValueError as error:
+        raise UserError(f"start: expected a checkpoint, or weights; {reason(error)}") from None
+    return {f"{PARTS[file.kind]}.{name}": value for name, value in file.values.items()}
 
 
 def _pictures(photos: DictConfig) -> tuple[list[Any], list[Any]]:

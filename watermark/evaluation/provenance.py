@@ -90,7 +90,7 @@ def _attack_facts(job: Job) -> dict[str, Any]:
                 "unit": kind.unit,
                 "harder": cell.attack.harder,
                 "geometric": cell.attack.geometric,
-                "differentiable": kind.differentiable,
+                "differentiable": cell.attack.differentiable,
                 "version": kind.version,
                 "reproduces": kind.reproduces,
                 "family": kind.family,

@@ -18,7 +18,8 @@ class TrainConfig:
     device: str = "auto"
     """``cpu``, ``cuda``, ``cuda:1`` or ``auto``."""
     start: str | None = None
-    """A ``best.pt`` of another run to begin from; None: from the classical start."""
+    """What to begin from: a ``best.pt`` of another run, a ``.safetensors`` file, or the name of weights that ship;
+    None: the classical start."""
     start_parts: list[str] = field(default_factory=lambda: [""])
     """Parts of parameter names that are taken over from ``start``; the default takes all."""
     weights: str | None = None

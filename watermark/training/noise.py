@@ -86,6 +86,7 @@ class NoisePool:
 
         Raises:
             ValueError: for a step that is none, or of an unknown kind.
+            FileNotFoundError: for weights that a kind needs.
         """
 
         def step(layer: str, said: Sequence[Any]) -> Callable[[float], nn.Module]:
@@ -100,6 +101,8 @@ class NoisePool:
         made = {}
         for name, layer in layers.items():
             steps = tuple(step(name, said) for said in layer["steps"])
+            for build in steps:
+                build(0.0)  # weights that are not there are missed now, and not hours later
             made[name] = NoiseLayer(steps, float(layer["weight"]), float(layer.get("gate", 0)))
         return cls(made, **settings)
 
