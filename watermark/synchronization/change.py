@@ -20,6 +20,7 @@ class Change:
         degrees: turn of the picture, clockwise as seen, in (-180, 180]; of a mirrored one after the mirroring.
         scale: px now per px before, the geometric mean of both directions.
         aspect: stretch along the wider axis over that along the other, at least 1.
+        along: degrees of the wider axis in the picture as it is now, 0 for its width and 90 for its height, in [0, 90].
         mirrored: left and right have changed places.
         covers: share of the area before that is still in the picture, 0 to 1.
     """
@@ -27,6 +28,7 @@ class Change:
     degrees: float
     scale: float
     aspect: float
+    along: float
     mirrored: bool
     covers: float
 
@@ -38,7 +40,8 @@ class Change:
         if abs(math.log(self.scale)) >= 0.005:
             said.append(f"scaled to {self.scale:.2f}")
         if self.aspect >= 1.01:
-            said.append(f"stretched {self.aspect:.2f}")
+            where = "in width" if self.along < 30 else "in height" if self.along > 60 else "on the slant"
+            said.append(f"stretched {self.aspect:.2f} times {where}")
         if self.covers < 0.985:
             said.append(f"{self.covers:.2f} of the area kept")
         return ", ".join(said)
@@ -63,12 +66,13 @@ def _one(matrix: Tensor, shift: Tensor, size_before: tuple[int, int], size_now: 
     mirrored = bool(torch.linalg.det(matrix) < 0)
     proper = matrix @ torch.diag(matrix.new_tensor([-1.0 if mirrored else 1.0, 1.0]))  # the mirroring comes first
     degrees = math.degrees(math.atan2(float(proper[1, 0] - proper[0, 1]), float(proper[0, 0] + proper[1, 1])))
-    stretch = torch.linalg.svdvals(matrix)
+    axes, stretch, _ = torch.linalg.svd(matrix)
     inside = (_grid(size_before) @ matrix.T + shift).abs() <= matrix.new_tensor([size_now[1] / 2, size_now[0] / 2])
     return Change(
         degrees=degrees,
         scale=float(stretch.prod().sqrt()),
         aspect=float(stretch[0] / stretch[1]),
+        along=math.degrees(math.atan2(abs(float(axes[1, 0])), abs(float(axes[0, 0])))),
         mirrored=mirrored,
         covers=float(inside.all(1).double().mean()),
     )
