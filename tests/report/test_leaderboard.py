@@ -57,6 +57,11 @@ def test_a_drawn_run_stands_under_a_suite_of_its_own(ran, tmp_path):
     assert {entry.suite for entry in read_entries(tmp_path / "sent.json")} == {"standard, 6 cells a picture"}
 
 
+def test_bits_are_those_of_the_scheme_tables_information_without_check_bits():
+    entries = [entry for path in sorted((ROOT / "results/leaderboard").glob("*.json")) for entry in read_entries(path)]
+    assert {entry.bits for entry in entries} == {56}  # 4 of the version, 12 of the provider, 40 of the content
+
+
 def test_the_page_holds_every_scheme_and_nothing_that_an_entry_smuggles_in(ran, tmp_path, capsys):
     sent = json.loads((ran / "summary.json").read_text())
     sent |= {"by": "<script>alert(1)</script>", "evidence": "https://example.org/run"}

@@ -60,7 +60,7 @@ class Entry:
     Attributes:
         scheme: its name.
         by: who measured it.
-        bits: of the payload, without check bits; None where the summary does not say.
+        bits: of information (version, provider, content), without check bits; None where the summary does not say.
         suite: name of the attacks, and where a picture met some of its cells, of how many.
         pictures: name of the data set.
         quality: measure to mean over the marked pictures, those that were measured.
@@ -108,13 +108,14 @@ def read_entries(path: Path) -> list[Entry]:
 
 def _entry(found: Json, name: str, file: Path) -> Entry:
     facts, layout = found["schemes"][name], found["config"].get("layout") or {}
-    numbers = [n for n in (layout.get("provider_bits"), layout.get("content_bits")) if isinstance(n, int)]
+    fields = ("version_bits", "provider_bits", "content_bits")
+    numbers = [n for n in map(layout.get, fields) if isinstance(n, int)]
     quality = {measure: facts["quality"].get(measure) for measure in QUALITY}
     git, drawn = found["git"], found["config"].get("cells")
     return Entry(
         scheme=name,
         by=found.get("by") or "not said",
-        bits=sum(numbers) if len(numbers) == 2 else None,
+        bits=sum(numbers) if len(numbers) == len(fields) else None,
         suite=(found["config"].get("suite_name") or "") + (f", {drawn} cells a picture" if drawn else ""),
         pictures=found["data"].get("name") or "",
         quality={measure: float(value) for measure, value in quality.items() if isinstance(value, int | float)},
