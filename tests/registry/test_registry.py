@@ -1,3 +1,4 @@
+import sys
 from datetime import timedelta
 
 import pytest
@@ -145,4 +146,11 @@ def test_a_file_that_is_no_registry_is_said_in_one_line(tmp_path, content):
 def test_a_bad_database_address_is_said_without_its_password(scheme):
     with pytest.raises(UserError, match="expected a file path or the URL") as refusal:
         Registry(f"{scheme}://person:word@host/name", b"key")
+    assert "word" not in str(refusal.value)
+
+
+def test_a_missing_driver_names_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pg8000", None)
+    with pytest.raises(UserError, match=r"pip install 'robust-watermark\[postgresql\]'") as refusal:
+        Registry("postgresql+pg8000://person:word@host/name", b"key")
     assert "word" not in str(refusal.value)

@@ -18,6 +18,7 @@ from watermark.registry.turns import turn
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+EXPECTED = "expected a file path or the URL of a database, such as postgresql+pg8000://host/name"
 RECONNECT_SECONDS = 15.0  # how long a server may be away: a restart, or another one that takes over
 BUSY_SECONDS = 120  # how long a writer waits for the others before it gives up
 
@@ -43,11 +44,14 @@ def open_engine(location: str | Path, *, create: bool) -> Engine:
             engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
         else:
             engine = create_engine(url, pool_pre_ping=True)  # a server that was restarted is not seen
-    except (ArgumentError, ModuleNotFoundError):  # no chained cause: the address may hold a password
-        raise UserError(
-            "expected a file path or the URL of a database whose driver is installed, such as "
-            "postgresql+pg8000://host/name"
-        ) from None
+    except ModuleNotFoundError as missing:  # no chained cause, here and below: the address may hold a password
+        if missing.name == "pg8000":
+            said = "a registry on PostgreSQL needs the package pg8000: pip install 'robust-watermark[postgresql]'"
+        else:
+            said = f"{EXPECTED}, got one for the driver {missing.name}"
+        raise UserError(said) from None
+    except ArgumentError:
+        raise UserError(EXPECTED) from None
     if not is_sqlite:
         return engine
     file = _sqlite_file(engine)
