@@ -41,7 +41,7 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def pipeline(**_):
+def pipeline(*_, **__):
     """Stands for a pipeline of diffusers, whose own are tested in tests/integrations."""
     return SimpleNamespace(images=[Image.fromarray(data.coffee()).resize((450, 300))])
 

@@ -20,7 +20,7 @@ HYDRA_VERBS = {
 }
 VERBS = {
     "doctor": "check that everything works here, and say what to do where it does not",
-    "list": "say what schemes, attacks, suites, layouts and extras there are",
+    "list": "say what schemes, attacks, suites, layouts, codecs and extras there are",
     "show": "describe one of them: its settings, its class, its model card",
     "embed": "mark a picture or a folder of pictures",
     "detect": "look for a mark in pictures or folders",
