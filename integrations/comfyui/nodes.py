@@ -113,8 +113,9 @@ class TraceWatermark:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         """What ComfyUI shows as inputs."""
+        key = ("STRING", {"default": "", "tooltip": "the key file that the registry's pictures were issued with"})
         registry = ("STRING", {"default": "watermark-registry.db", "tooltip": "SQLite file or database URL"})
-        return {"required": {"image": ("IMAGE",), "key_file": KEY, "registry": registry}}
+        return {"required": {"image": ("IMAGE",), "key_file": key, "registry": registry}}
 
     def trace(self, image: Tensor, key_file: str, registry: str) -> dict[str, Any]:
         """``(N, H, W, 3)`` in; the answer of `watermark trace` for each picture."""
@@ -124,6 +125,8 @@ class TraceWatermark:
 
         from watermark.cli import main
 
+        if not key_file:
+            raise ValueError("key_file: expected the file of the key that the pictures were issued with, got none")
         with tempfile.TemporaryDirectory() as folder:
             files = []
             for number, planes in enumerate(_planes(image)):

@@ -85,3 +85,5 @@ def test_trace_asks_the_registry(nodes, image, tmp_path):
     assert "provider 9" in answer
     with pytest.raises(RuntimeError, match=r"missing\.json"):
         call(nodes["RobustWatermarkTrace"], image=image[:1], key_file=str(tmp_path / "missing.json"), registry=registry)
+    with pytest.raises(ValueError, match="key_file: expected the file of the key"):
+        call(nodes["RobustWatermarkTrace"], image=image[:1], registry=registry)
