@@ -11,6 +11,7 @@ from torch import Tensor
 from watermark import strips
 from watermark.codec import Codec
 from watermark.detection import Detection
+from watermark.errors import UserError
 from watermark.files import Deep
 from watermark.keys import Key, derived_key, key_bytes
 from watermark.localization import MOST_MARKS, Localization, locatable, locate, may_hold_more, without
@@ -150,5 +151,17 @@ def scheme_key(key: Key, sync_key: Key | None = None) -> bytes:
 
 
 def pick_device(device: str | torch.device) -> torch.device:
-    """``auto`` becomes the GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
+    """``auto`` becomes the GPU where there is one.
+
+    Raises:
+        UserError: the name of no device, or a GPU where none is found.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        picked = torch.device(device)
+    except RuntimeError:
+        raise UserError(f"device: expected cpu, cuda or auto, got {device}") from None
+    if picked.type == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"device: expected cpu or auto, for no GPU is found here, got {device}")
+    return picked

@@ -1,16 +1,20 @@
 """Every verb, every kind of bad input: status 2, one line, no traceback. 1 is an answer and never an error."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from skimage import data
 
 from watermark.cli import HYDRA_VERBS, VERBS, main
+from watermark.errors import UserError
 from watermark.keystore import KeyFile
+from watermark.reader import pick_device
 
 WORDS = {
     "embed": ["embed", "BAD", "OUT.png", "--provider", "1"],
@@ -244,3 +248,16 @@ def test_a_slot_that_is_refused_leaves_no_registry_behind(tmp_path, capsys):
         assert main(words) == 2
         assert said in capsys.readouterr().err
         assert sorted(tmp_path.iterdir()) == [key]
+
+
+def test_the_version_is_said(capsys):
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["--version"])
+    assert re.fullmatch(r"robust-watermark \S+\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda"])
+def test_a_device_that_is_not_here_is_told_in_our_own_words(device, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match=rf"^device: expected cpu.* got {device}$"):
+        pick_device(device)

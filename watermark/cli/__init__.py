@@ -115,6 +115,16 @@ class _Parser(argparse.ArgumentParser):
         return ""
 
 
+class _Version(argparse.Action):
+    """The installed version, looked up only where it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from watermark import __version__
+
+        print(f"robust-watermark {__version__}")
+        parser.exit()
+
+
 def _as_expected(message: str) -> str:
     """What argparse says of a wrong value, as all other lines here say it: what was expected, and what was given."""
     if found := re.fullmatch(r"argument (\S+): invalid (int|float) value: (.*)", message, re.DOTALL):
@@ -130,6 +140,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="watermark", description="Robust invisible watermarks: embed provider and content IDs, detect, measure."
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="say the version and end")
     _Parser.made.clear()
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for name, text in {**HYDRA_VERBS, **VERBS}.items():

@@ -80,9 +80,8 @@ def load_torchscript(file: str) -> Any:
         UserError: if the file is missing or holds something else; one line.
     """
     if not Path(file).is_file():
-        raise UserError(
-            f"file: expected a TorchScript model, got {file} (no such file); docs/weights.md says how to get one"
-        )
+        given = "none" if file == "???" else f"{file} (no such file)"  # three marks: what a configuration leaves to you
+        raise UserError(f"file: expected a TorchScript model, got {given}; docs/weights.md says how to get one")
     try:
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # it is what they publish
             return torch.jit.load(file, map_location="cpu").eval()
