@@ -77,6 +77,7 @@ def test_what_is_no_picture_is_told_in_one_line_and_never_a_500(ask, world):
     for status, content, headers in (
         (400, b"", PNG),
         (415, b"hello", PNG),
+        (415, b'{"a": 1}', PNG),
         (415, world.bare, {"content-type": "text/plain"}),
         (415, b'{"url": "https://example.org/x.png"}', {"content-type": "application/json"}),
         (422, world.bare[:2000], PNG),

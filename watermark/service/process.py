@@ -55,13 +55,13 @@ class Examines(Protocol):
         ...
 
 
-def refusal(content: bytes, error: UserError) -> Refusal:
-    """Why a picture could not be read, as the HTTP status that says it."""
+def refusal(kind: str, content: bytes, error: UserError) -> Refusal:
+    """Why a picture, or a question of another ``kind``, could not be read, as the HTTP status that says it."""
     if isinstance(error, RefusedError):
         return Refusal(503, "registry-away", "the registry does not answer; try again later")
     if isinstance(error, TooLargeError):
         return Refusal(413, "too-large", f"expected a picture of at most {max_pixels():,} pixels")
-    if content[:1] == b"{":  # a question in JSON, no picture
+    if kind == "binding":  # a question in JSON, no picture
         return Refusal(400, "bad-request", str(error))
     if formats.of_content(content) is None:
         return Refusal(415, "unsupported-media-type", "expected a picture of a format that is read here")
@@ -96,7 +96,7 @@ def answer(examiner: Examines, kind: str, content: bytes) -> Finding | Refusal |
     try:
         return examiner.examine(kind, content)
     except UserError as error:
-        return refusal(content, error)
+        return refusal(kind, content, error)
     except Exception as error:  # the next picture is looked at all the same
         place = error.__traceback__
         while place is not None and place.tb_next is not None:
