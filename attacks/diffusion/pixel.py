@@ -49,6 +49,7 @@ class PixelDiffusion(Attack):
         """``passes`` trips, each clamped to [0, 1]."""
         if isinstance(self.model, nn.Module):
             self.model.to(images.device)
+        images = images if self.differentiable else images.detach()
         chain = pixel_chain(self.strength, self.steps)
         for _ in range(self.passes):
             pixels = sampler.regenerate(self.model.denoise, images * 2 - 1, chain, generators, self.ancestral)

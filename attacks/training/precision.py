@@ -8,7 +8,7 @@ ARITHMETIC = ("avx512_bf16", "amx_bf16")
 
 
 def half(device: torch.device, wanted: bool = True) -> torch.autocast:
-    """Inside of this, networks compute in bfloat16; a processor that would imitate it (30 times as slow) is spared.
+    """Inside of this, networks compute in bfloat16; a processor that would imitate it, far more slowly, is spared.
 
     Args:
         device: where the network is.

@@ -206,5 +206,7 @@ def test_a_mark_can_train_through_diffusion(attack, photos):
 
 
 @pytest.mark.parametrize("prior", PRIORS)
-def test_a_prior_that_is_no_network_gives_no_gradient(prior):
-    assert not PixelDiffusion(0.1, prior).differentiable
+def test_a_prior_that_is_no_network_gives_no_gradient(prior, photos):
+    attack = PixelDiffusion(0.1, prior)
+    assert not attack.differentiable
+    assert not attack(photos[:1, :, :32, :32].clone().requires_grad_(True), seeded(1)).requires_grad

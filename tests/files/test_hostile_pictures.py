@@ -18,7 +18,7 @@ from watermark.errors import UserError
 from watermark.labels import AigcLabel
 from watermark.labels.carriers import encode_with_label, labels_in
 
-SECONDS, MEGABYTES = 20.0, 60  # most take under 1; a slow machine took 6.4 for one of them
+SECONDS, MEGABYTES = 20.0, 60  # a slow machine took 6.4 for one of them
 """Of the processor, for all that is done with one file here, and of Python's own memory."""
 LABEL = AigcLabel.first("1", "001100000000000000000010001", "x1")
 NAMESPACES = (

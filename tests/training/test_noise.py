@@ -1,6 +1,9 @@
+from functools import partial
+
 import pytest
 import torch
 
+from attacks.diffusion.pixel import PixelDiffusion
 from attacks.noise import GaussianNoise
 from watermark.training.curriculum import Curriculum
 from watermark.training.layers import JpegLayer
@@ -77,6 +80,12 @@ def test_a_table_of_ranges_is_a_pool():
 def test_a_step_that_is_none_is_told_with_what_there_is(step):
     with pytest.raises(ValueError, match=r"noise layer odd: expected \[kind, low, high\].*noise, jpeg; got"):
         NoisePool.of_ranges(KINDS, {"odd": {"weight": 1, "steps": [step]}})
+
+
+def test_weights_that_are_not_there_are_missed_before_the_first_step(tmp_path):
+    kinds = {"pixels": {"build": partial(PixelDiffusion, model=str(tmp_path / "none.safetensors")), "parameter": "t"}}
+    with pytest.raises(FileNotFoundError, match=r"^noise layer late: expected denoiser weights .*none\.safetensors"):
+        NoisePool.of_ranges(kinds, {"late": {"weight": 1, "gate": 0.9, "steps": [["pixels", 0.1, 0.2]]}})
 
 
 def test_quality_rises_only_with_skill():

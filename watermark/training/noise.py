@@ -101,8 +101,11 @@ class NoisePool:
         made = {}
         for name, layer in layers.items():
             steps = tuple(step(name, said) for said in layer["steps"])
-            for build in steps:
-                build(0.0)  # weights that are not there are missed now, and not hours later
+            for build in steps:  # weights that are not there are missed now, and not hours later
+                try:
+                    build(0.0)
+                except FileNotFoundError as error:
+                    raise FileNotFoundError(f"noise layer {name}: {error}") from None
             made[name] = NoiseLayer(steps, float(layer["weight"]), float(layer.get("gate", 0)))
         return cls(made, **settings)
 
