@@ -50,8 +50,31 @@ def test_a_mark_whose_id_is_not_certain_enough_is_said_to_be_one_and_nobody_is_n
     told = json.loads(capsys.readouterr().out)
     assert (told["is_marked"], told["provider_id"], told["content_id"]) == (True, None, None)
     assert told["name_uncertain"].endswith("promised at most 1e-290)")
-    assert main([*asked[:3], "0"]) == 2
-    assert "misattribution_rate must be in (0, 1], got 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["detect", "locate", "trace", "serve"])
+@pytest.mark.parametrize("option", ["--false-positive-rate", "--misattribution-rate"])
+@pytest.mark.parametrize("rate", ["2", "0", "nan", "often"])
+def test_a_rate_that_is_none_is_told_by_the_option_that_was_typed(verb, option, rate, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main([verb, "in.png", option, rate])
+    assert f"watermark: {option}: expected a number between 0 and 1, got '{rate}'; see" in capsys.readouterr().err
+
+
+def test_half_an_option_is_none(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["detect", "in.png", "--max-pix", "1000"])
+    assert "unrecognized arguments: --max-pix" in (said := capsys.readouterr().err)
+    assert "--max-pixels" in said
+
+
+def test_a_folder_is_not_marked_into_what_has_the_name_of_a_picture(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    PICTURE.save(tmp_path / "in" / "a.png")
+    assert main(["embed", str(tmp_path / "in"), str(tmp_path / "out.PNG"), "--provider", "7"]) == 2
+    assert "out.PNG: expected a folder for the pictures of" in (said := capsys.readouterr().err)
+    assert "got the name of a picture" in said
+    assert not (tmp_path / "out.PNG").exists()
 
 
 def test_strangers_learn_nothing_of_unmarked_pictures_and_no_measure_of_marked_ones(tmp_path, capsys):

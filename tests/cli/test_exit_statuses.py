@@ -155,7 +155,7 @@ def test_who_says_nothing_is_told_every_verb(capsys):
         (["paint"], "VERB: expected one of evaluate, train, doctor,"),
         (["paint"], "bench, got 'paint'; see"),
         (["embed", "a", "b", "--provider", "seven"], "--provider: expected a whole number, got 'seven'; see"),
-        (["detect", "a.png", "--false-positive-rate", "low"], "--false-positive-rate: expected a number, got 'low'"),
+        (["detect", "a.png", "--false-positive-rate", "low"], "--false-positive-rate: expected a number between 0"),
         (["list", "a\x1b\nb"], "KIND: expected one of schemes, attacks, suites, layouts, codecs, extras, got '"),
     ],
 )

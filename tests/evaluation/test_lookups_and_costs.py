@@ -109,3 +109,8 @@ def test_the_bench_command_joins_the_report_and_draws_a_file_of_its_own(folder, 
         assert f"expected N or WIDTHxHEIGHT in px, got {wrong}" in capsys.readouterr().err
     assert main(["bench", "--schemes", "dwt_dct", "--sizes", "8"]) == 2
     assert "nothing was timed" in capsys.readouterr().err
+    for words in (["--run", "nope"], ["--schemes", "dwt_dct", "nope"]):
+        assert main(["bench", *words]) == 2
+        told = capsys.readouterr()
+        assert told.out == ""  # refused before anything is timed
+        assert "nope" in told.err

@@ -95,7 +95,7 @@ class _Parser(argparse.ArgumentParser):
     """All of this command, of its verb and of the verb's actions."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, allow_abbrev=False, **kwargs)  # half an option could mean another one tomorrow
         self.made.append(self)
 
     def error(self, message: str) -> NoReturn:
@@ -129,6 +129,8 @@ def _as_expected(message: str) -> str:
     """What argparse says of a wrong value, as all other lines here say it: what was expected, and what was given."""
     if found := re.fullmatch(r"argument (\S+): invalid (int|float) value: (.*)", message, re.DOTALL):
         return f"{found[1]}: expected {'a whole number' if found[2] == 'int' else 'a number'}, got {found[3]}"
+    if found := re.fullmatch(r"argument (\S+): (expected .*, got .*)", message, re.DOTALL):
+        return f"{found[1]}: {found[2]}"
     if found := re.fullmatch(r"argument (\S+): invalid choice: (.*) \(choose from (.*)\)", message, re.DOTALL):
         known = ", ".join(re.findall(r"[\w-]+", found[3]))
         return f"{found[1]}: expected one of {known}, got {found[2]}"

@@ -11,7 +11,10 @@ from watermark.cli.remeasure import OWN_CONFIG
 from watermark.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from watermark.evaluation.bench import Case, Size
+    from watermark.watermarker import Watermarker
 
 SIZES, BATCHES = ("256", "512", "768x512", "1024", "2048", "4096"), (1, 8)
 
@@ -44,9 +47,9 @@ def run(args: argparse.Namespace) -> int:
     sizes, device, cases = [_size(text) for text in args.sizes], pick_device(args.device), []
     if min(*args.batches, args.megapixels) <= 0:
         raise UserError("expected batches and megapixels above 0")
+    markers, facts = _markers(args, device), _facts(args, device)
     print(device_name(device))
-    facts = _facts(args, device)
-    for name, marker in _markers(args, device):
+    for name, marker in markers:
         for case in measure(name, marker, sizes, args.batches, device, args.megapixels):
             cases.append(asdict(case))
             print(_line(case), flush=True)
@@ -101,23 +104,31 @@ def _write(folder: Path, content: dict[str, Any]) -> None:
     write_text(folder / "bench.svg", figure(cases, list(dict.fromkeys(case["scheme"] for case in cases))))
 
 
-def _markers(args: argparse.Namespace, device: Any) -> Any:
-    """Name and watermarker of every scheme asked for, on the device."""
-    from watermark.config import default_names
+def _markers(args: argparse.Namespace, device: Any) -> "Iterator[tuple[str, Watermarker]]":
+    """Name and watermarker of every scheme asked for, on the device; names are checked before the first is built."""
+    from watermark.config import config_file, default_names
     from watermark.evaluation.manifest import read_manifest
     from watermark.evaluation.rebuild import marker, trusted
-    from watermark.watermarker import Watermarker
 
     if args.run_dir is None:
-        for name in args.schemes or default_names("scheme"):
-            try:
-                yield name, Watermarker.load(name, key="bench", device=device)
-            except ValueError as error:
-                raise UserError(str(error)) from None
-        return
+        names = args.schemes or default_names("scheme")
+        try:
+            for name in names:
+                config_file("scheme", name)
+        except ValueError as error:
+            raise UserError(f"--schemes: {error}") from None
+        return ((name, _loaded(name, device)) for name in names)
     config = trusted(read_manifest(args.run_dir)["config"], args.config_dir, pictures=Path())  # none is opened
-    for name in args.schemes or config["schemes"]:
-        yield name, marker(config, name, "bench", device)
+    return ((name, marker(config, name, "bench", device)) for name in args.schemes or config["schemes"])
+
+
+def _loaded(name: str, device: Any) -> "Watermarker":
+    from watermark.watermarker import Watermarker
+
+    try:
+        return Watermarker.load(name, key="bench", device=device)
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def _words(args: argparse.Namespace) -> list[str]:

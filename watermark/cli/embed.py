@@ -135,6 +135,7 @@ def _contents(marker: "Watermarker", provider: int, first: int | None, count: in
 def _pairs(source: Path, target: Path, every_frame: bool) -> dict[Path, Path]:
     """Every input and where it goes; what is not looked at is said."""
     from watermark.files import is_below, targets
+    from watermark.files.formats import of_suffix
 
     if not source.exists():
         raise UserError(f"{shown(source)}: no such file or folder")
@@ -142,6 +143,9 @@ def _pairs(source: Path, target: Path, every_frame: bool) -> dict[Path, Path]:
         return {source: target / source.name if target.is_dir() else target}
     if target.is_file():
         raise UserError(f"{shown(target)}: expected a folder for the pictures of {shown(source)}, got a file")
+    if not target.is_dir() and of_suffix(target.suffix):
+        said = f"expected a folder for the pictures of {shown(source)}, got the name of a picture"
+        raise UserError(f"{shown(target)}: {said}")
     files = [path for path in expand([source]) if not is_below(path, source, target)]
     if not files:
         raise UserError(f"{shown(source)}: no pictures in this folder but those in {shown(target)}")

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -70,14 +71,22 @@ def _pixels(text: str) -> int:
     return number
 
 
-def add_false_positive_option(parser: argparse.ArgumentParser) -> None:
+def add_false_positive_option(
+    parser: argparse.ArgumentParser, text: str = "how often an unmarked picture may be called marked"
+) -> None:
     """``--false-positive-rate``."""
-    parser.add_argument(
-        "--false-positive-rate",
-        type=float,
-        default=1e-6,
-        help="how often an unmarked picture may be called marked (default: %(default)s)",
-    )
+    parser.add_argument("--false-positive-rate", type=_rate, default=1e-6, help=f"{text} (default: %(default)s)")
+
+
+def _rate(text: str) -> float:
+    """Checked where it is parsed: the line names the option as it was typed."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate < 1:
+        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, got {text[:40]!r}")
+    return rate
 
 
 def answers(
@@ -108,7 +117,7 @@ def add_misattribution_option(parser: argparse.ArgumentParser) -> None:
     """``--misattribution-rate``."""
     parser.add_argument(
         "--misattribution-rate",
-        type=float,
+        type=_rate,
         default=1e-4,
         help="how often the IDs of a marked picture may be another's; less certain ones are not named (default: "
         "%(default)s)",

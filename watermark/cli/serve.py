@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 from watermark.cli.identity_options import add_keys_options, add_registry_option, key_files
 from watermark.cli.listening import add_listening_options, address, check_port, listen, run_until_stopped
-from watermark.cli.marking import add_file_options, add_misattribution_option, add_search_option
+from watermark.cli.marking import (
+    add_false_positive_option,
+    add_file_options,
+    add_misattribution_option,
+    add_search_option,
+)
 from watermark.errors import UserError
 from watermark.service.settings import LOCAL
 from watermark.shown import reason, shown
@@ -70,9 +75,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--behind", metavar="ADDRESS", help="a proxy whose word on who asks is taken (X-Forwarded-For), or several, a,b"
     )
-    parser.add_argument(
-        "--false-positive-rate", type=float, default=1e-6, help="of a whole answer (default: %(default)s)"
-    )
+    add_false_positive_option(parser, "of a whole answer")
     add_misattribution_option(parser)
     add_search_option(parser)
     parser.set_defaults(run=run)
@@ -116,10 +119,6 @@ def run(args: argparse.Namespace) -> int:
 def _settings(args: argparse.Namespace) -> "Settings":
     from watermark.service.settings import Settings, cores
 
-    for option in ("false_positive_rate", "misattribution_rate"):
-        if not 0 < getattr(args, option) < 1:
-            name = f"--{option.replace('_', '-')}"
-            raise UserError(f"{name}: expected a number between 0 and 1, got {getattr(args, option)}")
     workers = cores() if args.workers is None else args.workers
     for option, value, least in (
         ("--workers", workers, 1),

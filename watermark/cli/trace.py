@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watermark.cli.identity_options import add_keys_options, add_registry_option, key_files, load_keys, open_registry
-from watermark.cli.marking import add_file_options, add_misattribution_option, add_search_option, sync_key
+from watermark.cli.marking import (
+    add_false_positive_option,
+    add_file_options,
+    add_misattribution_option,
+    add_search_option,
+    sync_key,
+)
 from watermark.errors import UserError
 from watermark.shown import json_shown, shown
 
@@ -28,9 +34,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--classifier", type=Path, metavar="JSON", help="a classifier's answer, to stand in the evidence"
     )
     parser.add_argument("--policy", default=DEFAULT_POLICY, help="function of the evidence (default: %(default)s)")
-    parser.add_argument(
-        "--false-positive-rate", type=float, default=1e-6, help="of the whole answer (default: %(default)s)"
-    )
+    add_false_positive_option(parser, "of the whole answer")
     add_misattribution_option(parser)
     add_search_option(parser)
     parser.add_argument("--json", action="store_true", help="print the whole evidence")
@@ -50,10 +54,6 @@ def run(args: argparse.Namespace) -> int:
     from watermark.identity.markers import candidates_for
     from watermark.identity.policy import load_policy
 
-    for option in ("false_positive_rate", "misattribution_rate"):
-        if not 0 < getattr(args, option) < 1:
-            name = f"--{option.replace('_', '-')}"
-            raise UserError(f"{name}: expected a number between 0 and 1, got {getattr(args, option)}")
     if args.output and args.output.exists():
         raise UserError(f"{shown(args.output)}: exists already")
     policy = load_policy(args.policy)
