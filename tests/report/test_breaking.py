@@ -1,6 +1,7 @@
 """Breaking points in the report: known ones come out, and everything beside them still stands."""
 
 import json
+from types import SimpleNamespace
 
 import jsonschema
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import stats
 
 from watermark.errors import UserError
 from watermark.report import build_report, compare_runs, print_summary, schema
+from watermark.report.sections.sentence import who_withstands
 from watermark.report.tables import caption, terminal
 
 
@@ -112,6 +114,12 @@ def test_the_verdict_is_a_sentence_that_a_provider_understands(told, searched):
     assert "$>$ 0.8" in (searched / "table.tex").read_text()
     evidence = json.loads((searched / "robustness_evidence.json").read_text())
     assert evidence["fragile"]["robustnessEvidence"]["results"]["crop"]["breakingPoint"]["at_once"] == 6
+
+
+def test_few_schemes_that_cannot_be_told_apart_are_named_and_many_are_counted():
+    cards = [SimpleNamespace(scheme=f"s{place}", rank="not separable" if place else "best") for place in range(4)]
+    assert who_withstands(cards[:2]) == "s0 and s1 cannot be told apart"
+    assert who_withstands(cards) == "the 4 schemes cannot be told apart"
 
 
 def test_the_paragraph_under_the_headline_repeats_no_number_of_the_cards(told, data):

@@ -99,6 +99,7 @@ def _readable(folder: Path, limit: int | None) -> list[Path]:
 
 def _show(args: argparse.Namespace) -> int:
     from attacks.contact_sheet import contact_sheet
+    from watermark.cli.progress import followed
     from watermark.files import check_apart, check_target, load_8bit, save
     from watermark.pixels import to_tensor
 
@@ -107,7 +108,8 @@ def _show(args: argparse.Namespace) -> int:
     check_target(output, args.overwrite)
     picture = load_8bit(args.image)
     picture.thumbnail((args.max_side, args.max_side))
-    sheet = contact_sheet(to_tensor(picture)[0], _cells(args.suite))
+    cells = _cells(args.suite)
+    sheet = contact_sheet(to_tensor(picture)[0], followed(cells, "Attacking", len(cells)))
     save(sheet, output, overwrite=args.overwrite)
     print(shown(output))
     return 0

@@ -119,22 +119,30 @@ def _run_with_progress(job: "Job") -> Path:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    bar = bar_of(*columns, console=console)
+    bar, told = bar_of(*columns, console=console), -1
 
     def tell_progress(done: int, total: int) -> None:
-        """First called when every scheme and attack was built: what is wrong with them is told before the bar."""
+        """First called when every scheme and attack was built: what is wrong with them is told before the bar.
+
+        In a log a line for each tenth of the work takes the place of the bar.
+        """
+        nonlocal told
         if not bar.tasks:
             for note in job.images.notes:
                 console.print(f"watermark: {note}", markup=False)
             console.print(f"{_counts(job)} -> {run_folder(job)}", markup=False)
             bar.add_task("Measuring")
-            bar.start()
+            if console.is_terminal:
+                bar.start()
         bar.update(bar.tasks[0].id, completed=done, total=total)
+        if not console.is_terminal and 10 * done // max(total, 1) > told:
+            told = 10 * done // max(total, 1)
+            console.print(f"Measuring: {done} of {total} cells", markup=False)
 
     try:
         return run(job, tell_progress)
     finally:
-        if bar.tasks:
+        if bar.tasks and console.is_terminal:
             bar.stop()
 
 

@@ -14,6 +14,8 @@ UNEQUAL = 0.5
 """Decibels between schemes from which the page says that quality is not equal."""
 SMALL = 20
 """Pictures under which the page warns in its first screen."""
+NAMED = 3
+"""Schemes that a headline names; more that cannot be told apart are counted."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,20 @@ def _headline(found: list[Card], pairs: list[SchemePair], noun: str) -> str:
 
 def _broken_headline(run: Run, found: list[Card], broken: Breaking) -> str:
     """What the first attack takes to break the first and the last scheme, and who withstands most over all attacks."""
-    level = [card.scheme for card in found if card.rank in ("best", "not separable")]
-    told = "cannot be told apart" if len(level) == len(found) else "withstand most"
-    who = f"{level[0]} withstands most" if len(level) == 1 else f"{_listed(level)} {told}"
     own = {p.scheme: p for p in broken.points if p.attack == broken.axes[0].attack and p.group == run.headline_group}
     ends = [name for name in dict.fromkeys((found[0].scheme, found[-1].scheme)) if name in own]
     said = lost_at([own[name] for name in ends], run.axes[broken.axes[0].attack])
-    return "; ".join(filter(None, (said, who if len(found) > 1 else ""))) or who
+    return "; ".join(filter(None, (said, who_withstands(found) if len(found) > 1 else ""))) or who_withstands(found)
+
+
+def who_withstands(found: list[Card]) -> str:
+    """Who withstands most; many that cannot be told apart are counted and not named."""
+    level = [card.scheme for card in found if card.rank in ("best", "not separable")]
+    if len(level) == 1:
+        return f"{level[0]} withstands most"
+    if len(level) < len(found):
+        return f"{_listed(level)} withstand most"
+    return f"{_listed(level) if len(level) <= NAMED else f'the {len(level)} schemes'} cannot be told apart"
 
 
 def _broken_detail(broken: Breaking, noun: str) -> str:
