@@ -172,7 +172,12 @@ class Invert(Attack):
 
 
 @pytest.mark.slow
-def test_ctrl_c_says_one_line_and_leaves_no_process_behind(tmp_path):
+@pytest.mark.parametrize(
+    ("send", "number"),
+    [(os.killpg, signal.SIGINT), (os.kill, signal.SIGTERM)],
+    ids=["Ctrl-C, as a terminal sends it to every process of the group", "kill, sent to the one process"],
+)
+def test_who_stops_a_run_is_told_one_line_and_no_process_is_left_behind(tmp_path, send, number):
     code = "import sys; from watermark.cli import main\nif __name__ == '__main__': sys.exit(main())"
     (tmp_path / "run.py").write_text(code)
     words = [
@@ -198,10 +203,11 @@ def test_ctrl_c_says_one_line_and_leaves_no_process_behind(tmp_path):
     deadline = time.monotonic() + 240
     while not list(parts.glob("*.rows.parquet")) and time.monotonic() < deadline:
         time.sleep(0.1)
-    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to every process of the group
+    send(running.pid, number)
     _, printed = running.communicate(timeout=120)
     assert running.returncode == 130
     assert "Traceback" not in printed
+    assert "leaked" not in printed
     assert "the same command goes on from here" in printed
     assert 0 < len(list(parts.glob("*.rows.parquet"))) < 80
     deadline = time.monotonic() + 20

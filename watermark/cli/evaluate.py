@@ -4,8 +4,11 @@ What measures is imported when the words have composed: a typo is told at once.
 """
 
 import re
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +33,21 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str]) -> int:
     """Run Hydra on the words after ``evaluate``."""
-    return run_hydra("evaluate", argv, EvaluateConfig, _evaluate)
+    with _terminated_as_interrupted():
+        return run_hydra("evaluate", argv, EvaluateConfig, _evaluate)
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM, as `kill` and SLURM send it, ends a run as Ctrl-C does; only the main thread may install handlers."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _evaluate(config: DictConfig) -> None:
