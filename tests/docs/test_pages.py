@@ -25,7 +25,9 @@ PYTHON = {name: re.findall(r"(?<!-->\n)^```python\n(.*?)^```", text, re.S | re.M
 SHELLS = {"", "bash", "console", "sh"}
 PROCESSES = "docs/recipes/many.md"
 """Starts processes of its own, so it is run as a file."""
-HARMLESS = r"(?:export )?\w+=\S+ |cd |pip |uv |bash |torchrun |git |python |docker |curl |sbatch |ray "
+HARMLESS = (
+    r"(?:export )?\w+=\S+ |cd |pip |uv |bash |torchrun |git |python |docker |curl |openssl |printf |cat |sbatch |ray "
+)
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def on_ray(
             )
     except Exception as error:  # of no type of its own where a busy machine is too slow for it
         ray.shutdown()
-        raise UserError(f"Ray did not start: {reason(error)}") from error
+        raise UserError(f"Ray did not start: {reason(error)} (without Ray: --engine processes)") from error
     try:
         room = int(ray.cluster_resources().get("GPU" if gpus else "CPU", 0)) // (gpus or 1)
         if room < 1:

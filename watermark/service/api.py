@@ -198,7 +198,7 @@ def install(app: FastAPI, house: House) -> None:
         """Say whether an answer was right. Kept for a bounded time, without the picture and without who said it."""
         house.clients.ask(request.client.host if request.client else "unknown")
         if house.journal is None:
-            raise ProblemError(404, "not-found", "this service keeps no feedback")
+            raise ProblemError(404, "not-found", "this service keeps no feedback: it was started without --journal")
         try:
             house.journal.write("feedback", given.model_dump())
         except OSError as error:

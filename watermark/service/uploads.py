@@ -42,7 +42,7 @@ async def read_upload(request: Request, max_bytes: int, seconds: float, fetcher:
         if kind.startswith("image/") or kind == "application/octet-stream":
             return _some(await read_body(request, max_bytes))
         if kind == "multipart/form-data":
-            return _some(await _of_form(request.headers, await read_body(request, max_bytes + _OVERHEAD), max_bytes))
+            return _some(await _of_form(request.headers, await read_body(request, max_bytes, _OVERHEAD), max_bytes))
         if kind == "application/json" and fetcher is not None:
             return _some(await fetcher.fetch(_address(await read_body(request, _OVERHEAD)), max_bytes))
     address = ', or application/json {"url": "https://..."}' if fetcher else ""
@@ -89,14 +89,14 @@ def _replayed(body: bytes, then: Receive) -> Receive:
     return receive
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body, if it has no more than ``limit`` bytes; else ProblemError 413."""
+async def read_body(request: Request, limit: int, around: int = 0) -> bytes:
+    """The body, if it has no more than ``limit`` bytes, and ``around`` of a form about them; else ProblemError 413."""
     claimed = request.headers.get("content-length", "0")
-    too_large = not claimed.isdecimal() or int(claimed) > limit
+    too_large = not claimed.isdecimal() or int(claimed) > limit + around
     body, seen = bytearray(), 0
     async for part in request.stream():
         seen += len(part)
-        too_large = too_large or seen > limit
+        too_large = too_large or seen > limit + around
         if too_large:
             body.clear()
             if seen > DRAINED:
