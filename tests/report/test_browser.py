@@ -128,7 +128,10 @@ def test_on_paper_no_table_is_cut_off_and_the_lines_have_a_legend(browser, run_d
     page = browser.new_page(viewport={"width": 700, "height": 1000})  # A4 inside its margins
     page.emulate_media(media="print")
     page.goto((run_dir / "report.html").as_uri())
-    assert page.locator("table:visible").evaluate_all("all => all.filter(t => t.offsetWidth > 700).length") == 0
+    folded = page.locator("details:not(.long) table")
+    assert folded.count() > 1
+    assert folded.evaluate_all("all => all.every(t => t.checkVisibility())")  # nobody unfolds paper
+    assert page.locator("table").evaluate_all("all => all.filter(t => t.offsetWidth > 700).length") == 0
     assert page.locator("#curves .key:visible").all_inner_texts() == ["steady", "average", "fragile"]
     cut = "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.textContent)"
     assert page.locator(".card dt, .card .worst span").evaluate_all(cut) == []
