@@ -61,13 +61,6 @@ def test_a_rate_that_is_none_is_told_by_the_option_that_was_typed(verb, option, 
     assert f"watermark: {option}: expected a number between 0 and 1, got '{rate}'; see" in capsys.readouterr().err
 
 
-def test_half_an_option_is_none(capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main(["detect", "in.png", "--max-pix", "1000"])
-    assert "unrecognized arguments: --max-pix" in (said := capsys.readouterr().err)
-    assert "--max-pixels" in said
-
-
 def test_a_folder_is_not_marked_into_what_has_the_name_of_a_picture(tmp_path, capsys):
     (tmp_path / "in").mkdir()
     PICTURE.save(tmp_path / "in" / "a.png")
@@ -143,7 +136,6 @@ def test_a_broken_file_in_a_folder_costs_one_line_and_not_the_run(folder, tmp_pa
         (["detect", "in.png", "--key-file", "none"], "none"),
         (["detect", "in.png", "--set", "psnr"], "NAME=VALUE, got psnr"),
         (["detect", "in.png", "--set", "psnr=3"], "no setting 'psnr'"),
-        (["detect", "in.png", "--false-positive-rate", "2"], "got 2"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2_and_loses_nothing(tmp_path, monkeypatch, capsys, words, reason):

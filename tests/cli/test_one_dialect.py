@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from watermark.cli import VERBS
+from watermark.cli.marking import as_rate
 from watermark.evaluation.config import EvaluateConfig
 
 FLAGS = {
@@ -28,8 +29,8 @@ FLAGS = {
 PATHS = {"--output", "--run", "--key-file", "--config-dir", "--pictures", "--font", "--classifier", "--rotate"}
 PATHS |= {"--keyring", "--sync-key-file"}
 PLURAL = {"--schemes", "--sizes", "--batches", "--attackers", "--only"}
-KINDS = {"--provider": int, "--content": int, "--quality": int, "--target-psnr": float, "--false-positive-rate": float}
-KINDS |= {"--false-alarm-rate": float}
+KINDS = {"--provider": int, "--content": int, "--quality": int, "--target-psnr": float}
+KINDS |= {"--false-positive-rate": as_rate, "--misattribution-rate": as_rate, "--false-alarm-rate": float}
 METAVARS = {"--run": "RUN_DIR"}
 DOCS = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 

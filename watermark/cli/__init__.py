@@ -95,7 +95,7 @@ class _Parser(argparse.ArgumentParser):
     """All of this command, of its verb and of the verb's actions."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs | {"allow_abbrev": False})  # half an option could mean another one tomorrow
+        super().__init__(*args, **kwargs)
         self.made.append(self)
 
     def error(self, message: str) -> NoReturn:

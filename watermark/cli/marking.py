@@ -75,10 +75,10 @@ def add_false_positive_option(
     parser: argparse.ArgumentParser, text: str = "how often an unmarked picture may be called marked"
 ) -> None:
     """``--false-positive-rate``."""
-    parser.add_argument("--false-positive-rate", type=_rate, default=1e-6, help=f"{text} (default: %(default)s)")
+    parser.add_argument("--false-positive-rate", type=as_rate, default=1e-6, help=f"{text} (default: %(default)s)")
 
 
-def _rate(text: str) -> float:
+def as_rate(text: str) -> float:
     """Checked where it is parsed: the line names the option as it was typed."""
     try:
         rate = float(text)
@@ -117,7 +117,7 @@ def add_misattribution_option(parser: argparse.ArgumentParser) -> None:
     """``--misattribution-rate``."""
     parser.add_argument(
         "--misattribution-rate",
-        type=_rate,
+        type=as_rate,
         default=1e-4,
         help="how often the IDs of a marked picture may be another's; less certain ones are not named (default: "
         "%(default)s)",
