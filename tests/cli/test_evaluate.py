@@ -100,6 +100,8 @@ def test_a_bad_setting_is_one_line_before_any_bar_and_leaves_nothing_behind(tmp_
         ("data.path=photos", "no setting 'data.path' (data=folder has a path: say data=folder data.path=DIR)"),
         ("--scheme=dwt_dct", "evaluate takes scheme=dwt_dct, without hyphens, got --scheme=dwt_dct"),
         ("--target-psnr", "evaluate takes target_psnr=VALUE, without hyphens, got --target-psnr"),
+        ("photos", "evaluate takes NAME=VALUE, got photos; see `watermark evaluate --help`"),
+        (".", "evaluate takes NAME=VALUE, got .; a folder of pictures is data=folder data.path=.; see"),
         ("scheme=dwt_dtc", "no scheme named 'dwt_dtc' (did you mean dwt_dct?); expected one of"),
         ("schemes=dwt_dct,hidden", "schemes: expected one value; say 'schemes=[dwt_dct,hidden]' for a list, or -m"),
         ("seed=abc", "seed: expected a whole number, got 'abc'"),

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import hydra
 from hydra.core.config_store import ConfigStore
@@ -29,6 +30,11 @@ OPTIONS = (
     *("--shell-completion", "--config-path", "--config-name", "--config-dir", "--experimental-rerun"),
 )
 """Hydra's own words with two hyphens; all others were meant as NAME=VALUE."""
+WITH_VALUE = (
+    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
+    *("--experimental-rerun", "--info", "-i"),
+)
+"""Those whose value may be the next word."""
 NOISE = ("To append to your config", "full_key:", "object_type=", "reference_type=", "See https", "\t")
 
 
@@ -41,6 +47,11 @@ def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[Dict
     if unknown := [word for word in argv if word.startswith("--") and word.split("=")[0] not in OPTIONS]:
         name, _, value = unknown[0].lstrip("-").replace("-", "_").partition("=")
         said = f"{verb} takes {name}={value or 'VALUE'}, without hyphens, got {unknown[0]}"
+        print(f"watermark: {shown(said, 2000)}; see `watermark {verb} --help`", file=sys.stderr)
+        return 2
+    if (bare := _bare(argv)) is not None:
+        of_folder = f"; a folder of pictures is data=folder data.path={bare}" if Path(bare).is_dir() else ""
+        said = f"{verb} takes NAME=VALUE, got {bare}{of_folder if verb == 'evaluate' else ''}"
         print(f"watermark: {shown(said, 2000)}; see `watermark {verb} --help`", file=sys.stderr)
         return 2
     register()
@@ -60,6 +71,19 @@ def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[Dict
         if asked is None:
             del os.environ[FULL]
     return 0
+
+
+def _bare(argv: Sequence[str]) -> str | None:
+    """The first word that is neither NAME=VALUE nor ~NAME nor an option or its value."""
+    before = ["", *argv]
+    return next(
+        (
+            word
+            for last, word in zip(before, argv, strict=False)
+            if "=" not in word and not word.startswith(("-", "~")) and last not in WITH_VALUE
+        ),
+        None,
+    )
 
 
 def one_line(error: Exception, verb: str, schema: type) -> str:
