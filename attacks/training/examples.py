@@ -35,8 +35,10 @@ def photo_files(folder: str | Path) -> list[Path]:
     """Picture files of a folder in the order of their names.
 
     Raises:
-        FileNotFoundError: if there is none.
+        FileNotFoundError: if there is none, or no such folder.
     """
+    if not Path(folder).expanduser().is_dir():
+        raise FileNotFoundError(f"expected a folder of pictures, got {folder}")
     paths = sorted(path for path in Path(folder).expanduser().iterdir() if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise FileNotFoundError(f"expected pictures ({', '.join(sorted(SUFFIXES))}) in {folder}, found none")

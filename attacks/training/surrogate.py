@@ -27,7 +27,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=300, help="of Adam, 32 crops each (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    marked, unmarked = load_photos(options.marked), load_photos(options.unmarked)
+    try:
+        marked, unmarked = load_photos(options.marked), load_photos(options.unmarked)
+    except OSError as error:
+        parser.error(str(error))
     if min(len(marked), len(unmarked)) < HELD_OUT:
         parser.error(f"expected {HELD_OUT} pictures or more of each kind, got {len(marked)} and {len(unmarked)}")
     surrogate = train_surrogate(_others(marked), _others(unmarked), options.steps, seed=options.seed)

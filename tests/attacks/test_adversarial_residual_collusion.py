@@ -94,6 +94,12 @@ def test_surrogates_need_pictures_of_both_kinds(middle, tmp_path):
         load_surrogate(tmp_path / "none.safetensors")
 
 
+def test_a_surrogate_without_its_folder_is_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        train_from_folders([str(tmp_path / "absent"), str(tmp_path), "--output", str(tmp_path / "out.safetensors")])
+    assert capsys.readouterr().err.splitlines()[-1].endswith(f"expected a folder of pictures, got {tmp_path / 'absent'}")
+
+
 def test_averaging_more_pictures_uncovers_a_common_mark(middle):
     generator = torch.Generator().manual_seed(2)
     noise = torch.rand(40, 1, 1, 1, generator=generator) * 0.5

@@ -96,7 +96,8 @@ def test_a_bad_setting_is_one_line_before_any_bar_and_leaves_nothing_behind(tmp_
     [
         ("x_y_z=1", "no setting 'x_y_z'; `watermark evaluate --cfg job` prints all that there are"),
         ("sede=1", "no setting 'sede' (did you mean seed?)"),
-        ("data.cuont=1", "no setting 'data.cuont'"),
+        ("data.cuont=1", "no setting 'data.cuont' (did you mean data.count?)"),
+        ("limit=3", "no setting 'limit' (did you mean data.limit?)"),
         ("data.path=photos", "no setting 'data.path' (data=folder has a path: say data=folder data.path=DIR)"),
         ("--scheme=dwt_dct", "evaluate takes scheme=dwt_dct, without hyphens, got --scheme=dwt_dct"),
         ("--target-psnr", "evaluate takes target_psnr=VALUE, without hyphens, got --target-psnr"),

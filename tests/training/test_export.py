@@ -8,7 +8,7 @@ from watermark.schemes.lattice.trained import trainable_mark
 from watermark.schemes.pair import PairScheme
 from watermark.schemes.weights_file import read_weights
 from watermark.training.checkpoint import save_atomically
-from watermark.training.export import export
+from watermark.training.export import export, main
 from watermark.training.pairs import PairTraining
 
 
@@ -34,6 +34,12 @@ def test_what_is_exported_is_what_was_trained(tmp_path):
     for name, value in core.state_dict().items():
         wanted = trainer.average.module.state_dict()[f"core.{name}"] + (0.5 if name == "mask.exponent" else 0)
         torch.testing.assert_close(value, wanted)
+
+
+def test_a_folder_that_is_no_run_is_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main([str(tmp_path), str(tmp_path / "out.safetensors")])
+    assert capsys.readouterr().err == f"watermark: {tmp_path}/best.pt: expected a checkpoint, got no regular file\n"
 
 
 @pytest.fixture

@@ -25,3 +25,15 @@ def test_a_full_disk_is_one_line_that_names_the_file_and_closing_says_no_more(tm
     with pytest.raises(UserError, match=r"log\.jsonl: cannot be written \(No space left on device\)"):
         journal.write(1, "train", {"loss": 1.0})
     journal.close()
+
+
+def test_whoever_waits_hears_after_the_first_step_and_then_each_minute(tmp_path, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr("watermark.training.journal.time.monotonic", lambda: now)
+    journal = Journal(tmp_path, 10, 0)
+    assert journal.overdue()
+    journal.progress(1, {"loss": 1.0})
+    assert not journal.overdue()
+    now += 61
+    assert journal.overdue()
+    journal.close()

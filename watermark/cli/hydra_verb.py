@@ -11,11 +11,12 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from watermark.config import CONFIG_DIR
@@ -98,12 +99,21 @@ def one_line(error: Exception, verb: str, schema: type) -> str:
         return f"{found[1]}: expected {kind}, got {found[2]!r}"
     if found := re.match(r"Could not override '([^']+)'", said):
         near = meant(found[1], [field.name for field in dataclasses.fields(schema)])
-        if found[1].startswith("data."):
+        if found[1] == "data.path":
             near = " (data=folder has a path: say data=folder data.path=DIR)"
+        elif verb == "evaluate" and not near:
+            near = meant(f"data.{found[1].removeprefix('data.')}", _data_settings())
         return f"no setting {found[1]!r}{near}; `watermark {verb} --cfg job` prints all that there are"
     if found := re.match(r"Ambiguous value for argument '([^=]+)=(.*?)'", said):
         return f"{found[1]}: expected one value; say '{found[1]}=[{found[2]}]' for a list, or -m for a run of each"
     return said
+
+
+def _data_settings() -> list[str]:
+    """``data.limit`` and its like: what any set of pictures can be told."""
+    files = sorted((CONFIG_DIR / "data").glob("*.yaml"))
+    names = {str(name) for file in files for name in cast(DictConfig, OmegaConf.load(file)) if name != "_target_"}
+    return [f"data.{name}" for name in sorted(names)]
 
 
 def _said(error: Exception) -> str:

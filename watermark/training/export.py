@@ -13,6 +13,8 @@ from typing import Any
 from omegaconf import OmegaConf
 from safetensors.torch import save_file
 
+from watermark.errors import UserError
+from watermark.shown import reason
 from watermark.training.checkpoint import load
 
 log = logging.getLogger(__name__)
@@ -63,7 +65,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--sharpen-mask", type=float, default=0.0, help="added to the mask's exponents")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    export(options.run, options.out, options.checkpoint, options.sharpen_mask)
+    try:
+        export(options.run, options.out, options.checkpoint, options.sharpen_mask)
+    except (OSError, UserError, ValueError) as error:
+        parser.exit(2, f"watermark: {reason(error)}\n")
 
 
 if __name__ == "__main__":

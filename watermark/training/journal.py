@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from torch import Tensor
 from watermark.files.whole import check_free, told, write_whole
 
 log = logging.getLogger(__name__)
+
+PATIENCE = 60.0
+"""Seconds after which whoever waits is told how far it is, whatever the steps between figures."""
 
 
 class Journal:
@@ -26,6 +30,7 @@ class Journal:
 
     def __init__(self, folder: Path, steps: int, start: int) -> None:
         self.steps, self.start, self.began = steps, start, time.monotonic()
+        self._told = -math.inf
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "log.jsonl"
         check_free(self._path, overwrite=True)  # never through a link
@@ -52,8 +57,13 @@ class Journal:
         for name, value in _flat(figures):
             self._show("add_scalar", f"{kind}/{name}", value, step)
 
+    def overdue(self) -> bool:
+        """Whether a line is due out of turn: after the first step, which says how long all takes, and each minute."""
+        return time.monotonic() - self._told > PATIENCE
+
     def progress(self, step: int, figures: dict[str, Any]) -> None:
         """The line for the person who waits."""
+        self._told = time.monotonic()
         seconds = (time.monotonic() - self.began) / max(1, step - self.start)
         left = seconds * (self.steps - step)
         shown = " ".join(f"{name} {value:.3g}" for name, value in _flat(figures))

@@ -134,9 +134,12 @@ class Trainer:
                 self._examine(journal)
             while self.step < end and not any(self.processes.gather(self._stop)):
                 figures = self._update()
-                if journal is not None and self.step % self.schedule.log_every == 0:
-                    journal.write(self.step, "train", figures)
-                    journal.progress(self.step, figures)
+                if journal is not None:
+                    turn = self.step % self.schedule.log_every == 0
+                    if turn:
+                        journal.write(self.step, "train", figures)
+                    if turn or journal.overdue():
+                        journal.progress(self.step, figures)
                 if self.step % self.schedule.validate_every == 0 or self.step == self.schedule.steps:
                     self._examine(journal)
                 if time.monotonic() - saved > self.schedule.save_seconds:
