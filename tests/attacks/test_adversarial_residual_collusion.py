@@ -95,9 +95,10 @@ def test_surrogates_need_pictures_of_both_kinds(middle, tmp_path):
 
 
 def test_a_surrogate_without_its_folder_is_one_line(tmp_path, capsys):
+    absent = tmp_path / "absent"
     with pytest.raises(SystemExit, match="2"):
-        train_from_folders([str(tmp_path / "absent"), str(tmp_path), "--output", str(tmp_path / "out.safetensors")])
-    assert capsys.readouterr().err.splitlines()[-1].endswith(f"expected a folder of pictures, got {tmp_path / 'absent'}")
+        train_from_folders([str(absent), str(tmp_path), "--output", str(tmp_path / "out.safetensors")])
+    assert capsys.readouterr().err.splitlines()[-1].endswith(f"expected a folder of pictures, got {absent}")
 
 
 def test_averaging_more_pictures_uncovers_a_common_mark(middle):

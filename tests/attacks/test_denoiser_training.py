@@ -103,7 +103,7 @@ def test_another_seed_does_not_go_on(folder, tmp_path):
 def test_what_cannot_be_trained_on_is_said(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match="found none"):
         photo_files(tmp_path)
-    with pytest.raises(FileNotFoundError, match="expected a folder of pictures, got .*absent"):
+    with pytest.raises(FileNotFoundError, match=r"expected a folder of pictures, got .*absent"):
         photo_files(tmp_path / "absent")
     with pytest.raises(ValueError, match="100 px"):
         draw_crops(photo_files(folder), 2, 100, 0)

@@ -49,7 +49,7 @@ def test_settings_reach_the_scheme_and_quality_can_be_set_for_all(tmp_path, caps
     assert evaluate(tmp_path, "scheme=dwt_dct", "scheme.step=30", "name=step") == 0
     told = " ".join(capsys.readouterr().err.split())
     assert "2 pictures, dwt_dct, 5 cells each, marked and unmarked -> " in told
-    assert told.endswith("Measuring: 10 of 10 cells")  # what a log shows
+    assert told.endswith("Measuring: 10 of 10 cells Measuring is done; now the report")  # what a log shows
     assert evaluate(tmp_path, "scheme=dwt_dct", "target_psnr=38", "suite.jpeg.sweep.quality=[35]", "name=quality") == 0
     stepped, quality = (pq.read_table(tmp_path / n / "rows.parquet").to_pylist() for n in ("step", "quality"))
     assert all(row["psnr"] > 45 for row in stepped if row["marked"] and row["image_class"] == "smooth")

@@ -155,6 +155,8 @@ def _run_with_progress(job: "Job") -> Path:
         if not console.is_terminal and 10 * done // max(total, 1) > told:
             told = 10 * done // max(total, 1)
             console.print(f"Measuring: {done} of {total} cells", markup=False)
+        if done >= total:
+            console.print("Measuring is done; now the report", markup=False)
 
     try:
         return run(job, tell_progress)

@@ -23,6 +23,10 @@ def watch(plan: "Plan", done: set[int]) -> "Iterator[Callable[[Done], None]]":
     before = sum(_pictures(plan, number) for number in done)
     if before:
         console.print(f"goes on: {len(done):,} of {plan.shards:,} shards are done")
+    else:
+        shards = f"{plan.shards:,} shard{'' if plan.shards == 1 else 's'} of up to {plan.settings['shard_size']:,}"
+        pictures = f"{plan.pictures:,} picture{'' if plan.pictures == 1 else 's'}"
+        console.print(f"{pictures} in {shards} (--shard-size); the count moves when a shard is done")
     with _bar(plan, before, console) if console.is_terminal else _lines(plan, before, console) as tell:
         yield tell
 
