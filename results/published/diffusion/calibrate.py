@@ -26,6 +26,7 @@ from PIL import Image, ImageOps
 
 from attacks import Attack, DiffusionRegeneration, Identity, PixelDiffusion
 from attacks.diffusion.models import OwnLatentModel, taesd_model
+from attacks.training.precision import half
 from watermark.images import to_8bit
 from watermark.metrics.psnr import psnr
 from watermark.metrics.ssim import ssim
@@ -66,17 +67,17 @@ def rounds(taesd: str | None, only: list[str] | None) -> Iterator[Rungs]:
 
 
 class HalfCoder:
-    """A coder in bfloat16, three times as fast; the denoiser and the arithmetic of the noise stay in float32."""
+    """A coder in bfloat16 where the processor has it; the denoiser and the arithmetic of the noise stay in float32."""
 
     def __init__(self, coder: torch.nn.Module) -> None:
         self.coder = coder.to(memory_format=torch.channels_last)
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
+        with half(images.device):
             return self.coder.encode(images.contiguous(memory_format=torch.channels_last)).float()
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
+        with half(latents.device):
             return self.coder.decode(latents.contiguous(memory_format=torch.channels_last)).float()
 
 
