@@ -100,6 +100,7 @@ def test_a_bad_setting_is_one_line_before_any_bar_and_leaves_nothing_behind(tmp_
         ("limit=3", "no setting 'limit' (did you mean data.limit?)"),
         ("data.path=photos", "no setting 'data.path' (data=folder has a path: say data=folder data.path=DIR)"),
         ("--scheme=dwt_dct", "evaluate takes scheme=dwt_dct, without hyphens, got --scheme=dwt_dct"),
+        ("--limit", "evaluate takes data.limit=VALUE, without hyphens, got --limit"),
         ("--target-psnr", "evaluate takes target_psnr=VALUE, without hyphens, got --target-psnr"),
         ("photos", "evaluate takes NAME=VALUE, got photos; see `watermark evaluate --help`"),
         (".", "evaluate takes NAME=VALUE, got .; a folder of pictures is data=folder data.path=.; see"),

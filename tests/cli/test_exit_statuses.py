@@ -151,6 +151,7 @@ def test_who_says_nothing_is_told_every_verb(capsys):
             "(did you mean --registry?); see `watermark registry slots --help`",
         ),
         (["registry", "slot"], "(did you mean slots?); see `watermark registry --help`"),
+        (["key"], "arguments are required: ACTION (one of new, show); see `watermark key --help`"),
         (["embd"], "(did you mean embed?); see `watermark --help`"),
         (["paint"], "VERB: expected one of evaluate, train, doctor,"),
         (["paint"], "bench, got 'paint'; see"),

@@ -112,6 +112,9 @@ class _Parser(argparse.ArgumentParser):
             return meant(found[1], options)
         if found := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
             return meant(found[1], re.findall(r"[\w-]+", found[2]))
+        if message.endswith("required: ACTION"):
+            choices = next(action.choices for action in parser._actions if action.metavar == "ACTION")
+            return f" (one of {', '.join(choices or ())})"
         return ""
 
 

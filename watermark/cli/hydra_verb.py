@@ -47,6 +47,8 @@ def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[Dict
     """
     if unknown := [word for word in argv if word.startswith("--") and word.split("=")[0] not in OPTIONS]:
         name, _, value = unknown[0].lstrip("-").replace("-", "_").partition("=")
+        if verb == "evaluate" and f"data.{name}" in _data_settings():
+            name = f"data.{name}"
         said = f"{verb} takes {name}={value or 'VALUE'}, without hyphens, got {unknown[0]}"
         print(f"watermark: {shown(said, 2000)}; see `watermark {verb} --help`", file=sys.stderr)
         return 2
