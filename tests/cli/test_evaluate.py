@@ -9,8 +9,12 @@ import time
 
 import pyarrow.parquet as pq
 import pytest
+from hydra.errors import HydraException
 
+from watermark.catalogue import packages_of
 from watermark.cli import main
+from watermark.cli.evaluate import _terminated_as_interrupted
+from watermark.cli.hydra_verb import one_line
 from watermark.evaluation.config import EvaluateConfig
 from watermark.training.config import TrainConfig
 
@@ -117,6 +121,40 @@ def test_a_typo_is_one_line_that_lists_what_there_is(tmp_path, capsys, word, rea
     assert line.startswith("watermark: ")
     assert reason in line
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("launcher", "package", "extra"),
+    [
+        ("submitit_slurm", "hydra-submitit-launcher", "slurm"),
+        ("submitit_local", "hydra-submitit-launcher", "slurm"),
+        ("ray", "hydra-ray-launcher", "ray"),
+    ],
+)
+def test_a_launcher_that_is_not_installed_names_its_extra(launcher, package, extra):
+    said = f"In 'hydra/config': Could not find 'hydra/launcher/{launcher}' Available options in 'hydra/launcher': basic"
+    line = one_line(HydraException(said), "evaluate", EvaluateConfig)
+    assert line == f"hydra/launcher={launcher} needs the package {package}: pip install 'robust-watermark[{extra}]'"
+    assert package in packages_of(extra)
+
+
+def test_a_second_sigterm_does_not_cut_short_what_the_first_began():
+    def work():
+        with _terminated_as_interrupted():
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            finally:
+                signal.raise_signal(signal.SIGTERM)
+                ended.append("inside")
+
+    before, ended = signal.getsignal(signal.SIGTERM), []
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work()
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended == ["inside"]
 
 
 @pytest.mark.parametrize(("verb", "schema"), [("evaluate", EvaluateConfig), ("train", TrainConfig)])

@@ -39,15 +39,24 @@ def main(argv: Sequence[str]) -> int:
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM, as `kill` and SLURM send it, ends a run as Ctrl-C does; only the main thread may install handlers."""
+    """SIGTERM, as `kill` and SLURM send it, ends a run as Ctrl-C does; only the main thread may install handlers.
+
+    The first one counts. `timeout` sends a second through `uv run`, which must not cut short what the first began.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # and stays so: this process is ending
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if signal.getsignal(signal.SIGTERM) is stop:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _evaluate(config: DictConfig) -> None:

@@ -36,6 +36,8 @@ WITH_VALUE = (
     *("--experimental-rerun", "--info", "-i"),
 )
 """Those whose value may be the next word."""
+LAUNCHERS = {"submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
+"""Those of Hydra's launchers that an extra of ours brings, and the extra."""
 NOISE = ("To append to your config", "full_key:", "object_type=", "reference_type=", "See https", "\t")
 
 
@@ -93,6 +95,9 @@ def one_line(error: Exception, verb: str, schema: type) -> str:
     """What was wrong and what there is, without the search path and the advice to add what was misspelt."""
     said = _said(error)
     if found := re.match(r"(?:In '[^']*': )?Could not find '(?:.*/)?([^/']+)/([^/']+)' Available .*?: (.*)", said):
+        if found[1] == "launcher" and (extra := LAUNCHERS.get(found[2])):
+            package = f"hydra-{found[2].split('_')[0]}-launcher"
+            return f"hydra/launcher={found[2]} needs the package {package}: pip install 'robust-watermark[{extra}]'"
         return f"no {found[1]} named {found[2]!r}{meant(found[2], found[3].split(', '))}; expected one of {found[3]}"
     if found := re.match(
         r"Error merging override ([^=\s]+)=.* Value '(.*)' of type '\w+' could not be converted to (\w+)", said
