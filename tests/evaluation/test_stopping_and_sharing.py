@@ -3,10 +3,10 @@
 import os
 
 import pytest
-from tiny_run import config, quiet
+from tiny_run import config, killed, quiet
 
 from watermark.errors import UserError
-from watermark.evaluation import parts
+from watermark.evaluation import parts, worker
 from watermark.evaluation.cells import UnitRun
 from watermark.evaluation.job import Job
 from watermark.evaluation.run import run, run_folder
@@ -68,6 +68,12 @@ def test_an_interrupted_run_holds_the_same_pictures_for_every_scheme(tmp_path):
     assert len(done) >= 2
     pictures = [{unit.indices for unit in done if unit.scheme == scheme} for scheme in job.config["schemes"]]
     assert abs(len(pictures[0]) - len(pictures[1])) <= 1
+
+
+def test_a_worker_that_is_killed_ends_the_run_with_one_line_that_says_how_to_go_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "do", killed)
+    with pytest.raises(UserError, match=r"was killed, often because memory ran out.*the same command goes on"):
+        run(Job(config(tmp_path, workers=2)), quiet)
 
 
 def test_bad_shards_are_refused(tmp_path):

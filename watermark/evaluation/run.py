@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
@@ -24,6 +25,10 @@ from watermark.shown import reason, shown
 
 Progress = Callable[[int, int], None]
 """Called with (cells done, cells in all)."""
+KILLED = (
+    "a process of this run was killed, often because memory ran out (workers=1 takes least); "
+    "what is done is kept, and the same command goes on from here"
+)
 
 
 def run_folder(job: Job) -> Path:
@@ -151,10 +156,12 @@ def _measure_in_pool(job: Job, folder: Path, todo: list[Unit], counter: _Counter
                     counter.add(ticks.get())
                 for future in finished:
                     future.result()
-        except BaseException:
+        except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.terminate()  # what a worker has not finished counts as never done
+            if isinstance(error, BrokenProcessPool):
+                raise UserError(KILLED) from None
             raise
 
 
