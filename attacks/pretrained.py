@@ -5,9 +5,15 @@
 """
 
 import importlib
+import importlib.util
+import os
+import socket
+import warnings
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
 import torch.nn.functional as F
@@ -172,12 +178,32 @@ def load_learned_codec(
 
 
 def fetch(kind: Any, model: str, **settings: object) -> Any:
-    """``from_pretrained`` whose failure says in one line what to do."""
+    """``from_pretrained`` whose failure says in one line what to do.
+
+    Where the hub cannot be found, only what was fetched before is looked for: its client would ask again for a minute.
+    """
+    if Path(model).is_dir() or not hub_is_found():
+        settings["local_files_only"] = True
+    if importlib.util.find_spec("accelerate") is None:
+        settings["low_cpu_mem_usage"] = False  # what it does anyway, after four lines of advice
     try:
-        return kind.from_pretrained(model, **settings)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="huggingface_hub")  # of settings that diffusers chose
+            return kind.from_pretrained(model, **settings)
     except (OSError, ValueError) as error:  # a folder that is none is a ValueError to its pipelines
         what = f"expected a folder with a diffusers {kind.__name__}, or its name on a hub that can be reached"
         raise FileNotFoundError(f"{what}; got {model!r}") from error
+
+
+def hub_is_found() -> bool:
+    """Whether the hub has an address here; behind a proxy it is the proxy that looks it up."""
+    if getproxies():
+        return True
+    try:
+        socket.getaddrinfo(urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname, 443)
+    except OSError:
+        return False
+    return True
 
 
 def library(name: str, extra: str = "regeneration") -> ModuleType:

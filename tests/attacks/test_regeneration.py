@@ -1,5 +1,6 @@
 """Networks that repaint the picture: ours as shipped, others' through their wrappers."""
 
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ from PIL import Image
 from attacks import pretrained
 from attacks.autoencoder import Autoencoder, load_autoencoder
 from attacks.functional.codec import from_pillow
-from attacks.pretrained import DiffusersVae, LearnedCodec, load_taesd
+from attacks.pretrained import DiffusersVae, LearnedCodec, fetch, load_taesd
 from attacks.regeneration import Regeneration, own_coder
 from attacks.training.autoencoder import load_recipe, main, save_weights
 
@@ -144,3 +145,24 @@ def test_the_line_in_each_file_that_needs_a_model_is_one_that_works(name):
     entry = composed.suite[override.split("suite.")[1].split("=")[0]]
     needed = entry.build.score if name == "surrogate" else entry.build.model
     assert value.split("=")[1] in needed.values()
+
+
+@pytest.mark.parametrize(
+    ("found", "proxies", "asked"),
+    [(False, {}, False), (True, {}, True), (False, {"https": "http://proxy:3128"}, True)],
+)
+def test_a_hub_that_cannot_be_found_is_not_asked_again_and_again(monkeypatch, found, proxies, asked):
+    class Kind:
+        @staticmethod
+        def from_pretrained(_model, **settings):
+            return settings
+
+    def look_up(*_):
+        if not found:
+            raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(pretrained, "getproxies", lambda: proxies)
+    settings = fetch(Kind, "somebody/a-model", subfolder="vae")
+    assert settings["subfolder"] == "vae"
+    assert settings.get("local_files_only", False) is not asked

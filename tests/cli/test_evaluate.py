@@ -25,6 +25,20 @@ def evaluate(tmp_path, *words):
     return main(["evaluate", *TINY, f"output={tmp_path}", *words])
 
 
+def test_slurms_launcher_without_slurm_is_one_line(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert evaluate(tmp_path, "scheme=dwt_dct", "-m", "hydra/launcher=submitit_slurm", "shard=1/2,2/2") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "found no program srun; hydra/launcher=submitit_local runs the same jobs here" in line
+
+
+def test_the_configuration_of_a_multirun_is_asked_for_without_it(tmp_path, capsys):
+    assert evaluate(tmp_path, "-m", "seed=1,2", "--cfg", "job") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "watermark: expected one of -m (--multirun), --cfg and --info, got more than one"
+
+
 def test_one_command_goes_from_configuration_to_report(tmp_path, capsys):
     assert evaluate(tmp_path, "schemes=[dwt_dct,dwt_dct_svd]", "seed=3") == 0
     (folder,) = tmp_path.iterdir()

@@ -38,6 +38,12 @@ WITH_VALUE = (
 """Those whose value may be the next word."""
 LAUNCHERS = {"submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
 """Those of Hydra's launchers that an extra of ours brings, and the extra."""
+OF_HYDRA = {
+    'Could not detect "srun"': "hydra/launcher=submitit_slurm: expected a machine of a SLURM cluster, found no program "
+    "srun; hydra/launcher=submitit_local runs the same jobs here",
+    "Only one of --run": "expected one of -m (--multirun), --cfg and --info, got more than one",
+}
+"""How errors begin that Hydra or a launcher raises as no ``HydraException``, and what is said of them here."""
 NOISE = ("To append to your config", "full_key:", "object_type=", "reference_type=", "See https", "\t")
 
 
@@ -70,6 +76,12 @@ def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[Dict
         if asked:
             raise
         print(f"watermark: {shown(one_line(error, verb, schema), 2000)}", file=sys.stderr)
+        return 2
+    except (RuntimeError, ValueError) as error:
+        said = next((line for begin, line in OF_HYDRA.items() if str(error).startswith(begin)), None)
+        if asked or said is None:
+            raise
+        print(f"watermark: {said}", file=sys.stderr)
         return 2
     finally:
         sys.argv = before
