@@ -67,7 +67,7 @@ def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[Dict
         return 2
     register()
     ConfigStore.instance().store(name=f"{verb}_schema", node=schema)
-    before, sys.argv = sys.argv, [f"watermark {verb}", *argv]
+    before, sys.argv = sys.argv, [f"watermark {verb}", *_multirun_first(argv)]
     asked = os.environ.get(FULL)
     os.environ[FULL] = "1"
     try:
@@ -78,16 +78,21 @@ def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[Dict
         print(f"watermark: {shown(one_line(error, verb, schema), 2000)}", file=sys.stderr)
         return 2
     except (RuntimeError, ValueError) as error:
-        said = next((line for begin, line in OF_HYDRA.items() if str(error).startswith(begin)), None)
-        if asked or said is None:
+        told = next((line for begin, line in OF_HYDRA.items() if str(error).startswith(begin)), None)
+        if asked or told is None:
             raise
-        print(f"watermark: {said}", file=sys.stderr)
+        print(f"watermark: {told}", file=sys.stderr)
         return 2
     finally:
         sys.argv = before
         if asked is None:
             del os.environ[FULL]
     return 0
+
+
+def _multirun_first(argv: Sequence[str]) -> list[str]:
+    """The words with ``-m`` before all others: between two of them Hydra's parser takes the second for none of its."""
+    return sorted(argv, key=lambda word: word not in ("-m", "--multirun"))
 
 
 def _bare(argv: Sequence[str]) -> str | None:
