@@ -53,16 +53,7 @@ def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[Dict
     Returns:
         0, or 2 where the words do not compose: then one line has said why.
     """
-    if unknown := [word for word in argv if word.startswith("--") and word.split("=")[0] not in OPTIONS]:
-        name, _, value = unknown[0].lstrip("-").replace("-", "_").partition("=")
-        if verb == "evaluate" and f"data.{name}" in _data_settings():
-            name = f"data.{name}"
-        said = f"{verb} takes {name}={value or 'VALUE'}, without hyphens, got {unknown[0]}"
-        print(f"watermark: {shown(said, 2000)}; see `watermark {verb} --help`", file=sys.stderr)
-        return 2
-    if (bare := _bare(argv)) is not None:
-        of_folder = f"; a folder of pictures is data=folder data.path={bare}" if Path(bare).is_dir() else ""
-        said = f"{verb} takes NAME=VALUE, got {bare}{of_folder if verb == 'evaluate' else ''}"
+    if said := _no_setting(verb, argv):
         print(f"watermark: {shown(said, 2000)}; see `watermark {verb} --help`", file=sys.stderr)
         return 2
     register()
@@ -95,17 +86,19 @@ def _multirun_first(argv: Sequence[str]) -> list[str]:
     return sorted(argv, key=lambda word: word not in ("-m", "--multirun"))
 
 
-def _bare(argv: Sequence[str]) -> str | None:
-    """The first word that is neither NAME=VALUE nor ~NAME nor an option or its value."""
-    before = ["", *argv]
-    return next(
-        (
-            word
-            for last, word in zip(before, argv, strict=False)
-            if "=" not in word and not word.startswith(("-", "~")) and last not in WITH_VALUE
-        ),
-        None,
-    )
+def _no_setting(verb: str, argv: Sequence[str]) -> str | None:
+    """What is said of the first word that is neither NAME=VALUE nor ~NAME nor an option of Hydra's or its value."""
+    for before, word in zip(["", *argv], argv, strict=False):
+        if word.startswith("--") and word.split("=")[0] not in OPTIONS:
+            name, _, value = word.lstrip("-").replace("-", "_").partition("=")
+            if verb == "evaluate" and f"data.{name}" in _data_settings():
+                name = f"data.{name}"
+            return f"{verb} takes {name}={value or 'VALUE'}, without hyphens, got {word}"
+        if "=" not in word and not word.startswith(("-", "~")) and before not in WITH_VALUE:
+            folder = verb == "evaluate" and Path(word).is_dir()
+            more = f"; a folder of pictures is data=folder data.path={word}" if folder else ""
+            return f"{verb} takes NAME=VALUE, got {word}{more}"
+    return None
 
 
 def one_line(error: Exception, verb: str, schema: type) -> str:
