@@ -5,7 +5,7 @@ import torch
 from attack_files import CONFIGS, attack_config
 from omegaconf import OmegaConf
 
-from watermark.evaluation.job import suite_cells
+from watermark.evaluation.suite import suite_cells
 
 NO_AXIS = {
     "identity": "nothing happens",

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from watermark.config import CONFIG_DIR, build_named, config_names
 from watermark.errors import UserError
-from watermark.evaluation.job import suite_cells
+from watermark.evaluation.suite import suite_cells
 
 
 def cells_of(name):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from watermark.evaluation.job import CODE
+from watermark.evaluation.code_hash import CODE
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,7 +9,7 @@ from watermark.evaluation.run import run
 def frozen_code():
     """Editing a file while the tests run would (rightly) make another job of the same configuration."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("watermark.evaluation.job.code_hash", lambda _job: "this version")
+        patch.setattr("watermark.evaluation.job.code_hash", lambda _config: "this version")
         yield
 
 

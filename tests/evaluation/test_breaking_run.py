@@ -7,11 +7,12 @@ from tiny_run import config, load, quiet, rows_of
 
 from watermark.errors import UserError
 from watermark.evaluation.axis import Axis
-from watermark.evaluation.job import Job, suite_cells
+from watermark.evaluation.job import Job
 from watermark.evaluation.manifest import read_manifest
 from watermark.evaluation.remeasure import remeasure
 from watermark.evaluation.run import run
 from watermark.evaluation.store import RunStore
+from watermark.evaluation.suite import suite_cells
 
 
 def searching(output, **changes):

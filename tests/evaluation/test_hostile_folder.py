@@ -10,9 +10,9 @@ from tiny_run import config, load
 
 from watermark.cli import main
 from watermark.errors import UserError
-from watermark.evaluation.job import suite_cells
 from watermark.evaluation.manifest import read_manifest
 from watermark.evaluation.rebuild import marker, trusted
+from watermark.evaluation.suite import suite_cells
 
 
 class Touch:

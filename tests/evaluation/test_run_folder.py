@@ -9,12 +9,12 @@ from tiny_run import config, load, quiet
 
 import watermark
 from watermark.errors import UserError
-from watermark.evaluation.job import Job, code_hash
+from watermark.evaluation.code_hash import code_hash
+from watermark.evaluation.job import Job
 from watermark.evaluation.provenance import manifest
 from watermark.evaluation.run import run, run_folder
 
 pytestmark = pytest.mark.usefixtures("frozen_code")
-CODE_HASH = code_hash  # before it is frozen
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_whatever_decides_the_rows_decides_the_folder(tmp_path, change):
 
 def test_changed_code_never_finds_old_rows(tmp_path, monkeypatch):
     before = Job(config(tmp_path)).key_hash
-    monkeypatch.setattr("watermark.evaluation.job.code_hash", lambda _job: "another version")
+    monkeypatch.setattr("watermark.evaluation.job.code_hash", lambda _config: "another version")
     assert Job(config(tmp_path)).key_hash != before
 
 
@@ -43,20 +43,20 @@ def test_the_code_hash_covers_schemes_attacks_and_classes_from_outside(tmp_path,
     plugin.write_text("class Mine:\n    pass\n")
     monkeypatch.syspath_prepend(tmp_path)
     job = Job(config(tmp_path))
-    plain = CODE_HASH(job)
+    plain = code_hash(job.config)
     job.config["suite"] = {"mine": {"build": {"_target_": "my_plugin.Mine"}}}
-    with_plugin = CODE_HASH(job)
+    with_plugin = code_hash(job.config)
     plugin.write_text("class Mine:\n    strength = 2\n")
-    assert len({plain, with_plugin, CODE_HASH(job)}) == 3
+    assert len({plain, with_plugin, code_hash(job.config)}) == 3
 
 
 def test_the_code_hash_covers_a_weights_file_that_the_configuration_names(tmp_path):
     weights, job = tmp_path / "own.safetensors", Job(config(tmp_path))
     job.config["schemes"] = {"learned": {**load("scheme", "learned"), "weights": str(weights)}}
-    hashes = {CODE_HASH(job)}
+    hashes = {code_hash(job.config)}
     for content in (b"first", b"second"):
         weights.write_bytes(content)
-        hashes.add(CODE_HASH(job))
+        hashes.add(code_hash(job.config))
     assert len(hashes) == 3
 
 

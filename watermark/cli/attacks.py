@@ -15,8 +15,8 @@ from watermark.shown import json_shown, shown
 
 if TYPE_CHECKING:
     from attacks.contact_sheet import Tile
-    from watermark.evaluation.job import Cell
     from watermark.evaluation.outside import Count
+    from watermark.evaluation.suite import Cell
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -130,7 +130,7 @@ def _cells(suite: str) -> "list[Tile]":
 def _suite(suite: str) -> "list[Cell]":
     """The cells of a suite as the evaluation would run them."""
     from watermark.config import compose
-    from watermark.evaluation.job import suite_cells
+    from watermark.evaluation.suite import suite_cells
 
     try:
         composed = compose("suite", suite)

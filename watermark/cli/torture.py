@@ -33,7 +33,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 if the file is marked, whatever it survives, and 1 if it is not."""
     from watermark.cli.progress import followed
-    from watermark.evaluation.job import suite_cells
+    from watermark.evaluation.suite import suite_cells
     from watermark.evaluation.torture import torture
     from watermark.files import check_apart, look, write_whole
     from watermark.files.whole import check_free

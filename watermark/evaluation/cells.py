@@ -16,10 +16,12 @@ from attacks.edited import Edited, edited
 from watermark.errors import UserError
 from watermark.evaluation.axis import search
 from watermark.evaluation.hands import Hand, OurHand, OutsideHand, Reading
-from watermark.evaluation.job import QUALITY, Cell, Job, Unit
+from watermark.evaluation.job import QUALITY, Job
 from watermark.evaluation.maps import columns, compared, is_mapped, maps_of
 from watermark.evaluation.memory import peak_bytes, reset_peak
+from watermark.evaluation.plan import Unit
 from watermark.evaluation.records import Record
+from watermark.evaluation.suite import Cell
 from watermark.images import to_8bit
 from watermark.localization import can_be_located
 from watermark.localization.fit import Fit

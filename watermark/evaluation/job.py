@@ -1,28 +1,25 @@
 """What an evaluation is made of, built from one resolved configuration: images, schemes, cells, payloads, seeds."""
 
 import hashlib
-import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from attacks.base import Attack
 from watermark.codec import Layout, Payload
-from watermark.config import build, locate, target_of
+from watermark.config import build, target_of
 from watermark.data.images import ImageInfo, ImageSet
 from watermark.data.spread import spread
 from watermark.errors import UserError
-from watermark.evaluation.axis import Axis
+from watermark.evaluation.code_hash import code_hash
 from watermark.evaluation.draw import Draw, Name, draw
 from watermark.evaluation.hands import marked_file
 from watermark.evaluation.matched import Match
 from watermark.evaluation.plan import MAX_KEYS, Unit, plan
+from watermark.evaluation.suite import Cell, suite_cells
 from watermark.keys import keyed_words
 from watermark.metrics.ciede2000 import ciede2000
 from watermark.metrics.ms_ssim import ms_ssim
@@ -37,17 +34,6 @@ from watermark.watermarker import Watermarker
 
 NOT_IN_KEY = {"output", "name", "workers", "shard", "device"}
 """Settings that decide where and how fast, but not what."""
-CODE = (
-    *("schemes", "transforms", "synchronization", "codec", "detection", "localization", "data", "files"),
-    *(f"metrics/{name}.py" for name in ("bits", "psnr", "ssim", "worst_tile", "ms_ssim", "ciede2000", "perceptual")),
-    *(
-        f"evaluation/{name}.py"
-        for name in ("axis", "cells", "draw", "hands", "job", "maps", "matched", "plan", "records")
-    ),
-    *(f"{name}.py" for name in ("images", "pixels", "keys", "config", "reader", "strips", "depth", "watermarker")),
-)
-"""What of the package decides rows; the statistics and the report only read them."""
-
 QUALITY: dict[str, Measure] = {
     "psnr": psnr,
     "ssim": ssim,
@@ -56,45 +42,6 @@ QUALITY: dict[str, Measure] = {
     "ciede2000": ciede2000,
 }
 """Marked against original, once per picture; attacked pictures get PSNR and SSIM only, which cost the least."""
-
-
-@dataclass(frozen=True)
-class Search:
-    """Where along an attack's axis is the mark lost?
-
-    Attributes:
-        axis: the strengths.
-        readings: how many of them are read, at most, for one picture.
-        build: the attack at a strength.
-    """
-
-    axis: Axis
-    readings: int
-    build: Callable[[float], Attack]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One attack at one strength; ``attack is None`` for the unattacked picture.
-
-    With a ``search`` the strength is the harsh end of its axis: unmarked pictures are read there, and a marked one
-    there and where the search leads it.
-    """
-
-    name: str
-    parameter: str | None
-    strength: float | None
-    attack: Attack | None
-    search: Search | None = None
-
-    def at(self, strength: float) -> "Cell":
-        """The same attack at another strength of its axis."""
-        assert self.search is not None
-        return replace(self, strength=float(strength), attack=self.search.build(strength))
-
-
-MOST_READINGS = 24
-"""Of a search: by then an axis is cut into parts that no strength of four digits falls between."""
 
 
 class Job:
@@ -236,7 +183,7 @@ class Job:
         """Hash of configuration, code and data: the same key means the same rows."""
         facts = {name: value for name, value in self.config.items() if name not in NOT_IN_KEY}
         facts["data"] = {name: value for name, value in self.config["data"].items() if name != "path"}  # wherever it is
-        facts |= {"code": code_hash(self), "data manifest": self.images.manifest_hash()}
+        facts |= {"code": code_hash(self.config), "data manifest": self.images.manifest_hash()}
         facts |= {"torch": torch.__version__, "device": self.device.type}
         if self.outside:
             facts["outside"] = {name: self._files_of(outside) for name, outside in self.outside.items()}
@@ -255,117 +202,3 @@ def is_outside(config: Mapping[str, Any]) -> bool:
     """Whether a scheme's configuration is of a mark that somebody else puts on and reads."""
     kind = target_of(config)
     return isinstance(kind, type) and issubclass(kind, OutsideMark)
-
-
-def suite_cells(suite: dict[str, Any]) -> list[Cell]:
-    """The cells of a composed suite: the unattacked picture, then attack by attack, rung by rung.
-
-    An attack that says ``search: 6`` is one cell: its axis is searched in about six readings in place of its rungs.
-
-    Raises:
-        UserError: if an attack refuses its strength, or has no axis to search.
-    """
-    cells = [Cell("identity", None, None, None)]
-    for name, entry in suite.items():
-        if name != "identity":
-            cells += _cells_of(name, entry)
-    return cells
-
-
-def _cells_of(name: str, entry: dict[str, Any]) -> list[Cell]:
-    partial = build(entry["build"])
-    sweep = entry.get("sweep") or {}
-    if len(sweep) > 1:
-        raise UserError(f"suite.{name}.sweep: expected one parameter, got {', '.join(sweep)}")
-    try:
-        if not sweep:
-            attack = partial()
-            return [Cell(name, None, None, attack)]
-        parameter, values = next(iter(sweep.items()))
-        if entry.get("search") is not None:
-            return [_search_of(name, parameter, entry, lambda strength: partial(**{parameter: strength}))]
-        check_numbers(f"suite.{name}.sweep.{parameter}", values)
-        return [Cell(name, parameter, float(value), partial(**{parameter: value})) for value in values]
-    except UserError:
-        raise
-    except (TypeError, ValueError, OSError) as error:  # OSError: weights that are not there
-        raise UserError(f"suite.{name}: {error}") from None
-
-
-def check_numbers(name: str, values: Any) -> None:
-    """Refuse rungs that are no list of numbers.
-
-    Raises:
-        UserError: naming what was given.
-    """
-    listed = isinstance(values, Sequence) and not isinstance(values, str)
-    if not listed or not all(isinstance(value, int | float) for value in values):
-        raise UserError(f"{name}: expected a list of numbers such as [1,2], got {values}")
-
-
-def _search_of(name: str, parameter: str, entry: dict[str, Any], build: Callable[[float], Attack]) -> Cell:
-    """One cell for the whole axis of an attack, both ends of which are built, so that a wrong one is told at once.
-
-    Raises:
-        ValueError, TypeError: if the axis is none, or does not lead to where the attack is harder.
-    """
-    if not isinstance(entry.get("axis"), dict):
-        raise ValueError("has no axis to search; expected axis: {scale: log, mild: ..., harsh: ...}")
-    if not isinstance(entry["search"], int) or not 2 <= entry["search"] <= MOST_READINGS:
-        raise ValueError(f"search: expected 2 to {MOST_READINGS} readings, got {entry['search']}")
-    axis = Axis(**entry["axis"])
-    _, harsh = build(axis.mild), build(axis.harsh)
-    if wrong := _wrong_way(axis, harsh):
-        raise ValueError(f"axis: {wrong}, got mild {axis.mild:g} and harsh {axis.harsh:g}")
-    return Cell(name, parameter, float(axis.harsh), harsh, Search(axis, entry["search"], build))
-
-
-def _wrong_way(axis: Axis, attack: Attack) -> str | None:
-    """Why the ends of an axis do not fit the attack, or None."""
-    rises, neutral = axis.harsh > axis.mild, attack.neutral
-    if attack.harder != "away":
-        return None if rises == (attack.harder == "higher") else f"{attack.harder} strengths are the harsher ones"
-    if neutral is not None and (axis.mild < neutral if rises else axis.mild > neutral):
-        return f"expected both ends on one side of {neutral:g}, where the attack does nothing"
-    return None
-
-
-def code_hash(job: Job) -> str:
-    """Hash of every source and weight file that decides rows.
-
-    Classes from outside of the package count, and files that the configuration names (``weights=/my/own.safetensors``).
-    """
-    root = Path(__file__).resolve().parent.parent
-    attacks_root = Path(inspect.getfile(Attack)).resolve().parent
-    places = [root / part for part in CODE] + [attacks_root]
-    everything = {path for place in places for path in (place.rglob("*") if place.is_dir() else [place])}
-    files = {path for path in everything if path.suffix in {".py", ".safetensors", ".json"}}
-    named = [job.config["schemes"], job.config["suite"], job.config["data"]]
-    for target in _targets(named):
-        files |= _source_of(target)
-    files |= {Path(text) for text in _strings(named) if Path(text).suffix and Path(text).is_file()}
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
-
-
-def _targets(node: Any) -> set[str]:
-    """Every ``_target_`` in a nested configuration."""
-    if isinstance(node, dict):
-        own = {node["_target_"]} if isinstance(node.get("_target_"), str) else set()
-        return own.union(*(_targets(value) for value in node.values()))
-    if isinstance(node, list):
-        return set().union(*(_targets(value) for value in node))
-    return set()
-
-
-def _strings(node: Any) -> set[str]:
-    """Every string value in a nested configuration."""
-    values = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return {node} if isinstance(node, str) else set().union(*map(_strings, values))
-
-
-def _source_of(target: str) -> set[Path]:
-    file = inspect.getsourcefile(inspect.unwrap(locate(target)))
-    return {Path(file).resolve()} if file else set()

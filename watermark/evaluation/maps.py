@@ -8,8 +8,9 @@ from torch import Tensor
 
 from attacks.edited import Edited, tells
 from watermark.errors import UserError
-from watermark.evaluation.job import Cell, Job
+from watermark.evaluation.job import Job
 from watermark.evaluation.records import MAPS
+from watermark.evaluation.suite import Cell
 from watermark.localization import FALSE_ALARM_RATE, Localization, can_be_located
 from watermark.localization.drawing import drawn, outlined
 from watermark.localization.fit import Fit, fit

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from watermark.errors import UserError
-from watermark.evaluation.job import Cell
+from watermark.evaluation.suite import Cell
 from watermark.files import look
 from watermark.keys import keyed_words
 from watermark.metrics.rates import wilson

@@ -13,13 +13,14 @@ from watermark.errors import UserError
 from watermark.evaluation.agreement import differences, rounding
 from watermark.evaluation.cells import UnitRun
 from watermark.evaluation.gather import finished, units
-from watermark.evaluation.job import Cell, Job
+from watermark.evaluation.job import Job
 from watermark.evaluation.manifest import read_manifest
 from watermark.evaluation.parts import read_table
 from watermark.evaluation.plan import Unit
 from watermark.evaluation.provenance import device_name, versions
 from watermark.evaluation.rebuild import trusted
 from watermark.evaluation.records import arrow_schema
+from watermark.evaluation.suite import Cell
 
 
 @dataclass

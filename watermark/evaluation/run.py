@@ -14,9 +14,10 @@ from pathlib import Path
 from watermark.errors import UserError
 from watermark.evaluation import worker
 from watermark.evaluation.hands import OutsideHand
-from watermark.evaluation.job import Job, Unit
+from watermark.evaluation.job import Job
 from watermark.evaluation.lookups import write_lookups
 from watermark.evaluation.maps import check_maps
+from watermark.evaluation.plan import Unit
 from watermark.evaluation.provenance import manifest
 from watermark.evaluation.store import RunStore, write_json
 from watermark.lifeline import begin

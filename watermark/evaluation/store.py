@@ -9,9 +9,10 @@ from torch import Tensor
 
 from watermark.errors import UserError
 from watermark.evaluation.cells import Measured
-from watermark.evaluation.job import Job, Unit
+from watermark.evaluation.job import Job
 from watermark.evaluation.manifest import read_manifest
 from watermark.evaluation.parts import COSTS, merge_parts, sample_folder, whole, write_json, write_table
+from watermark.evaluation.plan import Unit
 from watermark.evaluation.records import arrow_schema
 from watermark.pixels import to_image
 

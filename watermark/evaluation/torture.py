@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from watermark.detection import Detection
-from watermark.evaluation.job import Cell
+from watermark.evaluation.suite import Cell
 from watermark.pixels import ready, to_tensor
 from watermark.schemes.lattice.scheme import LatticeScheme
 from watermark.synchronization.change import change

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from watermark.data.images import ImageInfo
 from watermark.evaluation.cells import Damages, UnitRun
-from watermark.evaluation.job import Job, Unit
+from watermark.evaluation.job import Job
+from watermark.evaluation.plan import Unit
 from watermark.evaluation.store import RunStore
 from watermark.metrics.seen import flip_map
 from watermark.schemes.outside import OutsideMark

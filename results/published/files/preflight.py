@@ -24,7 +24,7 @@ from watermark import Watermarker, files
 from watermark.config import compose
 from watermark.data.graphics import FlatGraphics
 from watermark.errors import UserError
-from watermark.evaluation.job import suite_cells
+from watermark.evaluation.suite import suite_cells
 from watermark.mark_file import QUICK, mark_file
 from watermark.metrics.clustered import clustered_rate
 from watermark.pixels import to_tensor

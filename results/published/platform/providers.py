@@ -16,7 +16,7 @@ import torch
 
 from watermark import Keyring, Watermarker, files
 from watermark.config import compose
-from watermark.evaluation.job import suite_cells
+from watermark.evaluation.suite import suite_cells
 from watermark.images import to_8bit
 from watermark.metrics.clustered import clustered_rate
 from watermark.pixels import to_tensor

@@ -22,7 +22,7 @@ from PIL import Image
 from watermark import Watermarker, files
 from watermark.config import compose
 from watermark.evaluation.draw import draw
-from watermark.evaluation.job import Cell, suite_cells
+from watermark.evaluation.suite import Cell, suite_cells
 from watermark.metrics.clustered import clustered_rate
 from watermark.pixels import to_tensor
 
