@@ -10,11 +10,12 @@ import time
 import pyarrow.parquet as pq
 import pytest
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
 from watermark.catalogue import packages_of
 from watermark.cli import main
 from watermark.cli.evaluate import _terminated_as_interrupted
-from watermark.cli.hydra_verb import one_line
+from watermark.cli.hydra_verb import Launched, one_line
 from watermark.evaluation.config import EvaluateConfig
 from watermark.training.config import TrainConfig
 
@@ -150,6 +151,30 @@ def test_a_launcher_that_is_not_installed_names_its_extra(launcher, package, ext
     line = one_line(HydraException(said), "evaluate", EvaluateConfig)
     assert line == f"hydra/launcher={launcher} needs the package {package}: pip install 'robust-watermark[{extra}]'"
     assert package in packages_of(extra)
+
+
+@pytest.mark.parametrize(
+    ("target", "srun", "said"),
+    [("LocalLauncher", False, True), ("SlurmLauncher", True, True), ("SlurmLauncher", False, False)],
+)
+def test_a_launcher_whose_jobs_nobody_sees_says_where_they_speak(tmp_path, capsys, monkeypatch, target, srun, said):
+    if srun:
+        (tmp_path / "srun").write_text("")
+        (tmp_path / "srun").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    launcher = {"_target_": f"plugin.{target}", "submitit_folder": "${hydra.sweep.dir}/jobs"}
+    config = {"output": "runs", "hydra": {"launcher": launcher, "sweep": {"dir": "${output}/.multirun"}}}
+    Launched().on_multirun_start(OmegaConf.create(config))
+    line = "watermark: the jobs speak in runs/.multirun/jobs/*_log.out and *_log.err; the runs lie in runs\n"
+    assert capsys.readouterr().err == (line if said else "")
+
+
+def test_a_launcher_of_ray_needs_no_environment_that_uv_would_build_without_it(tmp_path, monkeypatch):
+    for name in ("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "RAY_USAGE_STATS_ENABLED"):
+        monkeypatch.setenv(name, "1")  # so that it is put back
+        monkeypatch.delenv(name)
+    assert evaluate(tmp_path, "hydra/launcher=ray", "suite=smok") == 2
+    assert os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] == os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
 
 
 def test_a_second_sigterm_does_not_cut_short_what_the_first_began():

@@ -8,6 +8,7 @@ process where they do not compose; hence the two that are set here and put back.
 import dataclasses
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import cast
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -47,6 +49,18 @@ OF_HYDRA = {
 NOISE = ("To append to your config", "full_key:", "object_type=", "reference_type=", "See https", "\t")
 
 
+class Launched(Callback):
+    """Say where the jobs of a multirun speak, if a launcher gives each a process whose screen nobody sees."""
+
+    def on_multirun_start(self, config: DictConfig, **_: object) -> None:
+        """Called by Hydra, which finds this class in ``configs/<verb>.yaml``."""
+        launcher = config.hydra.launcher
+        folder = launcher.get("submitit_folder")
+        if folder and (not launcher["_target_"].endswith("SlurmLauncher") or shutil.which("srun")):
+            said = f"the jobs speak in {shown(folder)}/*_log.out and *_log.err; the runs lie in {shown(config.output)}"
+            print(f"watermark: {said}", file=sys.stderr, flush=True)
+
+
 def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[DictConfig], None]) -> int:
     """Compose ``configs/<verb>.yaml`` with the words after the verb, typed by ``schema``, and run ``task`` on it.
 
@@ -56,6 +70,10 @@ def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[Dict
     if said := _no_setting(verb, argv):
         print(f"watermark: {shown(said, 2000)}; see `watermark {verb} --help`", file=sys.stderr)
         return 2
+    if "hydra/launcher=ray" in argv:
+        from watermark.pipeline.executors import set_up_ray
+
+        set_up_ray()
     register()
     ConfigStore.instance().store(name=f"{verb}_schema", node=schema)
     before, sys.argv = sys.argv, [f"watermark {verb}", *_multirun_first(argv)]

@@ -78,6 +78,14 @@ def _make(number: int) -> Done:
     return _worker(number)
 
 
+def set_up_ray() -> None:
+    """Set what Ray reads of the environment when it is imported; what the user has set there stays."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # it would pack the working directory for each worker
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its account of its own actors is for nobody here
+    os.environ.setdefault("RAY_agent_register_timeout_ms", "60000")  # on a busy machine its helpers start slowly
+
+
 def on_ray(
     build: Build, numbers: Sequence[int], workers: int | None, *, address: str | None = None, gpus: int = 0
 ) -> Iterator[Done]:
@@ -96,10 +104,7 @@ def on_ray(
     """
     if importlib.util.find_spec("ray") is None:
         raise UserError("Ray is not installed: pip install 'robust-watermark[scale]', or say --engine processes")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
-    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # it would pack the working directory for each worker
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its account of its own actors is for nobody here
-    os.environ.setdefault("RAY_agent_register_timeout_ms", "60000")  # on a busy machine its helpers start slowly
+    set_up_ray()
     import ray
     from ray.exceptions import RayError
 
