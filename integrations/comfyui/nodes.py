@@ -50,7 +50,12 @@ class EmbedWatermark:
                 "provider_id": ("INT", {"default": 1, "min": 0, "max": 2**31 - 1}),
                 "content_id": (
                     "INT",
-                    {"default": -1, "min": -1, "max": 2**40 - 1, "tooltip": "-1: random; a batch counts up"},
+                    {
+                        "default": -1,
+                        "min": -1,
+                        "max": 2**40 - 1,
+                        "tooltip": "-1: random for each; else a batch counts up",
+                    },
                 ),
                 "scheme": (_schemes(),),
                 "key_file": KEY,

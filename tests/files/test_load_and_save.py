@@ -119,7 +119,7 @@ def test_nothing_is_overwritten_unless_asked(tmp_path):
     path = tmp_path / "a.png"
     files.save(picture(), path)
     before = path.read_bytes()
-    with pytest.raises(UserError, match="exists already"):
+    with pytest.raises(UserError, match=r"exists already.*overwrite=True"):
         files.save(picture(), path)
     assert path.read_bytes() == before
     files.save(picture(), path, overwrite=True)

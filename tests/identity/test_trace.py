@@ -209,8 +209,9 @@ SCORE = '{"name": "x", "score": %s, "is_generated": true}'
     ids=lambda text: text[:45],
 )
 def test_a_classifier_answer_of_another_shape_is_refused(text):
-    with pytest.raises(UserError, match="expected a classifier answer"):
+    with pytest.raises(UserError, match=r"expected a classifier answer like .*, got ") as refusal:
         classifier_from_json(text)
+    assert str(refusal.value).partition(", got ")[2].startswith(text[:80] or "nothing")
 
 
 @pytest.mark.parametrize(("label", "expected"), [("1", "confirmed"), ("2", "possible"), ("3", "suspected")])

@@ -190,6 +190,12 @@ def test_only_who_shows_the_token_is_answered(ask, world):
     assert client.get("/health").status_code == client.get("/ready").status_code == 200
 
 
+def test_with_public_answers_the_token_guards_the_metrics_alone(ask, world):
+    client = ask(public=True, token="t" * 20)
+    assert client.post("/v1/detect", content=world.bare, headers=PNG).status_code == 200
+    assert client.get("/metrics").status_code == 401
+
+
 def test_a_page_whose_name_means_this_machine_hears_no_evidence(ask, world):
     evil = {**PNG, "host": "evil.example:8000"}
     assert ask(public=False).post("/v1/detect", content=world.bare, headers=evil).status_code == 401

@@ -28,7 +28,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--sizes", nargs="+", default=SIZES, help=f"px, N for squares or WIDTHxHEIGHT (default: {' '.join(SIZES)})"
     )
-    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="at once (default: %(default)s)")
+    parser.add_argument(
+        "--batches", type=int, nargs="+", default=BATCHES, help=f"at once (default: {' '.join(map(str, BATCHES))})"
+    )
     parser.add_argument(
         "--megapixels", type=float, default=17.0, help="larger batches are left out (default: %(default)s)"
     )

@@ -37,7 +37,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_listening_options(parser, port=8000)
     parser.add_argument(
-        "--token-file", type=Path, metavar="FILE", help="ask for Authorization: Bearer and the text of this file"
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="ask for Authorization: Bearer and the text of this file; with --public only /metrics asks for it",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="processes that look at pictures (default: cores)")
     parser.add_argument(

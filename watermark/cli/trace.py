@@ -31,7 +31,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_registry_option(parser)
     parser.add_argument("--declared", choices=["yes", "no"], help="whether the uploader said that it is AI-generated")
     parser.add_argument(
-        "--classifier", type=Path, metavar="JSON", help="a classifier's answer, to stand in the evidence"
+        "--classifier",
+        type=Path,
+        metavar="JSON",
+        help="file with a classifier's answer, to stand in the evidence: "
+        '{"name": "x", "score": 0.9, "is_generated": true}',
     )
     parser.add_argument("--policy", default=DEFAULT_POLICY, help="function of the evidence (default: %(default)s)")
     add_false_positive_option(parser, "of the whole answer")

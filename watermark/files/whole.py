@@ -137,7 +137,11 @@ def check_free(path: Path, overwrite: bool) -> None:
         if path.is_dir():
             raise UserError(f"{shown(path)}: cannot be written (it is a folder)")
         if path.exists() and not overwrite:
-            raise UserError(f"{shown(path)}: exists already; say --overwrite to replace it")
+            raise _taken(path)
+
+
+def _taken(path: Path) -> UserError:
+    return UserError(f"{shown(path)}: exists already; say --overwrite (in Python overwrite=True) to replace it")
 
 
 def sweep(folder: Path) -> list[Path]:
@@ -172,7 +176,7 @@ def _link(temporary: Path, target: Path) -> bool:
     try:
         os.link(temporary, target)
     except FileExistsError:
-        raise UserError(f"{shown(target)}: exists already; say --overwrite to replace it") from None
+        raise _taken(target) from None
     except OSError:
         return False
     return True

@@ -14,6 +14,7 @@ from watermark.errors import UserError
 from watermark.identity.looks import ALIGNED_THRESHOLD, THRESHOLD, Likeness
 from watermark.labels.carriers import FoundLabel
 from watermark.registry import History
+from watermark.shown import shown
 
 if TYPE_CHECKING:
     from watermark.localization import Localization
@@ -218,5 +219,6 @@ def classifier_from_json(text: str) -> dict[str, Any]:
         ):
             raise ValueError
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        raise UserError('expected a classifier answer like {"name": "x", "score": 0.9, "is_generated": true}') from None
+        wanted = '{"name": "x", "score": 0.9, "is_generated": true}'
+        raise UserError(f"expected a classifier answer like {wanted}, got {shown(text, 80) or 'nothing'}") from None
     return {name: value[name] for name in ("name", "score", "is_generated")}
