@@ -10,9 +10,9 @@ from tiny_run import config, load, quiet
 
 from watermark.cli import main
 from watermark.codec import Layout, Payload
+from watermark.evaluation import lookups
 from watermark.evaluation.bench import measure, pictures
 from watermark.evaluation.job import Job
-from watermark.evaluation.lookups import neighbours
 from watermark.evaluation.run import run
 from watermark.watermarker import Watermarker
 
@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
 
 def test_neighbours_differ_in_exactly_one_bit_of_one_id():
     layout, own = Layout(), Payload(5, 77)
-    first, *others = neighbours(own, layout)
+    first, *others = lookups.neighbours(own, layout)
     assert first == own
     assert len(set(others)) == len(others) == layout.provider_bits + layout.content_bits
     changed = [(p.provider_id ^ 5).bit_count() + (p.content_id ^ 77).bit_count() for p in others]
@@ -50,6 +50,23 @@ def test_a_run_ends_with_its_lookups(folder):
     assert ladder[0]["n"] == 12 * found["random"]["ids_per_reading"] == 12 * 200
     assert all(rung["rate"] <= 1.5 * rung["promised"] for rung in ladder if rung["supported"])
     assert not ladder[-1]["supported"]  # 2400 trials cannot support 1e-4
+
+
+def test_lookups_take_one_thread_and_leave_the_others_as_they_were(monkeypatch, tmp_path):
+    seen, threads = [], torch.get_num_threads()
+
+    def stop(_):
+        seen.append(torch.get_num_threads())
+        raise FileNotFoundError
+
+    monkeypatch.setattr(lookups, "load_run", stop)
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(FileNotFoundError):
+            lookups.write_lookups(tmp_path, None)
+        assert (seen, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_costs_say_how_much_memory_a_process_held(folder):

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from watermark.evaluation.records import MAPS
+from watermark.evaluation.threads import one_thread
 
 TOLERANCE = {"log10_p": (5e-3, 0.05), "log10_p_expected": (5e-3, 0.05), "log10_doubt": (2e-2, 0.1)}
 """Relative and absolute: numbers agree within ``absolute + relative * |number|``. Measured between three instruction
@@ -38,14 +39,10 @@ def rounding(device: torch.device) -> str:
     """
     draw = np.random.default_rng(0)
     a, b = (torch.from_numpy(draw.random((3, 96, 96), dtype=np.float32)).to(device) for _ in range(2))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         parts = [a[0] @ b[0], torch.bmm(a, b), torch.fft.rfft2(a).abs(), a.exp().log1p().sin(), a.sum((1, 2)), a.std()]
         parts.append(torch.nn.functional.conv2d(a[None], b[:, None, :5, :5], groups=3))
         return hashlib.sha256(b"".join(part.cpu().numpy().tobytes() for part in parts)).hexdigest()[:16]
-    finally:
-        torch.set_num_threads(threads)
 
 
 def differences(

@@ -16,6 +16,7 @@ from torch import Tensor
 from attacks.rotation import Rotation
 from watermark.data.synthetic import SyntheticImages
 from watermark.evaluation.memory import peak_bytes, reset_peak
+from watermark.evaluation.threads import one_thread
 from watermark.images import to_8bit
 from watermark.watermarker import Watermarker
 
@@ -87,16 +88,11 @@ def measure(
         device: where.
         megapixels: cases of more pixels than this in one batch are left out.
     """
-    threads = torch.get_num_threads()
-    if device.type == "cpu":
-        torch.set_num_threads(1)
     cases = sorted(((size, batch) for size in sizes for batch in batches), key=lambda c: c[0][0] * c[0][1] * c[1])
-    try:
+    with one_thread(device):
         for (width, height), batch in cases:
             if min(width, height) >= marker.scheme.min_size and width * height * batch <= megapixels * 1e6:
                 yield from _case(name, marker, pictures(width, height, batch).to(device))
-    finally:
-        torch.set_num_threads(threads)
 
 
 def pictures(width: int, height: int, batch: int) -> Tensor:

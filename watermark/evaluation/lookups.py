@@ -15,6 +15,7 @@ from watermark.detection.null import log10_p_value, pay_for
 from watermark.evaluation.job import Job
 from watermark.evaluation.rows import PROMISES, Run, load_run, rate
 from watermark.evaluation.store import write_json
+from watermark.evaluation.threads import one_thread
 from watermark.json_schema import Json
 from watermark.metrics.clustered import negatives_needed
 from watermark.schemes.base import Readout
@@ -27,6 +28,7 @@ TRIALS = 20_000
 PER_READING = 200
 
 
+@one_thread()
 def write_lookups(folder: Path, job: Job) -> None:
     """Answer both questions for every scheme of a run whose rows are merged, and write ``lookups.json``."""
     run = load_run(folder)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from watermark.errors import UserError
 from watermark.evaluation.agreement import differences, rounding
@@ -21,6 +20,7 @@ from watermark.evaluation.provenance import device_name, versions
 from watermark.evaluation.rebuild import trusted
 from watermark.evaluation.records import arrow_schema
 from watermark.evaluation.suite import Cell
+from watermark.evaluation.threads import one_thread
 
 
 @dataclass
@@ -103,10 +103,8 @@ def _changes(manifest: dict[str, Any], job: Job) -> list[str]:
 
 
 def _compare(run_dir: Path, job: Job, unit: Unit, cell: Cell, result: Remeasured) -> None:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1 if job.device.type == "cpu" else threads)  # as the run's workers do
-    again = UnitRun(job, unit, job.subject(unit.scheme, unit.key)).measure(lambda: None, [cell]).rows
-    torch.set_num_threads(threads)
+    with one_thread(job.device):  # as the run's workers do
+        again = UnitRun(job, unit, job.subject(unit.scheme, unit.key)).measure(lambda: None, [cell]).rows
     table = read_table(run_dir / "parts" / f"{unit.name}.rows.parquet", arrow_schema()).to_pylist()
     kept = {_name(row): row for row in table if row["attack"] == cell.name}
     if cell.search is None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from watermark.data.images import ImageInfo
@@ -12,6 +11,7 @@ from watermark.evaluation.cells import Damages, UnitRun
 from watermark.evaluation.job import Job
 from watermark.evaluation.plan import Unit
 from watermark.evaluation.store import RunStore
+from watermark.evaluation.threads import one_thread
 from watermark.metrics.seen import flip_map
 from watermark.schemes.outside import OutsideMark
 from watermark.watermarker import Watermarker
@@ -38,13 +38,8 @@ class Worker:
         which = unit.scheme, unit.key
         if which not in self.markers:
             self.markers[which] = self.job.subject(*which)
-        threads = torch.get_num_threads()
-        if self.job.device.type == "cpu":
-            torch.set_num_threads(1)  # one process per core; and rows must not depend on how many cores there are
-        try:
+        with one_thread(self.job.device):
             measured = UnitRun(self.job, unit, self.markers[which], self.damages).measure(self.tick)
-        finally:
-            torch.set_num_threads(threads)
         self._keep_samples(unit, measured.pictures)
         self.store.keep(unit, measured)
 
