@@ -81,7 +81,7 @@ def _data(entry: Any, folders: Sequence[Path], pictures: Path | None) -> dict[st
         return entry
     if pictures is None:
         said = f"the run measured the pictures of a folder ({entry['path']!a:.200})"
-        raise UserError(f"{said}; say where they are: remeasure --pictures DIR, forgery DIR")
+        raise UserError(f"{said}; say where they are: `remeasure RUN_DIR --pictures DIR`, `forgery DIR --run RUN_DIR`")
     placed = {**entry, "path": str(pictures)}
     _check("data", {**entry, "path": "???"}, local)
     return placed
