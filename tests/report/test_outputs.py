@@ -199,6 +199,12 @@ def test_compare_finds_what_got_worse_and_what_cannot_be_told(sim, tmp_path):
     console = Console(width=80, file=io.StringIO(), record=True)
     console.print(long.table())
     assert "…" not in console.export_text()  # narrow: a name stands in several lines, and none is cut
+    named = replace(
+        found, changes=[change | {"scheme": "tile_spread", "attack": "gaussian_noise"} for change in found.changes]
+    )
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(named.table())
+    assert console.export_text().count("tile_spread  gaussian_noise  ") == 15  # and those of our suites in one
 
 
 def test_compare_refuses_runs_on_other_pixels(sim, tmp_path):

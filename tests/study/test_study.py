@@ -56,7 +56,10 @@ def test_answers_by_the_hundred_thousand_take_no_minutes(tmp_path, capsys, text,
 def test_ten_thousand_answers_of_one_person_are_analysed(tmp_path, capsys):
     (tmp_path / "a.json").write_text(many(200, 50))
     assert main(["study", "analyse", str(tmp_path / "a.json")]) == 0
-    assert "10000 of 10000 right" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "10000 of 10000 right" in told
+    person, picture = (next(line for line in told.splitlines() if f"  {kind}" in line) for kind in ("person", "pict"))
+    assert person.index("10000 of") == picture.index("50 of")  # under each other
 
 
 @pytest.mark.parametrize(

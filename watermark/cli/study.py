@@ -76,7 +76,7 @@ def _analyse(args: argparse.Namespace) -> int:
     print("0 is guessing, 1 is 76 % right, 2 is 92 %; the interval is for other people and other pictures.")
     for kind, found in (("person", people), ("picture", pictures)):
         for name, one in found.items():
-            print(f"  {kind} {shown(name, 80):24} {_words(one)}")
+            print(f"  {kind:7} {shown(name, 80):24} {_words(one)}")
     return 0
 
 

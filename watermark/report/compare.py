@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from rich import box
 from rich.table import Table
 
 from watermark.evaluation.rows import Run, load_run
@@ -42,9 +43,13 @@ class Comparison:
         """For the terminal."""
         table = Table(
             title=f"B against A on {self.same_images} shared images: share found; for a search, share of the axis"
-            + "; for a map, F1" * bool(self.maps)
+            + "; for a map, F1" * bool(self.maps),
+            box=box.SIMPLE_HEAD,
+            padding=(0, 1),
+            collapse_padding=True,
+            pad_edge=False,
         )
-        for name in ("Scheme", "Attack", "A", "B", "B - A", "p (Holm)", "Verdict"):
+        for name in ("Scheme", "Attack", "A", "B", "B - A", "p\n(Holm)", "Verdict"):
             words = name in ("Scheme", "Attack", "Verdict")  # never cut: a name in two lines is still a name
             table.add_column(name, justify="left" if words else "right", overflow="fold" if words else "ellipsis")
         for c in self.changes:

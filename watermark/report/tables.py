@@ -84,20 +84,21 @@ def _caption_of_outside(data: Json) -> str:
 
 
 def _caption_of_ladders(data: Json) -> str:
-    rates, covered = [card["detection"] for card in data["schemes"]], data["coverage"]
+    rates, attacks = [card["detection"] for card in data["schemes"]], len(data["attacks"])
+    ladders = "its ladder" if attacks == 1 else "their ladders"
     return (
-        f"{_pictures(data, rates)}, {plural(len(data['attacks']), 'attack')} over their ladders, "
-        f"n = {_span(rates, 'n')} readings per scheme; {_alarms(covered)}"
+        f"{_pictures(data, rates)}, {plural(attacks, 'attack')} over {ladders}, "
+        f"n = {_span(rates, 'n')} readings per scheme; {_alarms(data)}"
         f"{_promise(data)}; 95 % intervals clustered by picture."
     )
 
 
 def _caption_of_searches(data: Json, intervals: bool) -> str:
-    covered, points = data["coverage"], _points(data).values()
+    points = _points(data).values()
     return (
         f"Strength at which half of {_pictures(data, points)} have lost the mark"
         f"{', with its 95 % interval' if intervals else ' (95 % intervals stand in the report)'}; "
-        f"> or <: not lost up to there; {_alarms(covered)}{_promise(data)}."
+        f"> or <: not lost up to there; {_alarms(data)}{_promise(data)}."
     )
 
 
@@ -113,13 +114,15 @@ def _pictures(data: Json, counts: Collection[Json]) -> str:
     return f"{number} {noun}" + "s" * (number != "1")
 
 
-def _alarms(covered: Json) -> str:
-    read = covered["unmarked_pictures"]
-    return (
-        f"false alarms on {plural(read, 'unmarked picture')}"
-        if read
-        else "no unmarked picture was read for false alarms"
-    )
+def _alarms(data: Json) -> str:
+    """``0 false alarms in 112 readings of 2 unmarked pictures``, over all schemes that promise a rate, if any does."""
+    cards = [card for card in data["schemes"] if not card["outside"]] or data["schemes"]
+    counted = [card["false_positives"] for card in cards]
+    alarms, read = (sum(one[what] for one in counted) for what in ("successes", "n"))
+    if not read:
+        return "no unmarked picture was read for false alarms"
+    pictures = plural(data["coverage"]["unmarked_pictures"], "unmarked picture")
+    return f"{plural(alarms, 'false alarm')} in {plural(read, 'reading')} of {pictures}"
 
 
 def _points(data: Json) -> dict[tuple[str, str], Json]:
