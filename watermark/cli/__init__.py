@@ -43,12 +43,16 @@ VERBS = {
     "bench": "time and weigh marking and reading against picture size and batch",
 }
 TRACEBACK = "WATERMARK_TRACEBACK"
+WAIT_POLICY = "OMP_WAIT_POLICY"
+"""How a thread of torch waits for the others; read when torch is imported. By default it keeps its core busy. On a
+machine that others use too that is most of the time of a command; on a free one a thread that sleeps costs nothing."""
 EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the exit status is the verb's, 2 for an error that was told in one line."""
     words = [*(sys.argv[1:] if argv is None else argv)]  # ``list`` is a verb here, and its module has the name
+    os.environ.setdefault(WAIT_POLICY, "PASSIVE")
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # a lost connection is told in our own words
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what a file has wrong is told in our own words, or not at all
