@@ -5,6 +5,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 LIMIT = 500
 _CODED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, bidi overrides, lone surrogates, line separators
@@ -12,6 +13,8 @@ _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\u
 """Letters and marks that are drawn as nothing: two names that differ in them look the same."""
 _MARKS = 4
 """Combining marks on one letter; more climb over the lines above."""
+
+FROM_A_CLONE = (Path(__file__).parents[1] / "pyproject.toml").is_file()
 
 
 def shown(value: object, limit: int = LIMIT) -> str:
@@ -27,6 +30,12 @@ def shown(value: object, limit: int = LIMIT) -> str:
         text = f"{type(value).__name__} ({type(error).__name__} while it was printed)"
     cut = text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
     return "".join(_harmless(cut, _code))
+
+
+def to_install(text: str) -> str:
+    """The same text, its advice as it works here: from a clone an extra is asked for by ``uv``, before the command."""
+    advice = r"uv run --extra \1 watermark ..." if FROM_A_CLONE else r"\g<0>"
+    return re.sub(r"pip install 'robust-watermark\[(\w+)\]'", advice, text)
 
 
 def json_shown(value: object, indent: int | None = None) -> str:

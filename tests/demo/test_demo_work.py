@@ -51,7 +51,12 @@ def test_large_pictures_are_reduced():
     assert fitted(Image.new("L", (3000, 1500))).size == (LONGEST, LONGEST // 2)
 
 
-def test_without_the_extra_one_line_says_what_to_install(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("from_a_clone", "advice"),
+    [(False, "pip install 'robust-watermark[demo]'"), (True, "uv run --extra demo watermark ...")],
+)
+def test_without_the_extra_one_line_says_what_to_install(monkeypatch, capsys, from_a_clone, advice):
+    monkeypatch.setattr("watermark.shown.FROM_A_CLONE", from_a_clone)
     monkeypatch.setitem(sys.modules, "gradio", None)
     assert main(["demo", "--port", "0"]) == 2
-    assert capsys.readouterr().err == "watermark: demo needs the package gradio: pip install 'robust-watermark[demo]'\n"
+    assert capsys.readouterr().err == f"watermark: demo needs the package gradio: {advice}\n"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, NoReturn
 
 from watermark.errors import UserError, meant
-from watermark.shown import reason, shown
+from watermark.shown import reason, shown, to_install
 
 HYDRA_VERBS = {
     "evaluate": "mark, attack and detect many pictures, and report what survives (the main job)",
@@ -85,7 +85,7 @@ def tell(error: Exception) -> int:
         said = f"unexpected {type(error).__name__}: {reason(error)}; {hint}"
     if os.environ.get(TRACEBACK):
         logging.getLogger(__name__).error("traceback", exc_info=error)
-    print(f"watermark: {said}", file=sys.stderr)
+    print(f"watermark: {to_install(said)}", file=sys.stderr)
     return EXIT_ERROR
 
 

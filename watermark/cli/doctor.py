@@ -6,7 +6,7 @@ The last line says "works", or what to do.
 import argparse
 from dataclasses import asdict
 
-from watermark.shown import json_shown, shown
+from watermark.shown import json_shown, shown, to_install
 
 SIGNS = {True: "ok", False: "FAILS", None: "-"}
 
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             print(json_shown(asdict(check)), flush=True)
         else:
-            print(f"{SIGNS[check.works]:5} {check.name:20} {shown(check.said)}", flush=True)
+            print(f"{SIGNS[check.works]:5} {check.name:20} {to_install(shown(check.said))}", flush=True)
     if not args.json:
         print(verdict(found))
     return int(any(check.works is False for check in found))

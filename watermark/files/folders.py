@@ -7,7 +7,7 @@ from pathlib import Path
 
 from watermark.errors import UserError
 from watermark.files import formats
-from watermark.shown import shown
+from watermark.shown import shown, to_install
 
 
 def find_pictures(folder: Path) -> Iterator[Path]:
@@ -49,7 +49,7 @@ def passed_over_line(folder: Path) -> str | None:
     hint = "; pip install 'robust-watermark[formats]' for these: " + " ".join(sorted(missing)) if missing else ""
     count = sum(kinds.values())
     files = f"{count} file{'' if count == 1 else 's'}"
-    return f"{shown(folder)}: {files} not looked at ({named}{hint})"
+    return f"{shown(folder)}: {files} not looked at ({named}{to_install(hint)})"
 
 
 def targets(files: list[Path], source: Path, target: Path, *, every_frame: bool = False) -> dict[Path, Path]:
