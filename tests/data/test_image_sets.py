@@ -129,5 +129,5 @@ def test_a_picture_of_16_bits_is_measured_in_8_and_said_to_be(folder):
 def test_a_missing_or_empty_folder_is_refused(tmp_path):
     with pytest.raises(UserError, match="expected a folder"):
         FolderImages(str(tmp_path / "none"))
-    with pytest.raises(UserError, match="no pictures below"):
+    with pytest.raises(UserError, match="found none below"):
         FolderImages(str(tmp_path))

@@ -79,7 +79,7 @@ def test_a_wrong_file_is_one_line(tmp_path, capsys, text, said):
     assert said in capsys.readouterr().err
 
 
-def test_a_person_answers_in_the_browser_and_the_file_is_analysed(tmp_path, capsys):
+def test_a_person_answers_in_the_browser_and_the_file_is_analysed(tmp_path, capsys, caplog):
     playwright = pytest.importorskip("playwright.sync_api", reason="needs the dev dependency playwright")
     if find_browser() is None:
         pytest.skip("needs a Chromium; on Debian: apt-get install chromium")
@@ -89,6 +89,7 @@ def test_a_person_answers_in_the_browser_and_the_file_is_analysed(tmp_path, caps
     words = ["study", "page", str(tmp_path / "photos"), "--output", str(tmp_path / "study.html"), "--repeats", "3"]
     assert main([*words, "--scheme", "dwt_dct"]) == 0
     assert "2 pictures, 6 questions" in capsys.readouterr().out
+    assert not caplog.records  # of a missing key: nobody will read these marks
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=find_browser(), args=list(FLAGS))
         page = browser.new_page(viewport={"width": 360, "height": 740}, device_scale_factor=2)

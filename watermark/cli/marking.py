@@ -148,13 +148,15 @@ def add_search_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_marker(args: argparse.Namespace, **asked: Any) -> "Watermarker":
+def load_marker(args: argparse.Namespace, *, warned: bool = True, **asked: Any) -> "Watermarker":
     """The marker that the options describe, with rates and search as asked (default: those of ``Watermarker.load``).
+
+    Where no key is given a public one is used; the user is ``warned`` of it unless nobody will ever read the marks.
 
     Raises:
         UserError: for an unknown scheme, layout or setting, or a bad key file.
     """
-    key, shared = _key(args.key_file), sync_key(args)
+    key, shared = _key(args.key_file, warned), sync_key(args)
     from watermark.watermarker import Watermarker  # after the keys: torch takes seconds
 
     try:
@@ -170,9 +172,12 @@ def load_marker(args: argparse.Namespace, **asked: Any) -> "Watermarker":
         raise UserError(str(error).splitlines()[0]) from None
 
 
-def _key(path: Path | None) -> str | bytes:
+def _key(path: Path | None, warned: bool) -> str | bytes:
     if path is None:
-        log.warning("no --key-file: using the public demonstration key, with which anybody can read and write marks")
+        if warned:
+            log.warning(
+                "no --key-file: using the public demonstration key, with which anybody can read and write marks"
+            )
         return PUBLIC_KEY
     from watermark.keystore import load_key
 

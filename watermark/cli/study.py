@@ -49,7 +49,7 @@ def _page(args: argparse.Namespace) -> int:
         raise UserError(f"--output: expected a name that ends in .html, got {shown(args.output)}")
     check_free(args.output, args.overwrite)
     files = expand(args.inputs)[: args.limit]
-    marker = load_marker(args)
+    marker = load_marker(args, warned=False)
     pairs = []
     for number, file in enumerate(with_progress(files, "Marking")):
         original = ready(look(file)).convert("RGB")

@@ -28,10 +28,10 @@ class FolderImages(ImageSet):
         self.path = Path(path).expanduser()
         super().__init__(self.path.resolve().name, max_side, limit)
         if not self.path.is_dir():
-            raise UserError(f"data.path: expected a folder of pictures, got {path}")
+            raise UserError(f"expected a folder of pictures, got {path}")
         found = list(find_pictures(self.path))
         if not found:
-            raise UserError(f"data.path: no pictures below {path}")
+            raise UserError(f"expected a folder of pictures, found none below {path}")
         self.paths = [found[i] for i in spread(limit, len(found))]
 
     @property
