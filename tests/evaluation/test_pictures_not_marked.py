@@ -40,6 +40,7 @@ def test_pictures_that_cannot_be_marked_are_in_no_rate_and_counted(tmp_path, fol
     refused = {row["image"] for row in rows if not row["embedded"]}
     assert refused == {"cmyk.jpg", "small.png", "cut.png"}
     assert all(row["error"] for row in rows if not row["embedded"])
+    assert all(row["error"].startswith("expected images of at least") for row in rows if row["image"] == "small.png")
     report = report_data(load_run(made))
     assert report["coverage"]["pictures"] == 6
     assert set(report["coverage"]["not_marked"].values()) == {3}

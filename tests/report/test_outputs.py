@@ -225,3 +225,14 @@ def test_compare_says_how_schemes_of_two_runs_are_compared(sim, tmp_path):
         (run / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ValueError, match=r"two runs of one scheme, got steady and fragile; .*schemes=\[A,B\]$"):
         compare_runs(before, after)
+
+
+def test_schemes_that_share_the_highest_rate_share_its_badge(sim, tmp_path):
+    run = sim.simulate(tmp_path / "run", sim.Simulation(photos=3, hard=0, samples=False))
+    page = build_report(run).read_text()
+    assert page.count(">highest rate<") == 1
+    assert "highest rate, shared" not in page
+    sim.change_rows(run, lambda row: row.update(is_marked=row["marked"]))
+    page = build_report(run).read_text()
+    assert page.count(">highest rate, shared<") == len(json.loads((run / "report.json").read_text())["schemes"])
+    assert ">highest rate<" not in page

@@ -155,7 +155,7 @@ def _run_with_progress(job: "Job") -> Path:
         nonlocal told
         if not bar.tasks:
             for note in job.images.notes:
-                console.print(f"watermark: {note}", markup=False)
+                console.print(f"note: {note}", markup=False)
             console.print(f"{_counts(job)} -> {run_folder(job)}", markup=False)
             bar.add_task("Measuring")
             if console.is_terminal:

@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     pictures = _pictures(args, config)
     images = _squares(pictures, args.images, args.side)
     for note in pictures.notes:
-        print(f"watermark: {note}", file=sys.stderr)
+        print(f"note: {note}", file=sys.stderr)
     targets = min(TARGETS, len(images) // 2) if args.targets is None else args.targets
     if not 0 < targets < len(images):
         raise UserError(f"--targets: expected 1 to {len(images) - 1} (the rest is averaged), got {targets}")

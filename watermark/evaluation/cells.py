@@ -294,7 +294,8 @@ def _finite(value: float | None) -> float | None:
 
 
 def _reason(error: Exception) -> str:
-    said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    told = isinstance(error, UserError) or str(error).startswith("expected ")  # as everything here words a refusal
+    said = str(error) if told else f"{type(error).__name__}: {error}"
     return " ".join(said.split())[:300]
 
 
