@@ -147,6 +147,14 @@ def test_the_doctor_says_works_and_would_say_what_does_not(capsys, monkeypatch):
     assert doctor.verdict([doctor.Check("time", True, "1 s"), broken]) == "does not work: mark: do this"
 
 
+@pytest.mark.parametrize("words", [["doctor"], ["doctor", "--json"]])
+def test_the_doctor_advises_what_can_be_typed_in_this_clone(words, capsys, monkeypatch):
+    missing = doctor.Check("AVIF", None, "not installed: pip install 'robust-watermark[formats]' (pillow_heif)")
+    monkeypatch.setattr(doctor, "checks", lambda: iter([missing]))
+    assert main(words) == 0
+    assert "not installed: uv run --extra formats watermark" in capsys.readouterr().out
+
+
 def test_the_doctor_notices_a_mark_that_is_not_read_and_one_that_is_not_there(monkeypatch):
     monkeypatch.setattr(doctor.Watermarker, "embed", lambda self, picture, *ids: picture)
     monkeypatch.setattr(doctor, "default_names", lambda group: ["dwt_dct"])

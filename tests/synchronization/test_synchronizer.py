@@ -135,7 +135,7 @@ def test_a_crop_needs_no_search_of_geometries(pilot, poses, synchronizer):
     assert border_error(found, matrix, shift, (256, 320)) < 0.6
 
 
-@pytest.mark.parametrize("name", ["untouched", "mirrored", "rotated", "rotated and enlarged", "stretched"])
+@pytest.mark.parametrize("name", ["mirrored", "rotated and enlarged", "stretched"])
 def test_a_message_without_a_pilot_aligns_itself(pilot, poses, name):
     matrix, shift, size = GEOMETRIES[name], (41.3, -217.8), (320, 400)
     lines = keyed_lines(9)

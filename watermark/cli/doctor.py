@@ -4,7 +4,7 @@ The last line says "works", or what to do.
 """
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from watermark.shown import json_shown, shown, to_install
 
@@ -23,11 +23,12 @@ def run(args: argparse.Namespace) -> int:
 
     found = []
     for check in checks():
+        check = replace(check, said=to_install(check.said))
         found.append(check)
         if args.json:
             print(json_shown(asdict(check)), flush=True)
         else:
-            print(f"{SIGNS[check.works]:5} {check.name:20} {to_install(shown(check.said))}", flush=True)
+            print(f"{SIGNS[check.works]:5} {check.name:20} {shown(check.said)}", flush=True)
     if not args.json:
         print(verdict(found))
     return int(any(check.works is False for check in found))
