@@ -7,6 +7,8 @@ import torch
 
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 """Else, under `uv run pytest`, Ray starts its workers in an environment without Ray; it asks once, when imported."""
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""Of programs that tests start: with two, a notebook beside another test took 86 s of processor time, else 11."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -121,7 +121,6 @@ time.sleep(600)
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     children = []
     try:
