@@ -111,6 +111,8 @@ def places(value, here=()):
 def test_an_entry_that_is_wrong_in_any_place_is_shown_or_refused_in_one_line(tmp_path, change):
     whole = json.loads(next(iter(sorted((ROOT / "results" / "leaderboard").glob("*.json")))).read_text())
     whole["schemes"] = dict([next(iter(whole["schemes"].items()))])
+    suite = whole["config"]["suite"]  # 80 attacks, all of the same shapes
+    whole["config"]["suite"] = {name: suite[name] for name in ("jpeg", "crop", "chain_videoseal")}
     values = {"10**400": 10**400, "a script": "</script><script>alert(1)</script>", "another kind": [{"x": {}}]}
     file, refused = tmp_path / "summary.json", 0
     for place in list(places(whole)):
