@@ -6,6 +6,7 @@ import sys
 import pytest
 from PIL import Image
 
+from watermark.report import build_report
 from watermark.report.browser import FLAGS, find_browser
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the dev dependency playwright")
@@ -133,8 +134,44 @@ def test_on_paper_no_table_is_cut_off_and_the_lines_have_a_legend(browser, run_d
     assert folded.evaluate_all("all => all.every(t => t.checkVisibility())")  # nobody unfolds paper
     assert page.locator("table").evaluate_all("all => all.filter(t => t.offsetWidth > 700).length") == 0
     assert page.locator("#curves .key:visible").all_inner_texts() == ["steady", "average", "fragile"]
-    cut = "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.textContent)"
-    assert page.locator(".card dt, .card .worst span").evaluate_all(cut) == []
+    page.close()
+
+
+CUT = "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.textContent)"
+LEFT = """all => all.filter(one => {
+    const card = one.closest('.card').getBoundingClientRect();
+    return one.getBoundingClientRect().right > card.right - 8;
+}).map(one => one.textContent)"""
+
+
+@pytest.fixture
+def long_names(sim, tmp_path):
+    """The page of two schemes whose weakest attacks have names that no line of a card holds."""
+    path = sim.simulate(tmp_path / "long", sim.Simulation(photos=4, schemes={"steady": 1.0, "fragile": 0.8}))
+    names = {name: f"chain_screenshot_reshare_and_then_{name}_once_more" for name in ("noise", "crop", "jpeg")}
+    sim.change_rows(path, lambda row: row.update(attack=names.get(row["attack"], row["attack"])))
+    return build_report(path).as_uri()
+
+
+@pytest.mark.parametrize(("media", "width"), [("print", 700), ("screen", 390), ("screen", 1280)])
+def test_no_word_of_a_card_is_cut_off_or_leaves_it(browser, long_names, media, width):
+    page = browser.new_page(viewport={"width": width, "height": 1000})
+    page.emulate_media(media=media)
+    page.goto(long_names)
+    assert page.locator(".card .worst em").count() > 3
+    words = page.locator(".card dt, .card dd, .card .worst span, .card .worst em, .card .label")
+    assert words.evaluate_all(CUT) == []
+    assert words.evaluate_all(LEFT) == []
+    page.close()
+
+
+def test_on_paper_the_cards_fit_under_the_head_and_take_the_width(browser, long_names):
+    page = browser.new_page(viewport={"width": 700, "height": 1000})  # A4 inside its margins
+    page.emulate_media(media="print")
+    page.goto(long_names)
+    boxes = [card.bounding_box() for card in page.locator(".card").all()]
+    assert max(box["y"] + box["height"] for box in boxes) < 1000  # else all of them go to the second page
+    assert max(box["x"] + box["width"] for box in boxes) > 690
     page.close()
 
 
