@@ -158,6 +158,40 @@ def test_harsher_lies_to_the_right():
     assert crowded[2] - crowded[1] == pytest.approx(0.25)
 
 
+def label_of(page, attack):
+    """What stands under the plot of an attack."""
+    plot = re.search(rf'<figure data-attack="{attack}".*?</svg>', page, re.DOTALL).group()
+    return re.findall(r"<text[^>]*>([^<]*)</text>", plot)[-1]
+
+
+@pytest.mark.parametrize(
+    ("rungs", "facts", "order", "label"),
+    [
+        ([-9, -1, 1, 9], {"identity": 0}, [-9, -1, 1, 9], "degrees (harsher to both sides)"),
+        ([-9, 0, 1, 9], {"identity": 0, "unit": "x" * 40}, [-9, 0, 1, 9], "angle (harsher to both sides)"),
+        ([-9, -1, 0, 0], {"identity": 0}, [0, -1, -9], "degrees → harsher"),
+        ([9, 1, 2, 3], {"identity": 0}, [1, 2, 3, 9], "degrees → harsher"),
+        ([0.5, 0.8, 0.67, 0.5], {}, [0.8, 0.67, 0.5], "degrees → harsher"),  # as a screenshot: its axis ends at .1
+        ([1, 0.8, 0.67, 0.5], {}, [1, 0.8, 0.67, 0.5], "degrees → harsher"),
+        ([1, 1.25, 0.8, 0.5], {}, [0.5, 0.8, 1, 1.25], "degrees (harsher to both sides)"),
+    ],
+)
+def test_milder_is_left_wherever_the_strengths_lie_on_one_side(sim, tmp_path, rungs, facts, order, label):
+    run = sim.simulate(tmp_path, sim.Simulation(photos=2, hard=0, samples=False))
+    sim.change_rows(run, lambda row: row.update(strength=rungs[row["seed"]]) if row["attack"] == "rotate" else None)
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["attacks"]["rotate"] |= facts
+    manifest["config"]["suite"] = {"rotate": {"axis": {"scale": "log", "mild": 0.95, "harsh": 0.1}}, "crop": None}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    page = build_report(run).read_text()
+    report = json.loads((run / "report.json").read_text())
+    (rotate,) = [attack for attack in report["attacks"] if attack["name"] == "rotate"]
+    assert rotate["strengths"] == order
+    assert sorted(order, key=positions(rotate).get) == order
+    assert label_of(page, "rotate") == label
+    assert ("the mildest lies in between" in page) == ("both sides" in label)
+
+
 def rate_of(successes, n, low, high, images=None):
     return {"successes": successes, "n": n, "images": images or n, "rate": successes / n, "low": low, "high": high}
 

@@ -1,4 +1,8 @@
-"""Survival curves: how the rate falls along an attack's ladder, milder on the left, harsher on the right."""
+"""Survival curves: how the rate falls along an attack's ladder, milder on the left, harsher on the right.
+
+Strengths on both sides of the mildest (of a turn, to the left and to the right) get harsher to both sides, and the
+label under the axis says so.
+"""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -60,7 +64,9 @@ def _axis(attack: Json) -> str:
     name = attack["unit"] or attack["parameter"] or ""
     where = "→ harsher" if attack["harder"] != "away" else "(harsher to both sides)"
     name = next((short for short in (name, name.split(";")[0]) if len(short) + len(where) < AXIS), name.split(";")[0])
-    return f"{name} {where}" if len(name) + len(where) < AXIS else name
+    if len(name) + len(where) < AXIS:
+        return f"{name} {where}"
+    return name if attack["harder"] != "away" else f"{attack['parameter'] or ''} {where}".strip()  # not left unsaid
 
 
 def _identity_line(frame: Frame, attack: Json, at: dict[float, float]) -> list[str]:

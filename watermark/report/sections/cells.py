@@ -9,6 +9,8 @@ import pandas as pd
 from watermark.evaluation.rows import Rate, Run, bit_accuracy, mean, rate, with_ids
 from watermark.json_schema import Count, Group, Share, limits
 
+Harder = Literal["higher", "lower", "away"]
+
 
 @dataclass(frozen=True)
 class Rates:
@@ -51,7 +53,9 @@ class AttackFacts:
     name: str
     parameter: str | None
     unit: str
-    harder: Literal["higher", "lower", "away"]
+    harder: Annotated[
+        Harder, "which way its strengths get worse; away: to both sides, where they lie on both sides of the mildest"
+    ]
     identity: float | None
     geometric: bool
     version: Count
@@ -136,7 +140,7 @@ def attacks(run: Run) -> list[AttackFacts]:
         axis = run.axes.get(name)
         read = run.rows.loc[run.rows["attack"] == name, "strength"].dropna().unique()
         strengths = (axis.mild, axis.harsh) if axis else read
-        harder = known.get("harder", "higher")
+        harder = _harder(run, name, [float(s) for s in strengths])
         parameter = run.rows.loc[run.rows["attack"] == name, "parameter"].iloc[0]
         found.append(
             AttackFacts(
@@ -149,10 +153,39 @@ def attacks(run: Run) -> list[AttackFacts]:
                 version=int(known.get("version", 1)),
                 reproduces=known.get("reproduces", ""),
                 family=known.get("family"),
-                strengths=sorted(
-                    (float(s) for s in strengths), reverse=strengths[0] > strengths[-1] if axis else harder == "lower"
-                ),
+                strengths=sorted((float(s) for s in strengths), reverse=harder == "lower"),
                 searched=axis is not None,
             )
         )
     return found
+
+
+def _harder(run: Run, attack: str, strengths: list[float]) -> Harder:
+    """Which way the strengths of this run get worse: where all of an ``away`` attack lie on one side, only that way."""
+    known = run.manifest.get("attacks", {}).get(attack, {})
+    if axis := run.axes.get(attack):
+        return "higher" if axis.harsh > axis.mild else "lower"
+    harder: Harder = known.get("harder", "higher")
+    if harder != "away" or not strengths:
+        return harder
+    zero = known.get("identity")
+    if zero is None:
+        return _beyond_the_mild_end(run, attack, strengths)
+    if min(strengths) >= zero:
+        return "higher"
+    return "lower" if max(strengths) <= zero else "away"
+
+
+def _beyond_the_mild_end(run: Run, attack: str, strengths: list[float]) -> Harder:
+    """The same of an attack that never leaves a picture alone, by the axis of its configuration.
+
+    One strength before the mild end is milder still (a screenshot at full size); two lead to another side.
+    """
+    suite = run.manifest.get("config", {}).get("suite")
+    entry = suite.get(attack) if isinstance(suite, dict) else None
+    axis = entry.get("axis") if isinstance(entry, dict) else None
+    mild, harsh = (axis.get("mild"), axis.get("harsh")) if isinstance(axis, dict) else (None, None)
+    if not isinstance(mild, int | float) or not isinstance(harsh, int | float):
+        return "away"
+    before = [value for value in strengths if (value - mild) * (harsh - mild) < 0]
+    return "away" if len(before) > 1 else "higher" if harsh > mild else "lower"
