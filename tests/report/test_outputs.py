@@ -261,6 +261,36 @@ def test_compare_says_how_schemes_of_two_runs_are_compared(sim, tmp_path):
         compare_runs(before, after)
 
 
+def test_compare_names_a_scheme_that_one_run_lacks_once(sim, tmp_path):
+    before, after = (sim.simulate(tmp_path / n, sim.Simulation(photos=2, hard=0, samples=False)) for n in "ab")
+    few = {"fragile": ("identity", "jpeg")}
+    sim.keep_rows(before, lambda row: row["scheme"] == "steady" and (row["attack"], row["strength"]) != ("noise", 0.05))
+    sim.keep_rows(after, lambda row: row["attack"] in few.get(row["scheme"], sim.ATTACKS))
+    manifest = json.loads((before / "manifest.json").read_text())
+    manifest["schemes"] = {"steady": manifest["schemes"]["steady"]}
+    (before / "manifest.json").write_text(json.dumps(manifest))
+    missing = ["average (all 4 attacks)", "fragile (1 attack)", "steady: noise 0.05"]
+    assert (compare_runs(before, after).only_a, compare_runs(before, after).only_b) == ([], missing)
+    assert compare_runs(after, before).only_a == missing
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"data": {"_target_": "watermark.data.folder.FolderImages", "path": "/my/pictures"}}, "folder"),
+        ({"data": {"_target_": "watermark.data.bundled.BundledImages"}}, "data set"),
+        ({}, "data set"),
+    ],
+)
+def test_the_head_names_the_folder_as_a_folder(sim, tmp_path, config, said):
+    run = sim.simulate(tmp_path, sim.Simulation(photos=2, hard=0, samples=False))
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["config"] = config
+    manifest["data"]["name"] = "pictures"
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    assert f"<span>2 images from the {said} “pictures”</span>" in build_report(run).read_text()
+
+
 def test_schemes_that_share_the_highest_rate_share_its_badge(sim, tmp_path):
     run = sim.simulate(tmp_path / "run", sim.Simulation(photos=3, hard=0, samples=False))
     page = build_report(run).read_text()

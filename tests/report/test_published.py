@@ -1,10 +1,12 @@
 """The published numbers next to ours: sane, attributed, and reachable with our own suites."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from watermark.report import build_report
 from watermark.report.published import published
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -36,3 +38,23 @@ def test_whole_ladders_are_reached_by_the_suite_of_that_name(source, suite):
             if not set(map(float, strengths)) <= set(ladder(suite, attack)):
                 missed.append((attack, strengths, ladder(suite, attack)))
     assert missed == []
+
+
+@pytest.mark.parametrize(
+    ("values", "bold"),
+    [
+        ({"a": 0.5, "b": 1, "c": 1}, ["b 100", "c 100"]),
+        ({"a": 0.997, "b": 0.5, "c": 0.998}, ["a 100", "c 100"]),  # the same as printed
+        ({"a": 0.2, "b": 0.1, "c": 0}, ["a 20"]),
+        ({"a": 0, "b": 0, "c": 0}, []),
+        ({"a": 0.7, "b": 0.7}, []),
+    ],
+)
+def test_all_that_share_the_best_value_are_bold_and_none_where_all_do(sim, tmp_path, monkeypatch, values, bold):
+    source = {"title": "t", "measure": "m", "data": "d", "quality": "q"}
+    twin = {"source": "s", "attack": "jpeg", "strengths": [50], "values": values}
+    monkeypatch.setattr("watermark.report.published.published", lambda: {"sources": {"s": source}, "twins": [twin]})
+    run = sim.simulate(tmp_path, sim.Simulation(photos=2, hard=0, samples=False))
+    section = re.search(r'<section id="published">.*?</section>', build_report(run).read_text(), re.DOTALL).group()
+    assert "a " in section
+    assert re.findall(r"<b>(.*?)</b>", section) == bold

@@ -8,11 +8,11 @@ import pandas as pd
 from rich import box
 from rich.table import Table
 
-from watermark.evaluation.rows import Run, load_run
+from watermark.evaluation.rows import IDENTITY, Run, load_run
 from watermark.json_schema import Json
 from watermark.metrics.paired import bootstrap_mean, holm, sign_flip
 from watermark.report.sections.pairwise import LEVEL
-from watermark.report.wording import difference, p_value
+from watermark.report.wording import difference, p_value, plural
 
 KEYS = ["scheme", "attack", "strength", "image", "key"]
 
@@ -26,8 +26,8 @@ class Comparison:
             found (of a searched attack: of the share of its axis that the mark withstood), interval, Holm-corrected p,
             verdict (better, worse, not separable, identical).
         maps: likewise of the F1 of maps of edited pictures; empty where not both runs have some.
-        only_a: cells (scheme, attack, strength) that only run A has.
-        only_b: cells that only run B has.
+        only_a: what only run A has: whole schemes, then cells (scheme, attack, strength) of the schemes that both have.
+        only_b: what only run B has.
         quality: scheme -> mean PSNR of A and of B, None where unknown.
         same_images: how many pictures both have.
     """
@@ -79,11 +79,12 @@ def compare_runs(run_a: Path, run_b: Path) -> Comparison:
         raise ValueError(_nothing_shared(a, b))
     maps = _maps(a).merge(_maps(b), left_index=True, right_index=True, suffixes=("_a", "_b"))
     cells_a, cells_b = _cells(left), _cells(right)
+    both_have = set(a.schemes) & set(b.schemes)
     return Comparison(
         changes=_changes(both),
         maps=_changes(maps),
-        only_a=sorted(cells_a - cells_b),
-        only_b=sorted(cells_b - cells_a),
+        only_a=_only(cells_a, cells_b, both_have),
+        only_b=_only(cells_b, cells_a, both_have),
         quality={s: (_psnr(a, s), _psnr(b, s)) for s in both.index.get_level_values("scheme").unique()},
         same_images=both.index.get_level_values("image").nunique(),
     )
@@ -128,9 +129,22 @@ def _changes(both: pd.DataFrame) -> list[Json]:
     return found
 
 
-def _cells(rows: pd.DataFrame) -> set[str]:
-    cells = rows.index.droplevel(["image", "key"]).unique()
-    return {f"{scheme}: {attack}" + (f" {value:g}" if value != float("inf") else "") for scheme, attack, value in cells}
+def _cells(rows: pd.DataFrame) -> set[tuple[str, str, float]]:
+    return set(rows.index.droplevel(["image", "key"]).unique())
+
+
+def _only(cells: set[tuple[str, str, float]], others: set[tuple[str, str, float]], both_have: set[str]) -> list[str]:
+    """In words what the other run lacks: a scheme that it lacks as a whole is one entry, with how many attacks."""
+    whole = []
+    for scheme in sorted({scheme for scheme, *_ in cells} - both_have):
+        attacks = {attack for of, attack, _ in cells if of == scheme} - {IDENTITY}
+        whole.append(f"{scheme} ({'all ' * (len(attacks) > 1)}{plural(len(attacks), 'attack')})")
+    single = [
+        f"{scheme}: {attack}" + (f" {value:g}" if value != float("inf") else "")
+        for scheme, attack, value in sorted(cells - others)
+        if scheme in both_have
+    ]
+    return whole + single
 
 
 def _scheme(scheme: str, part: pd.DataFrame) -> list[Json]:

@@ -63,6 +63,7 @@ def render(data: Json, pictures: list[Json]) -> str:
         d=data,
         schemes=schemes,
         groups=groups,
+        source=_source(data["provenance"]),
         words="photos" if data["group"] == "natural" else "test pictures",
         sections=[
             (name, title)
@@ -108,11 +109,21 @@ def _filters() -> dict[str, Callable[..., Any]]:
         "soft": lambda name: Markup(str(escape(name)).replace("_", "_<wbr>")),  # names may break at their underscores
         "marker": lambda index: MARKERS[index % len(MARKERS)],
         "ladder": _ladder,
+        "best_of": _best_of,
         "join_strengths": lambda values: ", ".join(v if isinstance(v, str) else f"{v:g}" for v in values),
         "verdict": _verdict,
         "wins": _wins,
         "median_auc": _median_auc,
     }
+
+
+def _source(provenance: Json) -> str:
+    """Where the pictures come from: ``from the folder “pictures”``, or ``from the data set “kodak”``."""
+    if not provenance["data"]["name"]:
+        return ""
+    target = str((provenance["config"].get("data") or {}).get("_target_"))
+    kind = "folder" if target.endswith(".FolderImages") else "data set"
+    return f"from the {kind} “{provenance['data']['name']}”"
 
 
 def _ladder(attack: Json) -> str:
@@ -122,6 +133,13 @@ def _ladder(attack: Json) -> str:
         return attack["reproduces"]
     span = f"{values[0]:g}" if len(values) == 1 else f"{values[0]:g} to {values[-1]:g}"
     return f"{attack['parameter']} {span}"
+
+
+def _best_of(values: dict[str, float]) -> list[str]:
+    """Names that share the highest value as it is printed, in whole percent; none where all have the same."""
+    printed = {name: round(100 * value) for name, value in values.items()}
+    best = [name for name, value in printed.items() if value == max(printed.values())]
+    return best if len(best) < len(values) else []
 
 
 def _verdict(pair: Json) -> str:
