@@ -1,6 +1,7 @@
 """What the demo does to a picture, without its page."""
 
 import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -51,12 +52,15 @@ def test_large_pictures_are_reduced():
     assert fitted(Image.new("L", (3000, 1500))).size == (LONGEST, LONGEST // 2)
 
 
+@pytest.mark.parametrize("missing", ["gradio", "uvicorn"])
 @pytest.mark.parametrize(
     ("from_a_clone", "advice"),
     [(False, "pip install 'robust-watermark[demo]'"), (True, "uv run --extra demo watermark ...")],
 )
-def test_without_the_extra_one_line_says_what_to_install(monkeypatch, capsys, from_a_clone, advice):
+def test_without_the_extra_one_line_says_what_to_install(monkeypatch, capsys, from_a_clone, advice, missing):
+    """Whatever is installed here: one package of the extra is hidden, and of the others an empty one will do."""
     monkeypatch.setattr("watermark.shown.FROM_A_CLONE", from_a_clone)
-    monkeypatch.setitem(sys.modules, "gradio", None)
+    for name in ("gradio", "uvicorn"):
+        monkeypatch.setitem(sys.modules, name, None if name == missing else ModuleType(name))
     assert main(["demo", "--port", "0"]) == 2
-    assert capsys.readouterr().err == f"watermark: demo needs the package gradio: {advice}\n"
+    assert capsys.readouterr().err == f"watermark: demo needs the package {missing}: {advice}\n"
