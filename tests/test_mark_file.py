@@ -53,6 +53,42 @@ def test_a_mark_that_the_file_does_not_hold_is_refused_in_one_line_with_what_hel
     assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
 
 
+BUSY = Image.fromarray(data.immunohistochemistry()).crop((0, 0, 320, 240))
+"""Small, and full of detail: a faint mark does not leave the grid of its JPEG."""
+
+
+@pytest.mark.parametrize(("finer", "taken"), [(3, 98), (21, 96)])
+def test_a_jpeg_that_loses_the_mark_at_its_own_quality_is_saved_at_a_higher_one(
+    tmp_path, monkeypatch, marker, finer, taken
+):
+    """3 more are not enough here; the highest is, and so are 21 more."""
+    monkeypatch.setattr("watermark.mark_file.FINER", finer)
+    source, target = tmp_path / "in.jpg", tmp_path / "out.jpg"
+    BUSY.save(source, quality=75)
+    with pytest.raises(UserError, match="cannot be read back"):
+        mark_file(marker, source, target, 1, 2, quality=75)
+    assert mark_file(marker, source, target, 1, 2, preflight="none").quality == taken
+    assert files.own_quality(files.load(target), target) == taken
+    assert marker.detect(files.load(target)).content_id == 2
+
+
+def test_a_jpeg_that_holds_the_mark_keeps_its_own_quality(tmp_path, marker):
+    source, target = tmp_path / "in.jpg", tmp_path / "out.jpg"
+    PICTURE.save(source, quality=81)
+    assert mark_file(marker, source, target, 1, 2, preflight="none").quality is None
+    assert files.own_quality(files.load(target), target) == 81
+
+
+def test_the_refusal_of_a_jpeg_at_its_own_quality_names_the_option_for_another(tmp_path, marker):
+    PICTURE.resize((64, 64)).save(tmp_path / "in.jpg", quality=90)
+    advice = "--ensure marks it more strongly, another --quality may keep it, a larger picture helps"
+    with pytest.raises(UserError, match=advice):
+        mark_file(marker, tmp_path / "in.jpg", tmp_path / "out.jpg", 1, 2)
+    with pytest.raises(UserError) as refusal:
+        mark_file(marker, tmp_path / "in.jpg", tmp_path / "out.jpg", 1, 2, quality=90)
+    assert "--quality" not in str(refusal.value)
+
+
 def noise(*size):
     """Black-and-white noise, in which a mark drowns at the first re-saving."""
     return Image.fromarray((np.random.default_rng(0).random(size) > 0.5).astype(np.uint8) * 255)

@@ -1,7 +1,12 @@
 """The error that a person should read: one clear line, no traceback."""
 
 import difflib
+import logging
+import os
 from collections.abc import Iterable
+
+TRACEBACK = "WATERMARK_TRACEBACK"
+"""The variable of the environment with which a person asks where an error came from."""
 
 
 class UserError(Exception):
@@ -15,6 +20,18 @@ class UserError(Exception):
         Traceback (most recent call last):
         watermark.errors.UserError: --quality: expected 1 to 100, got 200
     """
+
+
+def show_origin(error: BaseException) -> None:
+    """Log the traceback of an error that becomes one line, where the environment asks for it."""
+    if os.environ.get(TRACEBACK):
+        logging.getLogger(__name__).error("traceback", exc_info=error)
+
+
+def show_unexpected(error: BaseException) -> None:
+    """The same of an error that is about one of many files, unless that file or its person is to blame."""
+    if not isinstance(error, UserError | OSError):
+        show_origin(error)
 
 
 def meant(given: str, known: Iterable[str]) -> str:

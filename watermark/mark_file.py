@@ -24,6 +24,8 @@ from watermark.watermarker import Watermarker
 
 STEP, FLOOR = 3.0, 30.0
 """dB by which the quality is lowered to make a mark readable, and below which it never is."""
+FINER, FINEST = 3, 98
+"""By how much the quality of a JPEG that lost the mark at its own is raised, and to what where that is not enough."""
 PREFLIGHTS = ("none", "quick", "thorough")
 
 
@@ -65,6 +67,10 @@ QUICK = (Resaving(70), Resaving(60, longest=1280))
 THOROUGH = (*QUICK, Resaving(40), Resaving(60, longest=640), Resaving(75, kept=0.7))
 
 
+class MarkLostError(UserError):
+    """The mark cannot be read back from what would be written; other options may help."""
+
+
 @dataclass(frozen=True)
 class Marked:
     """What was written.
@@ -77,6 +83,7 @@ class Marked:
         lost: metadata that the format cannot hold, by name.
         dropped: metadata that would be untrue of a marked picture, by name.
         weak: re-savings after which the mark would not be found, each with its ``log10_p``.
+        quality: at which a JPEG was saved for it lost the mark at its own; None for all others.
     """
 
     psnr: float
@@ -86,6 +93,7 @@ class Marked:
     lost: tuple[str, ...]
     dropped: tuple[str, ...]
     weak: tuple[tuple[str, float], ...]
+    quality: int | None
 
 
 @dataclass(frozen=True)
@@ -125,14 +133,15 @@ def mark_file(
         provider_id: who made it.
         content_id: which picture it is.
         overwrite: replace ``target``.
-        quality: of a lossy format, 1 to 100; None keeps a JPEG's own.
+        quality: of a lossy format, 1 to 100; None keeps a JPEG's own, or takes a higher one where that loses the mark.
         preflight: which everyday re-savings the mark is read after: ``none``, ``quick`` or ``thorough``.
         stronger: builds the marker for a lower target PSNR. Where it is given, quality is lowered step by step until
             the mark is read from the file and after every re-saving of the pre-flight.
         every_frame: mark every frame of an animation, all with the same IDs, instead of refusing it.
 
     Raises:
-        UserError: the file cannot be read or written, or the mark cannot be read back from what would be written.
+        UserError: the file cannot be read or written.
+        MarkLostError: the mark cannot be read back from what would be written.
     """
     if target.suffix.lower() in OF_FRAMES and not every_frame:
         kind = target.suffix.lower()
@@ -144,13 +153,16 @@ def mark_file(
     except files.SeveralFramesError as error:
         raise UserError(f"{error}; --every-frame marks them all") from None
     with files.Staged(target, overwrite=overwrite) as staged:
-        best = _best(
-            _attempts(marker, image, (source, target), (provider_id, content_id), quality, preflight, stronger)
-        )
-        if not best.is_right:
-            raise UserError(
+        for asked in _qualities(image, target, quality):
+            best = _best(
+                _attempts(marker, image, (source, target), (provider_id, content_id), asked, preflight, stronger)
+            )
+            if best.is_right:
+                break
+        else:
+            raise MarkLostError(
                 f"{shown(target)}: not written, for the mark cannot be read back from it (log10 p "
-                f"{best.found.log10_p:.1f}); {_advice(image, quality, stronger is not None)}"
+                f"{best.found.log10_p:.1f}); {_advice(image, target, quality, stronger is not None)}"
             )
         staged.write(best.encoded.content)
         staged.release()
@@ -163,7 +175,16 @@ def mark_file(
         lost=best.encoded.lost,
         dropped=metadata.of(image).dropped,
         weak=best.weak,
+        quality=asked if asked != quality else None,
     )
+
+
+def _qualities(image: files.Picture, target: Path, quality: int | None) -> Iterator[int | None]:
+    """The quality that is asked for; then finer ones for a JPEG at its own, on whose grid its values lie already."""
+    yield quality
+    own = files.own_quality(image, target) if quality is None else None
+    if own is not None and own < FINEST:
+        yield from sorted({min(own + FINER, FINEST), FINEST})
 
 
 def _best(attempts: Iterator[_Attempt]) -> _Attempt:
@@ -230,10 +251,12 @@ def _psnr(written: files.Picture, given: files.Picture) -> list[float]:
     return [psnr_of_pictures(written, files.fit_mode(given, "JPEG" if written.mode in {"RGB", "L"} else "PNG"))]
 
 
-def _advice(image: files.Picture, quality: int | None, ensured: bool) -> str:
+def _advice(image: files.Picture, target: Path, quality: int | None, ensured: bool) -> str:
     hints = [] if ensured else ["--ensure marks it more strongly"]
     if quality is not None and quality < 50:
         hints.append("a higher --quality helps")
+    if quality is None and files.own_quality(image, target) is not None:
+        hints.append("another --quality may keep it")
     if min(image.size) < 256:
         hints.append("a larger picture helps")
     return ", ".join(hints) or "such a picture cannot carry this mark"

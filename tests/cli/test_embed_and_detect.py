@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from skimage import data
 
 from watermark.cli import main
+from watermark.errors import UserError
 
 PICTURE = Image.fromarray(data.chelsea())
 
@@ -211,6 +213,56 @@ def test_an_exception_of_any_type_from_one_picture_ends_in_one_line_and_the_fold
     printed = capsys.readouterr()
     assert "1 of 2 pictures marked" in printed.out
     assert "RuntimeError (Failed to decode frame 0 second line)" in printed.err
+
+
+@pytest.mark.parametrize(
+    "error", [torch.linalg.LinAlgError("no inverse"), UserError("not ours"), OSError(5, "no disk")]
+)
+@pytest.mark.parametrize("verb", ["embed", "detect"])
+def test_the_variable_shows_where_one_picture_of_many_failed_for_reasons_of_ours(
+    folder, monkeypatch, verb, error, caplog
+):
+    def fails(*_):
+        raise error
+
+    (folder / "broken.png").unlink()
+    monkeypatch.setattr(f"watermark.watermarker.Watermarker.{verb}", fails)
+    words = [verb, str(folder), *([str(folder / "out"), "--provider", "1"] if verb == "embed" else [])]
+    assert main(words) == 2
+    assert "traceback" not in caplog.messages
+    monkeypatch.setenv("WATERMARK_TRACEBACK", "1")
+    assert main(words) == 2
+    traced = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    assert traced == ([error, error] if isinstance(error, torch.linalg.LinAlgError) else [])
+
+
+def test_the_line_of_an_error_of_ours_names_picture_kind_and_variable(folder, monkeypatch, capsys):
+    monkeypatch.setattr("watermark.watermarker.Watermarker.detect", lambda *_: torch.linalg.inv(torch.zeros(2, 2)))
+    assert main(["detect", str(folder / "a.png")]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "a.png" in line]
+    assert re.search(r"a\.png: _?LinAlgError \(.*\); WATERMARK_TRACEBACK=1 shows where$", line)
+
+
+def test_a_jpeg_that_is_saved_at_a_higher_quality_for_its_mark_is_told_so(tmp_path, capsys):
+    picture = Image.fromarray(data.immunohistochemistry()).crop((0, 0, 320, 240))
+    picture.save(tmp_path / "in.jpg", quality=75)
+    words = ["embed", str(tmp_path / "in.jpg"), str(tmp_path / "out.jpg"), "--provider", "1", "--content", "2"]
+    assert main([*words, "--preflight", "none"]) == 0
+    assert "note: " in (said := capsys.readouterr().err)
+    assert "out.jpg: saved at JPEG quality 98, for at the quality that it came with" in said
+
+
+def test_a_picture_of_a_folder_that_is_refused_is_told_how_it_is_marked_alone(folder, tmp_path, capsys):
+    (folder / "broken.png").unlink()
+    PICTURE.resize((64, 64)).save(folder / "my b.jpg", quality=90)
+    words = ["embed", str(folder), str(tmp_path / "out"), "--provider", "1", "--preflight", "none"]
+    assert main([*words, "--content", "5"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    (note,) = [line for line in said if line.startswith("note: this one alone, with other options: ")]
+    assert note.endswith(f"embed '{folder}/my b.jpg' '{tmp_path}/out/my b.jpg' --provider 1 --content 6 ...")
+    assert "another --quality may keep it" in said[said.index(note) - 1]
+    assert main([*words, "--overwrite"]) == 2
+    assert "my b.jpg' --provider 1 ...\n" in capsys.readouterr().err  # the next content ID is random too
 
 
 def test_the_pixel_limit_is_an_option(tmp_path, monkeypatch, capsys):

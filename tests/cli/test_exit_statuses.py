@@ -1,9 +1,11 @@
 """Every verb, every kind of bad input: status 2, one line, no traceback. 1 is an answer and never an error."""
 
+import importlib.util
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from watermark.cli import HYDRA_VERBS, VERBS, main
+from watermark.cli import HYDRA_VERBS, REQUIRED, VERBS, main
 from watermark.errors import UserError
 from watermark.keystore import KeyFile
 from watermark.reader import pick_device
@@ -199,6 +201,32 @@ def test_bad_input_is_one_line_and_status_2(room, capfd, monkeypatch, verb, kind
         "REG-shm",
         "REG-wal",
     }
+
+
+@pytest.mark.parametrize(
+    ("module", "package", "words"),
+    [
+        ("pywt", "pywavelets", ["torture", "x.png"]),
+        ("hydra", "hydra-core", ["evaluate"]),
+        ("hydra", "hydra-core", ["train"]),
+    ],
+)
+def test_a_package_that_a_small_installation_lacks_is_named_with_what_to_install(module, package, words):
+    """In a process of its own, where nothing of it has been imported."""
+    code = f"import sys; sys.modules[{module!r}] = None; from watermark.cli import main; sys.exit(main({words!r}))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    (line,) = found.stderr.splitlines()
+    assert line.startswith(f"watermark: the package {package} is missing, as in the small installation")
+    assert line.endswith(
+        ": pip install robust-watermark, or from the folder above a clone pip install ./robust-watermark"
+    )
+
+
+def test_every_package_that_we_require_has_a_name_by_which_it_is_imported():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert set(REQUIRED.values()) == {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
+    assert all(importlib.util.find_spec(module) for module in REQUIRED)
 
 
 @pytest.mark.parametrize("verb", ["report", "remeasure", "evaluate", "detect"])

@@ -51,19 +51,21 @@ def test_payload_and_attack_draw_are_per_image_and_the_same_for_every_scheme(fin
     assert len({r["content_id"] for r in rows}) == 4
 
 
-def test_a_failing_cell_is_listed_and_the_rest_is_measured(tmp_path, monkeypatch):
+def test_a_failing_cell_is_listed_and_the_rest_is_measured(tmp_path, monkeypatch, caplog):
     from attacks.compression import Jpeg
 
     def fail(*_args):
         raise RuntimeError("out of order")
 
     monkeypatch.setattr(Jpeg, "transform", fail)
+    monkeypatch.setenv("WATERMARK_TRACEBACK", "1")
     folder = run(Job(config(tmp_path, schemes={"dwt_dct": load("scheme", "dwt_dct")})), quiet)
     rows = rows_of(folder).to_pylist()
     assert len(rows) == 4 * 3 * 2
     failed = [r for r in rows if r["error"]]
     assert {r["attack"] for r in failed} == {"jpeg"}
     assert all(r["error"] == "RuntimeError: out of order" and r["log10_p"] is None for r in failed)
+    assert {str(record.exc_info[1]) for record in caplog.records if record.exc_info} == {"out of order"}
 
 
 def test_pictures_are_rounded_to_8_bits_before_the_attack(tmp_path):

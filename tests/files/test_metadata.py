@@ -351,3 +351,14 @@ def test_an_xmp_of_several_segments_is_corrected_and_still_pointed_to(tmp_path, 
     picture.save(tmp_path / "c.jpg")
     with_segments(tmp_path / "c.jpg", *without_one)
     assert metadata.of(files.load(tmp_path / "c.jpg")).dropped == ("the damaged rest of a large XMP packet",)
+
+
+@pytest.mark.parametrize("quality", [20, 50, 75, 90, 92, 98])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_the_quality_of_a_jpeg_is_read_from_its_tables(tmp_path, quality, mode):
+    path = tmp_path / "a.jpg"
+    Image.new(mode, (16, 16)).save(path, quality=quality)
+    picture = files.load(path)
+    assert files.own_quality(picture, path) == quality
+    assert files.own_quality(picture, tmp_path / "a.webp") is None
+    assert files.own_quality(Image.new(mode, (16, 16)), path) is None

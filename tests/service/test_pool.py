@@ -137,6 +137,19 @@ class Refused:
         raise RefusedError("the registry's database refused: it is full; nothing was read")
 
 
+class Broken:
+    def examine(self, kind, content):
+        raise ZeroDivisionError("inside")
+
+
+def test_the_variable_shows_where_an_examiner_broke(monkeypatch, caplog):
+    assert answer(Broken(), "trace", b"").startswith("ZeroDivisionError at ")
+    assert not caplog.records
+    monkeypatch.setenv("WATERMARK_TRACEBACK", "1")
+    answer(Broken(), "trace", b"")
+    assert [record.exc_info[0] for record in caplog.records] == [ZeroDivisionError]
+
+
 def test_a_registry_that_is_away_is_no_fault_of_the_picture():
     said = answer(Refused(), "trace", b"\xff\xd8\xff")
     assert (said.status, said.code) == (503, "registry-away")

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar, NoReturn
 
-from watermark.errors import UserError, meant
+from watermark.errors import TRACEBACK, UserError, meant, show_origin
 from watermark.shown import reason, shown, to_install
 
 HYDRA_VERBS = {
@@ -42,7 +42,26 @@ VERBS = {
     "forgery": "try to forge, remove and transplant our own marks",
     "bench": "time and weigh marking and reading against picture size and batch",
 }
-TRACEBACK = "WATERMARK_TRACEBACK"
+REQUIRED = {
+    "PIL": "pillow",
+    "alembic": "alembic",
+    "cv2": "opencv-python-headless",
+    "hydra": "hydra-core",
+    "jinja2": "jinja2",
+    "markupsafe": "markupsafe",
+    "numpy": "numpy",
+    "omegaconf": "omegaconf",
+    "pandas": "pandas",
+    "pyarrow": "pyarrow",
+    "pywt": "pywavelets",
+    "rich": "rich",
+    "safetensors": "safetensors",
+    "scipy": "scipy",
+    "skimage": "scikit-image",
+    "sqlalchemy": "sqlalchemy",
+    "torch": "torch",
+}
+"""What each package that we require is called where it is imported: it is missing where somebody installed fewer."""
 WAIT_POLICY = "OMP_WAIT_POLICY"
 """How a thread of torch waits for the others; read when torch is imported. By default it keeps its core busy. On a
 machine that others use too that is most of the time of a command; on a free one a thread that sleeps costs nothing."""
@@ -80,11 +99,13 @@ def tell(error: Exception) -> int:
         said = shown(error, 2000)
     elif isinstance(error, OSError) and error.filename is not None:
         said = f"{shown(error.filename)}: {reason(error)}"
+    elif isinstance(error, ModuleNotFoundError) and (name := (error.name or "").split(".")[0]) in REQUIRED:
+        said = f"the package {REQUIRED[name]} is missing, as in the small installation that only marks and reads: "
+        said += "pip install robust-watermark, or from the folder above a clone pip install ./robust-watermark"
     else:
         hint = f"please report it, with what {TRACEBACK}=1 shows"
         said = f"unexpected {type(error).__name__}: {reason(error)}; {hint}"
-    if os.environ.get(TRACEBACK):
-        logging.getLogger(__name__).error("traceback", exc_info=error)
+    show_origin(error)
     print(f"watermark: {to_install(said)}", file=sys.stderr)
     return EXIT_ERROR
 

@@ -8,11 +8,13 @@ gets a random content ID, and its line says which. Never mark many pictures with
 import argparse
 import re
 import secrets
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watermark.cli.marking import (
+    about_file,
     add_file_options,
     add_scheme_options,
     check_quality,
@@ -21,8 +23,8 @@ from watermark.cli.marking import (
     say_left_out,
     with_progress,
 )
-from watermark.errors import UserError
-from watermark.shown import reason, shown
+from watermark.errors import UserError, show_unexpected
+from watermark.shown import shown
 
 if TYPE_CHECKING:
     from watermark.mark_file import Marked
@@ -43,8 +45,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--quality",
         type=int,
-        help="of JPEG, WebP or AVIF output, 1 to 100 (default: a JPEG keeps its own, a WebP without loss stays so, "
-        "else 95, AVIF 90)",
+        help="of JPEG, WebP or AVIF output, 1 to 100 (default: a JPEG keeps its own, or a higher one where that "
+        "would lose the mark; a WebP without loss stays so; else 95, AVIF 90)",
     )
     parser.add_argument(
         "--preflight",
@@ -66,6 +68,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 if every picture was marked, 2 otherwise. A full or read-only disk ends a folder's run at once."""
     from watermark.files.whole import DiskError
+    from watermark.mark_file import MarkLostError
 
     pairs = _pairs(args.input, args.output, args.every_frame)
     check_quality(args.quality)
@@ -80,21 +83,29 @@ def run(args: argparse.Namespace) -> int:
             else:
                 kept += 1
             done += 1
-        except UserError as error:
-            if alone:
+        except Exception as error:  # whatever is wrong with one picture, the others are marked
+            if alone and isinstance(error, UserError):
                 raise
-            print(f"watermark: {shown(error, 2000)}", file=sys.stderr)
+            if alone:
+                raise UserError(about_file(source, error)) from error
+            show_unexpected(error)
+            print(f"watermark: {about_file(source, error)}", file=sys.stderr)
+            if isinstance(error, MarkLostError):
+                alone_again = _alone(args, source, pairs[source], content)
+                print(f"note: this one alone, with other options: {alone_again}", file=sys.stderr)
             if isinstance(error, DiskError):
                 break
-        except Exception as error:  # whatever is wrong with one picture, the others are marked
-            if alone:
-                raise UserError(f"{shown(source)}: {type(error).__name__} ({reason(error)})") from error
-            print(f"watermark: {shown(source)}: {type(error).__name__} ({reason(error)})", file=sys.stderr)
     if not alone:
         ids = "random content IDs" if args.content is None else f"content {contents[0]} to {contents[-1]}"
         left = f"; {kept} left as they are" if kept else ""
         print(f"{done - kept} of {len(pairs)} pictures marked, provider {args.provider}, {ids}{left}")
     return 0 if done == len(pairs) else 2
+
+
+def _alone(args: argparse.Namespace, source: Path, target: Path, content: int) -> str:
+    """How one picture of a folder is marked by itself: the whole folder again would meet what it has written."""
+    ids = f"--provider {args.provider}" + ("" if args.content is None else f" --content {content}")
+    return f"watermark embed {shown(shlex.quote(str(source)))} {shown(shlex.quote(str(target)))} {ids} ..."
 
 
 def _is_done_in_place(marker: "Watermarker", source: Path, pairs: dict[Path, Path]) -> bool:
@@ -180,6 +191,9 @@ def _report(target: Path, provider: int, content: int, made: "Marked", *, ensure
     quality = (least if least == most else f"{least} to {most}") + " dB"
     quality += f", {len(frames)} frames" if len(frames) > 1 else ""
     print(f"{name}: provider {provider}, content {content}, PSNR {quality}", flush=True)
+    if made.quality is not None:
+        why = "at the quality that it came with it would have lost the mark"
+        print(f"note: {name}: saved at JPEG quality {made.quality}, for {why}", file=sys.stderr)
     say_left_out(target, made.lost, made.dropped)
     if made.weak:
         after = ", ".join(f"{what} (log10 p {log10_p:.1f})" for what, log10_p in made.weak)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from watermark.errors import UserError
+from watermark.errors import TRACEBACK, UserError, show_unexpected
 from watermark.shown import json_shown, reason, shown
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ def answers(
         try:
             answer = ask(path)
         except Exception as error:  # whatever is wrong with one picture, the others are looked at
-            text = shown(error, 2000) if isinstance(error, UserError) else f"{shown(path)}: {reason(error)}"
+            show_unexpected(error)
+            text = about_file(path, error)
             print(f"watermark: {text}", file=sys.stderr)
             if as_json:
                 print(json_shown({"file": str(path), "error": text}))
@@ -111,6 +112,15 @@ def answers(
                 return
         else:
             yield path, answer
+
+
+def about_file(path: Path, error: Exception) -> str:
+    """The line of a picture that failed, for whatever reason."""
+    if isinstance(error, UserError):
+        return shown(error, 2000)
+    if isinstance(error, OSError):
+        return f"{shown(path)}: {reason(error)}"
+    return f"{shown(path)}: {type(error).__name__} ({reason(error)}); {TRACEBACK}=1 shows where"
 
 
 def add_misattribution_option(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from attacks.edited import Edited, edited
-from watermark.errors import UserError
+from watermark.errors import UserError, show_unexpected
 from watermark.evaluation.axis import search
 from watermark.evaluation.hands import Hand, OurHand, OutsideHand, Reading
 from watermark.evaluation.job import QUALITY, Job
@@ -90,6 +90,7 @@ class UnitRun:
             with self._timed("embed", None, original):
                 marked = to_8bit(self.hand.mark(original))
         except Exception as error:  # a broken file or a too small picture must not end the run
+            show_unexpected(error)
             names, said = ", ".join(info.id for info in self.infos), _reason(error)
             log.warning("%s", said if names in said else f"{names}: {said}")
             for cell in cells:
@@ -136,6 +137,7 @@ class UnitRun:
         try:
             self._cell(cell, before, members, quality)
         except Exception as error:
+            show_unexpected(error)
             log.warning("%s, %s: %s", self.unit.name, cell.name, _reason(error))
             self._failed(cell, error, members, marked=quality is not None)
 

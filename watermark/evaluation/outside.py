@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from watermark.errors import UserError
+from watermark.errors import UserError, show_unexpected
 from watermark.evaluation.suite import Cell
 from watermark.files import look
 from watermark.keys import keyed_words
@@ -71,6 +71,7 @@ def measure(
             try:
                 answers[bool(detect(attacked))] += 1
             except Exception as error:
+                show_unexpected(error)
                 why.append(str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {reason(error)}")
         yield Count(
             attack=cell.name,

@@ -22,7 +22,7 @@ from watermark.files.folders import check_apart, find_pictures, is_below, is_one
 from watermark.files.limits import DEFAULT_MAX_PIXELS, max_pixels, set_max_pixels
 from watermark.files.reading import read_regular
 from watermark.files.whole import Staged, sweep, write_whole
-from watermark.files.writing import Encoded, Picture, check_target, encode, fit_mode, save
+from watermark.files.writing import Encoded, Picture, check_target, encode, fit_mode, own_quality, save
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -49,6 +49,7 @@ __all__ = [
     "look",
     "max_pixels",
     "metadata_of",
+    "own_quality",
     "passed_over_line",
     "read_bytes",
     "read_regular",

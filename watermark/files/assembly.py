@@ -39,10 +39,15 @@ def assemble(image: Picture, metadata: Metadata, name: str, quality: int | None)
     return _by_pillow(image, metadata, quality, name)
 
 
+def keeps_tables(image: Picture, metadata: Metadata) -> bool:
+    """Whether a JPEG of this picture takes the tables of the JPEG that it came from, where no quality is asked for."""
+    return metadata.coding is not None and len(metadata.coding.tables) >= (1 if is_grey(image) else 2)
+
+
 def _jpeg(image: Picture, metadata: Metadata, quality: int | None) -> tuple[bytes, list[str]]:
     options: dict[str, Any] = {"optimize": True}
     coding = metadata.coding
-    if quality is None and coding and len(coding.tables) >= (1 if is_grey(image) else 2):
+    if quality is None and coding and keeps_tables(image, metadata):
         options["qtables"] = coding.tables
     else:
         options["quality"] = quality or QUALITY["JPEG"]  # beside tables it would scale them

@@ -18,6 +18,8 @@ KEY = "metadata"
 """Under which name a picture's ``info`` holds its ``Metadata``."""
 FURTHER = "further pictures or a gain map after the first picture"
 """What phones put into one file beside the picture."""
+BRIGHTNESS = 3688
+"""The sum of libjpeg's table for brightness at quality 50."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ class JpegCoding:
     tables: dict[int, list[int]]
     subsampling: int
     progressive: bool
+
+    @property
+    def quality(self) -> int:
+        """The quality, 1 to 100, at which libjpeg's own table for brightness is as coarse as this one."""
+        scale = 100 * sum(self.tables[min(self.tables)]) / BRIGHTNESS
+        return max(1, round(100 - scale / 2 if scale <= 100 else 5000 / scale))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from PIL import Image
 from watermark.errors import UserError
 from watermark.files import formats, xmp
 from watermark.files.animation import Animation
-from watermark.files.assembly import Picture, assemble
+from watermark.files.assembly import Picture, assemble, keeps_tables
 from watermark.files.containers import png
 from watermark.files.deep import Deep
 from watermark.files.metadata import Metadata, of
@@ -93,6 +93,15 @@ def encode(image: Picture, path: Path, quality: int | None = None) -> Encoded:
     except Exception as error:  # an encoder may raise anything
         raise UserError(f"{shown(path)}: cannot be written ({reason(error)})") from None
     return Encoded(content, tuple(dict.fromkeys([*lost, *more])))
+
+
+def own_quality(image: Picture, path: Path) -> int | None:
+    """About which quality ``encode`` keeps where none is asked for; None for all but a JPEG that came from a JPEG."""
+    found = formats.of_suffix(path.suffix)
+    metadata = of(image)
+    if found is None or found.name != "JPEG" or not keeps_tables(fit_mode(image, "JPEG"), metadata):
+        return None
+    return metadata.coding.quality if metadata.coding else None
 
 
 @overload

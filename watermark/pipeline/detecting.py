@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from watermark import files
-from watermark.errors import UserError
+from watermark.errors import UserError, show_unexpected
 from watermark.pipeline import plan as plans
 from watermark.pipeline import shards, store
 from watermark.pipeline.plan import Planned
@@ -59,6 +59,7 @@ class Examiner:
         except UserError as error:
             return row | {"error": shown(error, 2000)}
         except Exception as error:  # whatever is wrong with one picture, the others are looked at
+            show_unexpected(error)
             return row | {"error": f"{shown(entry.uri)}: {type(error).__name__} ({reason(error)})"}
         return row | {
             "is_marked": found.is_marked,

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from watermark import files
-from watermark.errors import UserError
+from watermark.errors import UserError, show_unexpected
 from watermark.files import formats
 from watermark.identity.issuing import Prepared, Request, prepare
 from watermark.identity.markers import marker_for
@@ -162,6 +162,7 @@ class Embedder:
         except UserError as error:
             return _Made(key, one, content_id, None, None, shown(error, 2000))
         except Exception as error:  # whatever is wrong with one picture, the others are marked
+            show_unexpected(error)
             return _Made(key, one, content_id, None, None, f"{name}: {type(error).__name__} ({reason(error)})")
 
     def _request(self, one: Planned) -> Request:

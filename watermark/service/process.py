@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
-from watermark.errors import UserError
+from watermark.errors import UserError, show_unexpected
 from watermark.files import formats
 from watermark.files.limits import TooLargeError, max_pixels
 from watermark.lifeline import end_with_parent
@@ -98,6 +98,7 @@ def answer(examiner: Examines, kind: str, content: bytes) -> Finding | Refusal |
     except UserError as error:
         return refusal(kind, content, error)
     except Exception as error:  # the next picture is looked at all the same
+        show_unexpected(error)
         place = error.__traceback__
         while place is not None and place.tb_next is not None:
             place = place.tb_next
