@@ -14,7 +14,7 @@ from watermark.detection import Detection
 from watermark.errors import UserError
 from watermark.files import Deep
 from watermark.keys import Key, derived_key, key_bytes
-from watermark.localization import MOST_MARKS, Localization, locatable, locate, may_hold_more, without
+from watermark.localization import MOST_MARKS, Localization, is_another, locatable, locate, may_hold_more, without
 from watermark.pixels import Picture, ready, unpack
 from watermark.schemes.base import DEFAULT_SEARCH, SEARCHES, Readout, Scheme
 from watermark.schemes.lattice.draw import reduced
@@ -82,7 +82,8 @@ class Reader:
             while others and len(found) < MOST_MARKS and may_hold_more(found[-1]):
                 one = without(one, found[-1])
                 found.append(mapped(one))
-            maps.append(replace(found[0], others=tuple(each for each in found[1:] if each.detection.is_marked)))
+            others_found = tuple(each for n, each in enumerate(found) if n and is_another(each, found[:n]))
+            maps.append(replace(found[0], others=others_found))
         return maps
 
     def to_device(self, images: Tensor, given: object) -> Tensor:

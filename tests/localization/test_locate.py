@@ -84,6 +84,22 @@ def test_what_one_colour_covers_is_edited_and_after_compression_unknown(marker, 
         assert getattr(marker.locate(seen, others=False), said)[inside].mean() > 0.95
 
 
+@pytest.mark.parametrize("background", [238, 255])
+@pytest.mark.parametrize("quality", [None, 90], ids=["as marked", "JPEG 90"])
+def test_a_picture_on_a_page_is_marked_and_the_empty_page_around_it_is_not(marker, background, quality):
+    """Most of the page shows nothing at all; what tiles usually hold is asked of the others."""
+    picture = marker.embed(COFFEE, provider_id=7, content_id=11)
+    page, part = np.full((768, 800, 3), background, dtype=np.uint8), (slice(120, 376), slice(40, 424))
+    page[part] = np.asarray(jpeg(picture, quality) if quality else picture)
+    where = marker.locate(Image.fromarray(page))
+    around = np.ones(page.shape[:2], dtype=bool)
+    around[104:392, 24:440] = False  # the picture, and two tiles beside it
+    assert where.marked[part].mean() > 0.8
+    assert where.edited[part].mean() < 0.05
+    assert not where.marked[around].any()
+    assert where.others == ()
+
+
 def test_no_proof_no_map(marker):
     where = marker.locate(np.asarray(COFFEE))
     assert where.unknown.all()

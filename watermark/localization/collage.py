@@ -1,5 +1,7 @@
 """Several marks in one picture: what carries a proven mark is smoothed away, and the rest is read once more."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,8 +18,14 @@ SMOOTH = 32
 
 
 def may_hold_more(found: Localization) -> bool:
-    """Whether enough of the picture is left for another mark."""
-    return found.detection.is_marked and bool(found.marked.mean() <= 1 - LEAST)
+    """Whether enough of the picture is left for another mark, and anything was found that can be smoothed away."""
+    return found.detection.is_marked and bool(0 < found.marked.mean() <= 1 - LEAST)
+
+
+def is_another(found: Localization, before: Sequence[Localization]) -> bool:
+    """Whether a mark is proven that is not just what smoothing left of one before: its IDs, and nowhere a place."""
+    ids = [(one.detection.provider_id, one.detection.content_id) for one in (found, *before)]
+    return found.detection.is_marked and (bool(found.marked.any()) or ids[0] not in ids[1:])
 
 
 def without(image: Tensor, found: Localization) -> Tensor:

@@ -66,7 +66,7 @@ def tile_gain(
     capped = (LOUDEST / predicted.clamp_min(1e-6)).clamp(max=1)
     gain, share = _start(of_region, box_sum(response * capped, side) / deviation)
     gains = gain * capped
-    features = _features(predicted, alone / alone.median(), swing)  # (R, Q, F)
+    features = _features(predicted, alone / alone[~empty].median(), swing)  # (R, Q, F)
     usual = features.new_tensor([0.0, *USUAL])
     usual[0] = math.log(gain) - (features @ usual).mean()
     slopes = usual

@@ -40,7 +40,7 @@ SILENT = 100.0
 FITTED = 5
 """Side of the regions that tell how loud the mark is, in tiles."""
 EMPTY = 0.05
-"""Share of the median deviation below which a tile shows nothing at all: one colour, or what compression made of it."""
+"""Share of the usual deviation below which a tile shows nothing at all: one colour, or what compression made of it."""
 PROBE = 45.0
 """dB of the mark that is taken off."""
 
@@ -183,8 +183,8 @@ def matched(signs: Tensor, carriers: Carriers, where: Alignment) -> Tensor:
 def _combined(regions: Regions, response: Tensor, swing: Tensor, size: tuple[int, int]) -> _Evidence:
     """Choose the size of the region around every tile by what it should say, never by what it says."""
     sums = {side: regions.scores(side) for side in SIDES}
-    least = EMPTY * float(regions.alone.median())
-    told, alone, empty = regions.told, regions.alone.clamp_min(least), regions.alone < least
+    usual = _usual(regions.alone)
+    told, alone, empty = regions.told, regions.alone.clamp_min(EMPTY * usual), regions.alone < EMPTY * usual
     loud = response * tile_gain(told, alone, response, swing, empty, sums[FITTED], FITTED)
     score, wanted = (part / sums[SIDES[-1]][1] for part in (sums[SIDES[-1]][0], box_sum(loud, SIDES[-1])))
     chosen = torch.full(score.shape, SIDES[-1], device=score.device)
@@ -194,10 +194,17 @@ def _combined(regions: Regions, response: Tensor, swing: Tensor, size: tuple[int
         score = torch.where(expected >= WANTED, of_region / deviation, score)
         wanted = torch.where(expected >= WANTED, expected, wanted)
         chosen = torch.where(expected >= WANTED, side, chosen)
-    shared = (sums[SIDES[0]][1].square() / box_sum(alone.square(), SIDES[0])).median().clamp_min(1)  # tiles overlap
+    overlap = sums[SIDES[0]][1].square() / box_sum(alone.square(), SIDES[0])  # of a tile with those around it
+    shared = overlap[~empty].median().clamp_min(1)
     wave = loud / alone
     own = (wave * told / alone - wave.square() / 2) / shared
     return _Evidence(score, wanted, own.clamp(-MOST, MOST), wave, chosen, empty, size)
+
+
+def _usual(deviation: Tensor) -> float:
+    """What half of all deviation lies above: of a page around a picture most tiles show nothing, and do not count."""
+    falling = deviation.flatten().sort(descending=True).values
+    return float(falling[torch.searchsorted(falling.cumsum(0), falling.sum() / 2)])
 
 
 def enlarged(values: Tensor, scale: float, size: tuple[int, int]) -> Tensor:
