@@ -30,14 +30,14 @@ def measure(folder: Path, target: Path, count: int) -> None:
             for path in sorted(files.find_pictures(folder))[:count]:
                 marked = marker.embed(Image.open(path).convert("RGB"), provider_id=7, content_id=5)
                 for what, quality in JPEGS.items():
-                    where = marker.locate(_saved(marked, quality))
+                    where = marker.locate(saved(marked, quality))
                     shares = {name: round(share, 5) for name, share in where.shares.items()}
                     print(
                         json.dumps({"scheme": scheme, "file": path.name, "what": what, **shares}), file=file, flush=True
                     )
 
 
-def _saved(image: Image.Image, quality: int | None) -> Image.Image:
+def saved(image: Image.Image, quality: int | None) -> Image.Image:
     if quality is None:
         return image
     file = io.BytesIO()
