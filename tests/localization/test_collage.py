@@ -1,11 +1,14 @@
 """Two marks in one collage: both are found, each with its part."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
 
 from watermark import Keyring, Watermarker
+from watermark.localization import is_another, may_hold_more
 from watermark.localization.drawing import ANOTHER, COVER, drawn
 
 KEYS = {7: "key of 7", 9: "key of 9"}
@@ -33,3 +36,17 @@ def test_both_marks_of_a_collage_are_found_each_with_its_part(sync_key):
     yellow = grey + COVER["marked"] * (np.array(ANOTHER) - grey)
     hit = inner & where.others[0].marked & ~where.marked
     assert (np.abs(page - yellow).max(-1)[hit] <= 1).mean() > 0.9
+
+
+def test_what_smoothing_left_of_a_mark_is_none_of_its_own_and_another_mark_is():
+    def found(content, share, is_marked=True):
+        detection = SimpleNamespace(is_marked=is_marked, provider_id=7, content_id=content)
+        return SimpleNamespace(detection=detection, marked=np.arange(10) < 10 * share)
+
+    first = found(1, 0.3)
+    assert not is_another(found(1, 0), [first])  # the same IDs, and nowhere
+    assert is_another(found(1, 0.2), [first])  # the same picture twice on a page
+    assert is_another(found(2, 0), [first])
+    assert not is_another(found(2, 0.2, is_marked=False), [first])
+    assert may_hold_more(first)
+    assert not may_hold_more(found(1, 0))  # nothing to smooth away: the same would be read again
