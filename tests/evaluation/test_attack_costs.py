@@ -1,3 +1,4 @@
+import itertools
 import json
 from types import SimpleNamespace
 
@@ -53,10 +54,41 @@ def test_nobody_forges_without_the_key(measured):
     assert all(rung.wins == 0 for cost in measured.values() if cost.wants == costs.FORGED for rung in cost.rungs)
 
 
+def test_the_command_keeps_one_row_of_an_attack_that_grows(tmp_path, capsys, monkeypatch):
+    for i in range(3):
+        Image.fromarray(data.coffee()[i * 60 : i * 60 + 130, :130].copy()).save(tmp_path / f"{i}.png")
+    rungs = [Rung(12, wins, n, 40.0) for wins, n in ((1, 1), (1, 2))]
+    grown = [AttackCost("dwt_dct", "walk", costs.ASKS, costs.LOST, "queries", (rung,)) for rung in rungs]
+    monkeypatch.setattr(AttackCostTests, "walker", lambda self: iter(grown))
+    words = ["forgery", str(tmp_path), "--schemes", "dwt_dct", "--side", "128", "--targets", "2", "--costs"]
+    assert main([*words, "--attackers", "walks", "--output", str(tmp_path / "out")]) == 0
+    assert [line.split("(")[-1] for line in capsys.readouterr().out.splitlines()] == ["1/1)", "1/2)"]
+    (row,) = json.loads((tmp_path / "out" / "forgery.json").read_text())["costs"]["rows"]
+    assert [rung["n"] for rung in row["rungs"]] == [2]
+
+
 def test_the_price_is_the_least_damage_at_which_half_go():
     rungs = (Rung(1, 0, 8, 45.0), Rung(2, 4, 8, 40.0), Rung(3, 3, 8, 38.0), Rung(4, 8, 8, 30.0))
     assert AttackCost("s", "a", costs.ONE, costs.LOST, "u", rungs).half == rungs[1]
     assert AttackCost("s", "a", costs.ONE, costs.LOST, "u", rungs[:1]).half is None
+
+
+def test_who_asks_is_known_after_every_picture_and_each_price_holds_those_before(monkeypatch):
+    picture = to_tensor(Image.fromarray(data.coffee()))
+    squares = torch.cat([picture[..., y : y + 160, :160] for y in (0, 120, 240)])
+    owner, attacker = (Watermarker.load("dwt_dct", key=key, target_psnr=40) for key in ("owner", "attacker"))
+    tests = AttackCostTests("dwt_dct", owner, attacker, squares[:1], squares[1:], queries=12, query_psnr=[40.0, 35.0])
+    prices = list(tests.run(["asks", "walks"]))
+    for wants, attack, pictures in (
+        (costs.LOST, "SPSA", [[1], [2], [2, 1], [2, 2]]),
+        (costs.FORGED, "SPSA", [[1], [2], [2, 1], [2, 2]]),
+        (costs.LOST, "boundary", [[1], [2]]),
+    ):
+        ours = [cost for cost in prices if cost.wants == wants and cost.attack.startswith(attack)]
+        assert [[rung.n for rung in cost.rungs] for cost in ours] == pictures
+        assert all(first.same_attack(second) for first, second in itertools.pairwise(ours))
+    kinds = [list(same) for _, same in itertools.groupby(prices, lambda cost: (cost.attack, cost.wants))]
+    assert not any(one[-1].same_attack(other[0]) for one, other in itertools.pairwise(kinds))
 
 
 def test_the_command_puts_costs_beside_the_answers(tmp_path, capsys, monkeypatch):

@@ -133,10 +133,10 @@ def _ask(
 def _measure_costs(
     args: argparse.Namespace, markers: "Markers", images: "Tensor", targets: int, say: Callable[[str], None]
 ) -> Iterator[dict[str, Any]]:
-    """The price of every attack without the key; all prices so far, after each attack."""
-    from watermark.evaluation.attack_costs import AttackCostTests
+    """The price of every attack without the key; all prices so far, after each attack (or picture, where it asks)."""
+    from watermark.evaluation.attack_costs import AttackCost, AttackCostTests
 
-    costs = []
+    costs: list[AttackCost] = []
     for name, owner, rival in markers:
         tests = AttackCostTests(
             name,
@@ -149,9 +149,12 @@ def _measure_costs(
             query_psnr=None if args.query_psnr is None else [args.query_psnr],
         )
         for cost in tests.run(args.attackers):
-            costs.append(asdict(cost) | {"half": None if cost.half is None else asdict(cost.half)})
-            say(f"{cost.scheme}  {cost.attack} ({cost.knows}): {_price(costs[-1])}")
-            yield {"costs": {"facts": _facts(args, images, targets), "rows": costs}}
+            if costs and costs[-1].same_attack(cost):
+                costs.pop()  # it is known of more pictures now
+            costs.append(cost)
+            rows = [asdict(one) | {"half": None if one.half is None else asdict(one.half)} for one in costs]
+            say(f"{cost.scheme}  {cost.attack} ({cost.knows}): {_price(rows[-1])}")
+            yield {"costs": {"facts": _facts(args, images, targets), "rows": rows}}
 
 
 def _price(cost: dict[str, Any]) -> str:

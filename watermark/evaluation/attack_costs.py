@@ -7,7 +7,7 @@ stand in the same table: what they cost is what he can have without thinking. Th
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -86,6 +86,11 @@ class AttackCost:
         """The rung with the least damage at which he had half of what he wanted; None if he never had."""
         return max((rung for rung in self.rungs if 2 * rung.wins >= rung.n), key=lambda r: r.psnr, default=None)
 
+    def same_attack(self, other: "AttackCost") -> bool:
+        """Whether both say what one attack costs, on fewer and on more pictures or rungs."""
+        names = ("scheme", "attack", "knows", "wants")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
 
 class AttackCostTests:
     """All attacks without the key on one scheme.
@@ -122,7 +127,11 @@ class AttackCostTests:
         self.marked_pool, self.marked = self._mark(pool, 10_000), self._mark(targets, 0)
 
     def run(self, attackers: Sequence[str] = ATTACKERS) -> Iterator[AttackCost]:
-        """Every cost of some ``ATTACKERS``, as it is found: the yardsticks first."""
+        """Every cost of some ``ATTACKERS``, as it is found: the yardsticks first.
+
+        Who asks the detector takes minutes a picture. His cost comes after every picture, of the pictures so far; the
+        last one counts (``AttackCost.same_attack``).
+        """
         groups = (self.yardsticks, self.one_picture, self.many_pictures, self.white_box, self.climber, self.walker)
         for name, group in zip(ATTACKERS, groups, strict=True):
             if name in attackers and (self.queries or name not in ("asks", "walks")):
@@ -201,31 +210,30 @@ class AttackCostTests:
     @torch.no_grad()
     def climber(self) -> Iterator[AttackCost]:
         """Hill climbing with the evidence of a detector that answers as a guide."""
-        yield self._climbed(LOST, self.marked, raises=False)
-        yield self._climbed(FORGED, self.clean, raises=True)
+        yield from self._climbed(LOST, self.marked, raises=False)
+        yield from self._climbed(FORGED, self.clean, raises=True)
 
     @torch.no_grad()
     def walker(self) -> Iterator[AttackCost]:
         """Along the boundary of a detector that says yes or no alone."""
         marked = lambda picture: self._detect(picture)[0].is_marked  # noqa: E731
-        found = [boundary(one[None], marked, self.queries, self.generator).picture for one in self.marked]
-        rung = self._rung(float(self.queries), torch.cat(found), self.marked, forges=False)
-        yield AttackCost(
-            self.name, f"boundary walk, {self.queries} queries of yes or no", ASKS, LOST, "queries", (rung,)
-        )
+        cost = partial(AttackCost, self.name, f"boundary walk, {self.queries} queries of yes or no", ASKS, LOST)
+        walk = lambda one: boundary(one[None], marked, self.queries, self.generator).picture  # noqa: E731
+        for rung in self._grown(float(self.queries), map(walk, self.marked), self.marked, forges=False):
+            yield cost("queries", (rung,))
 
-    def _climbed(self, wants: str, pictures: Tensor, raises: bool) -> AttackCost:
+    def _climbed(self, wants: str, pictures: Tensor, raises: bool) -> Iterator[AttackCost]:
         """SPSA at every damage that is allowed."""
         evidence = lambda picture: -self._detect(picture)[0].log10_p  # noqa: E731
         least = -math.log10(self.marker.detector.false_positive_rate)
         climb = partial(spsa, evidence=evidence, goal=least, queries=self.queries, raises=raises)
-        rungs = []
+        cost = partial(AttackCost, self.name, f"SPSA, {self.queries} queries of log10 p", ASKS, wants, "dB allowed")
+        rungs: tuple[Rung, ...] = ()
         for decibels in self.query_psnr:
-            found = [climb(one[None], decibels=decibels, generator=self.generator).picture for one in pictures]
-            rungs.append(self._rung(decibels, torch.cat(found), pictures, raises))
-        return AttackCost(
-            self.name, f"SPSA, {self.queries} queries of log10 p", ASKS, wants, "dB allowed", tuple(rungs)
-        )
+            done, at = rungs, partial(climb, decibels=decibels, generator=self.generator)
+            for rung in self._grown(decibels, (at(one[None]).picture for one in pictures), pictures, raises):
+                rungs = (*done, rung)
+                yield cost(rungs)
 
     def _gradient(self, said: str, knows: str, score: Callable[[Tensor], Tensor], raises: bool) -> AttackCost:
         build = lambda epsilon: ProjectedGradient(epsilon, score, steps=STEPS, raises=raises)  # noqa: E731
@@ -247,6 +255,13 @@ class AttackCostTests:
         lost = [not f.is_marked or f.content_id not in (None, number) for number, f in enumerate(found)]
         wins = sum(f.is_marked for f in found) if forges else sum(lost)
         return Rung(strength, wins, len(found), float(psnr(attacked, start).clamp(max=99).mean()))
+
+    def _grown(self, strength: float, attacked: Iterable[Tensor], start: Tensor, forges: bool) -> Iterator[Rung]:
+        """One strength, of the first picture, of the first two, and so on: ``attacked`` takes minutes for each."""
+        found: list[Tensor] = []
+        for picture in attacked:
+            found.append(picture)
+            yield self._rung(strength, torch.cat(found), start[: len(found)], forges)
 
     def _detect(self, images: Tensor) -> list[Detection]:
         return self.marker.detect(images)
