@@ -1,12 +1,16 @@
 """Hill climbing against a detector that answers: with its evidence as a guide (SPSA), or with yes and no alone."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from attacks.base import Attack
+from attacks.compression import Jpeg
+from attacks.filters import GaussianBlur
+from attacks.noise import GaussianNoise
 from attacks.security.band import HIGH, LOW, BandNoise, in_band
 
 Evidence = Callable[[Tensor], float]
@@ -19,8 +23,8 @@ LOOK = 5
 """Steps of SPSA between two looks at where it is."""
 
 
-STARTS = 10
-"""Noises that a boundary walk tries to begin with."""
+STARTS = (Jpeg(10), Jpeg(5), GaussianBlur(4.0), GaussianNoise(0.16), GaussianNoise(0.3), BandNoise(0.3))
+"""What takes a mark off anyhow: a boundary walk begins where the least of it does."""
 
 
 @dataclass
@@ -87,11 +91,11 @@ def spsa(
 
 
 def boundary(
-    image: Tensor, is_marked: Marked, queries: int, generator: torch.Generator, *, start: float = 0.3
+    image: Tensor, is_marked: Marked, queries: int, generator: torch.Generator, *, starts: Sequence[Attack] = STARTS
 ) -> Climb:
     """Walk along a detector's boundary towards the picture (Brendel, Rauber and Bethge, 2018); yes and no are enough.
 
-    Starts at the picture with noise of the mark's band so strong that nothing is found, halves the way back, then takes
+    Tries what takes a mark off anyhow and halves the way back from each that did. From the nearest of them it takes
     random steps on the sphere around the picture and towards it, and keeps what is not found.
 
     Args:
@@ -99,7 +103,7 @@ def boundary(
         is_marked: see ``Marked``; asked ``queries`` times at most.
         queries: that he may ask.
         generator: of everything random; on the CPU.
-        start: RMS of the noise at the start, on 0..1.
+        starts: attacks to begin with, each asked about once.
 
     Returns:
         The closest picture found without a mark; ``won`` says whether there is any, ``trace`` its PSNR step by step.
@@ -110,15 +114,18 @@ def boundary(
         result.queries += 1
         return not is_marked(_rounded(picture))
 
-    starts = (BandNoise(start)(image, generator) for _ in range(min(STARTS, queries)))
-    noisy = next((one for one in starts if lost(one)), None)
-    if noisy is None:
+    def halved(change: Tensor) -> Tensor:
+        near, far = 0.0, 1.0  # shares of the change
+        while far - near > 0.02 and result.queries < queries:
+            middle = (near + far) / 2
+            near, far = (near, middle) if lost(image + middle * change) else (middle, far)
+        return far * change
+
+    changes = [start(image, generator) - image for start in starts]
+    changes = [halved(change) for change in changes if result.queries < queries and lost(image + change)]
+    if not changes:
         return result
-    near, far = 0.0, 1.0  # shares of the way from the picture to the noise
-    while far - near > 0.02 and result.queries < queries:
-        middle = (near + far) / 2
-        near, far = (near, middle) if lost(image + middle * (noisy - image)) else (middle, far)
-    change, step = far * (noisy - image), 0.3
+    change, step = min(changes, key=lambda one: float(one.square().mean())), 0.3
     while result.queries < queries:
         rms = change.square().mean().sqrt()
         aside = step * rms * _band_pattern(image, generator)

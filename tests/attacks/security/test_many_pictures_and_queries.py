@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
-from attacks.security import SubtractPattern, aligned_mean, boundary, spsa
+from attacks.filters import GaussianBlur
+from attacks.identity import Identity
+from attacks.security import BandNoise, SubtractPattern, aligned_mean, boundary, spsa
 from attacks.security.averaging import best_shift, fold
 from attacks.security.band import HIGH, LOW, in_band
 
@@ -45,6 +47,10 @@ def test_a_learned_pattern_is_subtracted_where_it_lies():
     left = SubtractPattern(0.01 * 255, tile)(0.5 + mark) - 0.5
     assert left.square().mean() < 0.01 * mark.square().mean()
     assert torch.equal(SubtractPattern(0, tile)(0.5 + mark), 0.5 + mark)
+
+
+NOISES = [BandNoise(0.3)] * 10
+"""Every second of them takes a mark off a detector that only correlates."""
 
 
 class Correlator:
@@ -87,13 +93,29 @@ def test_evidence_can_be_raised_too_and_queries_run_out(marked):
 
 def test_with_yes_and_no_alone_the_boundary_is_followed_towards_the_picture(marked):
     picture, detector = marked
-    few, many = (boundary(picture, detector.is_marked, n, torch.Generator().manual_seed(0)) for n in (15, 600))
+    ask = lambda n: boundary(  # noqa: E731
+        picture, detector.is_marked, n, torch.Generator().manual_seed(0), starts=NOISES
+    )
+    few, many = ask(15), ask(600)
     assert few.won
     assert many.won
     assert many.queries == 600
     damage = [float((climb.picture - picture).square().mean()) for climb in (few, many)]
     assert damage[1] < damage[0] / 3
     assert not detector.is_marked(many.picture)
+
+
+def test_the_walk_begins_where_the_least_takes_the_mark_off(marked):
+    picture, detector = marked
+    ask = lambda starts, queries: boundary(  # noqa: E731
+        picture, detector.is_marked, queries, torch.Generator().manual_seed(0), starts=starts
+    )
+    mild, none = GaussianBlur(4.0), Identity()  # of a flat picture a blur takes the mark and nothing else
+    damage = lambda climb: float((climb.picture - picture).square().mean())  # noqa: E731
+    assert damage(ask([*NOISES, none, mild], 80)) < damage(ask(NOISES, 70)) / 4
+    assert not detector.is_marked(ask([*NOISES, mild], 80).picture)
+    assert not ask([none], 30).won
+    assert ask([none, *NOISES, mild], 30).queries == 30
 
 
 def test_who_may_not_ask_gets_his_picture_back(marked):
