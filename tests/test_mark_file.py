@@ -62,7 +62,7 @@ def test_a_jpeg_that_loses_the_mark_at_its_own_quality_is_saved_at_a_higher_one(
     tmp_path, monkeypatch, marker, finer, taken
 ):
     """3 more are not enough here; the highest is, and so are 21 more."""
-    monkeypatch.setattr("watermark.mark_file.FINER", finer)
+    monkeypatch.setattr("watermark.files.writing.FINER", finer)
     source, target = tmp_path / "in.jpg", tmp_path / "out.jpg"
     BUSY.save(source, quality=75)
     with pytest.raises(UserError, match="cannot be read back"):

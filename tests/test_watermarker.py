@@ -129,6 +129,13 @@ def test_a_setting_of_the_wrong_kind_is_named(setting, reason):
         Watermarker.load("dwt_dct", key=0, **setting)
 
 
+def test_a_payload_that_is_too_long_is_refused_with_the_layout_that_fits():
+    with pytest.raises(ValueError, match=r"^DwtDct: .* 72 bits does not fit in 32 message bits; layout l8 does$"):
+        Watermarker.load("dwt_dct", key=0, message_bits=32)
+    with pytest.raises(ValueError, match=r"does not fit in 4 message bits$"):
+        Watermarker.load("dwt_dct", key=0, message_bits=4)
+
+
 @pytest.mark.parametrize("number", [1.9, "3", None])
 def test_an_id_that_is_no_whole_number_is_refused_rather_than_cut(marker, number):
     with pytest.raises(ValueError, match="must be an integer, got"):

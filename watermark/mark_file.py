@@ -24,8 +24,6 @@ from watermark.watermarker import Watermarker
 
 STEP, FLOOR = 3.0, 30.0
 """dB by which the quality is lowered to make a mark readable, and below which it never is."""
-FINER, FINEST = 3, 98
-"""By how much the quality of a JPEG that lost the mark at its own is raised, and to what where that is not enough."""
 PREFLIGHTS = ("none", "quick", "thorough")
 
 
@@ -153,7 +151,7 @@ def mark_file(
     except files.SeveralFramesError as error:
         raise UserError(f"{error}; --every-frame marks them all") from None
     with files.Staged(target, overwrite=overwrite) as staged:
-        for asked in _qualities(image, target, quality):
+        for asked in files.qualities(image, target, quality):
             best = _best(
                 _attempts(marker, image, (source, target), (provider_id, content_id), asked, preflight, stronger)
             )
@@ -177,14 +175,6 @@ def mark_file(
         weak=best.weak,
         quality=asked if asked != quality else None,
     )
-
-
-def _qualities(image: files.Picture, target: Path, quality: int | None) -> Iterator[int | None]:
-    """The quality that is asked for; then finer ones for a JPEG at its own, on whose grid its values lie already."""
-    yield quality
-    own = files.own_quality(image, target) if quality is None else None
-    if own is not None and own < FINEST:
-        yield from sorted({min(own + FINER, FINEST), FINEST})
 
 
 def _best(attempts: Iterator[_Attempt]) -> _Attempt:

@@ -32,10 +32,18 @@ def shown(value: object, limit: int = LIMIT) -> str:
     return "".join(_harmless(cut, _code))
 
 
-def to_install(text: str) -> str:
-    """The same text, its advice as it works here: from a clone an extra is asked for by ``uv``, before the command."""
-    advice = r"uv run --extra \1 watermark ..." if FROM_A_CLONE else r"\g<0>"
-    return re.sub(r"pip install 'robust-watermark\[(\w+)\]'", advice, text)
+def to_install(text: str, command: str = "...") -> str:
+    """The same text, its advice as it works here: from a clone an extra is asked for by ``uv``, before the command.
+
+    Args:
+        text: that may hold ``pip install 'robust-watermark[EXTRA]'``.
+        command: what was typed after ``watermark``, and can be typed again.
+    """
+    if not FROM_A_CLONE:
+        return text
+    return re.sub(
+        r"pip install 'robust-watermark\[(\w+)\]'", lambda found: f"uv run --extra {found[1]} watermark {command}", text
+    )
 
 
 def json_shown(value: object, indent: int | None = None) -> str:

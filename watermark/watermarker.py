@@ -13,7 +13,7 @@ from torch import Tensor
 
 from watermark import strips
 from watermark.codec import Codec, Layout, Payload
-from watermark.config import build, build_named, check_settings, compose, target_of
+from watermark.config import build, build_named, check_settings, compose, config_names, target_of
 from watermark.depth import embed_deep
 from watermark.detection import MISATTRIBUTION_RATE, Detection, Detector
 from watermark.errors import UserError
@@ -79,7 +79,11 @@ class Watermarker(Reader):
         if isinstance(scheme, Scheme):
             raise TypeError(f"expected what builds a scheme from key=..., got a finished {type(scheme).__name__}")
         super().__init__(scheme(key=scheme_key(key, sync_key)), search)
-        self.codec = Codec(layout or Layout(), self.scheme.message_bits, key, sync_key=sync_key)
+        layout, bits = layout or Layout(), self.scheme.message_bits
+        if layout.total_bits > bits:
+            said = f"a payload of {layout.total_bits} bits does not fit in {bits} message bits"
+            raise ValueError(f"{type(self.scheme).__name__}: {said}{_fitting(bits)}")
+        self.codec = Codec(layout, bits, key, sync_key=sync_key)
         self.detector = Detector(self.codec, false_positive_rate, misattribution_rate)
 
     @classmethod
@@ -313,3 +317,9 @@ def _whole(number: SupportsIndex) -> int:
         return index(number)
     except TypeError:
         raise ValueError(f"an ID must be an integer, got {number!r}") from None
+
+
+def _fitting(bits: int) -> str:
+    """Which layouts fit in so many message bits, as the end of a refusal."""
+    fit = [name for name in config_names("layout") if build_named("layout", name).total_bits <= bits]
+    return f"; layout {' or '.join(fit)} does" if fit else ""

@@ -209,6 +209,7 @@ def test_bad_input_is_one_line_and_status_2(room, capfd, monkeypatch, verb, kind
         ("pywt", "pywavelets", ["torture", "x.png"]),
         ("hydra", "hydra-core", ["evaluate"]),
         ("hydra", "hydra-core", ["train"]),
+        ("sqlalchemy", "sqlalchemy", ["serve", "--host", "127.0.0.1"]),
     ],
 )
 def test_a_package_that_a_small_installation_lacks_is_named_with_what_to_install(module, package, words):

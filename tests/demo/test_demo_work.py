@@ -55,7 +55,7 @@ def test_large_pictures_are_reduced():
 @pytest.mark.parametrize("missing", ["gradio", "uvicorn"])
 @pytest.mark.parametrize(
     ("from_a_clone", "advice"),
-    [(False, "pip install 'robust-watermark[demo]'"), (True, "uv run --extra demo watermark ...")],
+    [(False, "pip install 'robust-watermark[demo]'"), (True, "uv run --extra demo watermark demo --port 0")],
 )
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch, capsys, from_a_clone, advice, missing):
     """Whatever is installed here: one package of the extra is hidden, and of the others an empty one will do."""

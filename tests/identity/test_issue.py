@@ -2,6 +2,7 @@ import multiprocessing
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,29 @@ def test_a_mark_that_cannot_be_read_back_is_not_released(source, tmp_path, regis
     with pytest.raises(UserError, match="cannot be read back from the file"):
         issue(Request(source, tmp_path / "out.png", 7), registry, broken(marker), KEY_ID)
     assert_nothing_released(tmp_path, registry)
+
+
+class FineMarker:
+    """Its mark is read only from a JPEG of quality 97 or more."""
+
+    def embed(self, image, provider_id, content_id):
+        self.ids = provider_id, content_id
+        return image
+
+    def detect(self, image):
+        kept = (files.own_quality(image, Path("a.jpg")) or 0) >= 97
+        return FakeAnswer(True, -9.0, *self.ids, 1) if kept else FakeAnswer(False, -1.0)
+
+
+def test_a_jpeg_that_loses_the_mark_at_its_own_quality_is_issued_at_a_higher_one(tmp_path, registry):
+    Image.new("RGB", (64, 64), "teal").save(tmp_path / "in.jpg", quality=80)
+    request, told = Request(tmp_path / "in.jpg", tmp_path / "out.jpg", 7), []
+    record = issue(request, registry, FineMarker(), KEY_ID, tell=told.append)
+    assert [made.quality for made in told] == [98]
+    assert files.own_quality(files.load(tmp_path / "out.jpg"), tmp_path / "out.jpg") == 98
+    assert registry.find(7, record.content_id).record == record
+    with pytest.raises(UserError, match="cannot be read back from the file"):
+        issue(replace(request, target=tmp_path / "b.jpg", quality=80), registry, FineMarker(), KEY_ID)
 
 
 def test_a_registry_that_refuses_stops_the_release(source, tmp_path, registry, marker, monkeypatch):

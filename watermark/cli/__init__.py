@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import re
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -90,23 +91,39 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        return tell(error)
+        return tell(error, words)
 
 
-def tell(error: Exception) -> int:
-    """Say in one line what went wrong; the exit status. 1 is an answer ("not marked", "differs"), and no error is."""
+def missing(error: ModuleNotFoundError, extra: str) -> Exception:
+    """What to raise where a verb of an extra finds no package: what to install; the error itself if all need it."""
+    if _package(error) in REQUIRED:
+        return error
+    return UserError(f"{extra} needs the package {error.name}: pip install 'robust-watermark[{extra}]'")
+
+
+def _package(error: ModuleNotFoundError) -> str:
+    return (error.name or "").split(".")[0]
+
+
+def tell(error: Exception, words: Sequence[str] = ()) -> int:
+    """Say in one line what went wrong; the exit status. 1 is an answer ("not marked", "differs"), and no error is.
+
+    Args:
+        error: that ended the command.
+        words: of the command after ``watermark``, as far as they are known; a hint to install something repeats them.
+    """
     if isinstance(error, UserError):
         said = shown(error, 2000)
     elif isinstance(error, OSError) and error.filename is not None:
         said = f"{shown(error.filename)}: {reason(error)}"
-    elif isinstance(error, ModuleNotFoundError) and (name := (error.name or "").split(".")[0]) in REQUIRED:
+    elif isinstance(error, ModuleNotFoundError) and (name := _package(error)) in REQUIRED:
         said = f"the package {REQUIRED[name]} is missing, as in the small installation that only marks and reads: "
         said += "pip install robust-watermark, or from the folder above a clone pip install ./robust-watermark"
     else:
         hint = f"please report it, with what {TRACEBACK}=1 shows"
         said = f"unexpected {type(error).__name__}: {reason(error)}; {hint}"
     show_origin(error)
-    print(f"watermark: {to_install(said)}", file=sys.stderr)
+    print(f"watermark: {to_install(said, shown(shlex.join(words)) or '...')}", file=sys.stderr)
     return EXIT_ERROR
 
 

@@ -9,9 +9,9 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from watermark.cli import missing
 from watermark.cli.listening import add_listening_options, address, check_port, listen, run_until_stopped
 from watermark.cli.marking import add_file_options
-from watermark.errors import UserError
 from watermark.service.settings import LOCAL
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
             config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
             run_until_stopped(uvicorn.Server(config), listening)
     except ModuleNotFoundError as error:
-        raise UserError(f"demo needs the package {error.name}: pip install 'robust-watermark[demo]'") from None
+        raise missing(error, "demo") from None
     return 0
 
 

@@ -21,6 +21,7 @@ from watermark.cli.marking import (
     expand,
     load_marker,
     say_left_out,
+    say_quality,
     with_progress,
 )
 from watermark.errors import UserError, show_unexpected
@@ -191,9 +192,7 @@ def _report(target: Path, provider: int, content: int, made: "Marked", *, ensure
     quality = (least if least == most else f"{least} to {most}") + " dB"
     quality += f", {len(frames)} frames" if len(frames) > 1 else ""
     print(f"{name}: provider {provider}, content {content}, PSNR {quality}", flush=True)
-    if made.quality is not None:
-        why = "at the quality that it came with it would have lost the mark"
-        print(f"note: {name}: saved at JPEG quality {made.quality}, for {why}", file=sys.stderr)
+    say_quality(target, made.quality)
     say_left_out(target, made.lost, made.dropped)
     if made.weak:
         after = ", ".join(f"{what} (log10 p {log10_p:.1f})" for what, log10_p in made.weak)

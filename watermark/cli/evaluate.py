@@ -17,8 +17,8 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from watermark.cli import EXIT_INTERRUPTED, tell
-from watermark.cli.hydra_verb import run_hydra
+from watermark.cli import EXIT_INTERRUPTED
+from watermark.cli.hydra_verb import run_hydra, tell_typed
 from watermark.cli.progress import bar as bar_of
 from watermark.cli.progress import console as standard_error
 from watermark.config import compose, default_names
@@ -73,12 +73,12 @@ def _evaluate(config: DictConfig) -> None:
         folder = _run_with_progress(job)
         report = build_report(folder)
     except ValueError as error:
-        raise SystemExit(tell(UserError(reason(error)))) from None
+        raise SystemExit(tell_typed(UserError(reason(error)))) from None
     except KeyboardInterrupt:
         print("watermark: interrupted; what is done is kept, and the same command goes on from here", file=sys.stderr)
         raise SystemExit(EXIT_INTERRUPTED) from None
     except Exception as error:
-        raise SystemExit(tell(error)) from None
+        raise SystemExit(tell_typed(error)) from None
     console = Console()
     console.print(print_summary(folder))
     console.print(f"Report: {report}", soft_wrap=True, highlight=False)

@@ -21,8 +21,9 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from watermark.cli import tell
 from watermark.config import CONFIG_DIR
-from watermark.errors import meant
+from watermark.errors import UserError, meant
 from watermark.hydra_search import register
 from watermark.shown import shown
 
@@ -68,8 +69,7 @@ def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[Dict
         0, or 2 where the words do not compose: then one line has said why.
     """
     if said := _no_setting(verb, argv):
-        print(f"watermark: {shown(said, 2000)}; see `watermark {verb} --help`", file=sys.stderr)
-        return 2
+        return tell(UserError(f"{said}; see `watermark {verb} --help`"))
     if "hydra/launcher=ray" in argv:
         from watermark.pipeline.executors import set_up_ray
 
@@ -84,19 +84,22 @@ def run_hydra(verb: str, argv: Sequence[str], schema: type, task: Callable[[Dict
     except (HydraException, OmegaConfBaseException) as error:
         if asked:
             raise
-        print(f"watermark: {shown(one_line(error, verb, schema), 2000)}", file=sys.stderr)
-        return 2
+        return tell_typed(UserError(one_line(error, verb, schema)))
     except (RuntimeError, ValueError) as error:
         told = next((line for begin, line in OF_HYDRA.items() if str(error).startswith(begin)), None)
         if asked or told is None:
             raise
-        print(f"watermark: {told}", file=sys.stderr)
-        return 2
+        return tell(UserError(told))
     finally:
         sys.argv = before
         if asked is None:
             del os.environ[FULL]
     return 0
+
+
+def tell_typed(error: Exception) -> int:
+    """``tell``, with the words that Hydra reads: a hint to install something repeats them."""
+    return tell(error, [*sys.argv[0].split()[1:], *sys.argv[1:]])
 
 
 def _multirun_first(argv: Sequence[str]) -> list[str]:

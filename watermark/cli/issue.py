@@ -14,7 +14,14 @@ from watermark.cli.identity_options import (
     load_keys,
     open_registry,
 )
-from watermark.cli.marking import add_file_options, add_sync_key_option, check_quality, say_left_out, sync_key
+from watermark.cli.marking import (
+    add_file_options,
+    add_sync_key_option,
+    check_quality,
+    say_left_out,
+    say_quality,
+    sync_key,
+)
 from watermark.errors import UserError
 from watermark.shown import shown
 
@@ -82,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
     ids = f"provider {record.slot}, content {record.content_id}"
     print(f"{shown(args.output)}: issued as {ids}, kept until {record.retain_until}")
     for made in notes:
+        say_quality(args.output, made.quality)
         say_left_out(args.output, made.lost, made.dropped)
     return 0
 

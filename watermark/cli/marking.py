@@ -141,6 +141,13 @@ def say_left_out(path: Path, lost: Sequence[str], dropped: Sequence[str]) -> Non
             print(f"note: {shown(path)}: {title}: {shown(', '.join(words))}", file=sys.stderr)
 
 
+def say_quality(path: Path, quality: int | None) -> None:
+    """One line where a JPEG was saved at another quality than its own."""
+    if quality is not None:
+        why = "at the quality that it came with it would have lost the mark"
+        print(f"note: {shown(path)}: saved at JPEG quality {quality}, for {why}", file=sys.stderr)
+
+
 def check_quality(quality: int | None) -> None:
     """``--quality``, before anything is read or reserved."""
     if quality is not None and not 1 <= quality <= 100:

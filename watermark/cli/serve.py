@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from watermark.cli import missing
 from watermark.cli.identity_options import add_keys_options, add_registry_option, key_files
 from watermark.cli.listening import add_listening_options, address, check_port, listen, run_until_stopped
 from watermark.cli.marking import (
@@ -93,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         from watermark.service.connections import Impatient
         from watermark.service.watching import log_to_stderr
     except ModuleNotFoundError as error:
-        raise UserError(f"serve needs the package {error.name}: pip install 'robust-watermark[serve]'") from None
+        raise missing(error, "serve") from None
     settings = _settings(args)
     listening = listen(args.host, args.port)
     pool = make_pool(settings)

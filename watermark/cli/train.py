@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from watermark.cli import EXIT_INTERRUPTED, tell
-from watermark.cli.hydra_verb import run_hydra
+from watermark.cli.hydra_verb import run_hydra, tell_typed
 from watermark.config import build, config_names
 from watermark.errors import UserError
 from watermark.files import write_whole
@@ -56,9 +56,9 @@ def _train(config: DictConfig) -> None:
         if trainer.step < trainer.schedule.steps:
             raise SystemExit(EXIT_INTERRUPTED)
     except ValueError as error:
-        raise SystemExit(tell(UserError(reason(error)))) from None
+        raise SystemExit(tell_typed(UserError(reason(error)))) from None
     except Exception as error:
-        raise SystemExit(tell(error)) from None
+        raise SystemExit(tell_typed(error)) from None
     finally:
         processes.stop()
 
@@ -74,9 +74,9 @@ def _train_denoiser(config: DictConfig) -> None:
         device = Processes.start(config.device).device
         build(config.denoiser).run(config.photos.train, config.photos.val, target, config.seed, device)
     except ValueError as error:
-        raise SystemExit(tell(UserError(reason(error)))) from None
+        raise SystemExit(tell_typed(UserError(reason(error)))) from None
     except Exception as error:
-        raise SystemExit(tell(error)) from None
+        raise SystemExit(tell_typed(error)) from None
 
 
 def make_trainer(config: DictConfig, processes: Processes | None = None) -> Trainer:

@@ -22,7 +22,7 @@ from watermark.files.folders import check_apart, find_pictures, is_below, is_one
 from watermark.files.limits import DEFAULT_MAX_PIXELS, max_pixels, set_max_pixels
 from watermark.files.reading import read_regular
 from watermark.files.whole import Staged, sweep, write_whole
-from watermark.files.writing import Encoded, Picture, check_target, encode, fit_mode, own_quality, save
+from watermark.files.writing import Encoded, Picture, check_target, encode, fit_mode, own_quality, qualities, save
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -51,6 +51,7 @@ __all__ = [
     "metadata_of",
     "own_quality",
     "passed_over_line",
+    "qualities",
     "read_bytes",
     "read_regular",
     "save",

@@ -1,5 +1,6 @@
 """From a picture to a file: whether it may be written, in which mode, and what of it the format has no place for."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
@@ -16,6 +17,9 @@ from watermark.files.metadata import Metadata, of
 from watermark.files.modes import is_clear, is_grey, on_white, plain
 from watermark.files.whole import check_free, write_whole
 from watermark.shown import reason, shown
+
+FINER, FINEST = 3, 98
+"""By how much the quality of a JPEG that lost the mark at its own is raised, and to what where that is not enough."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,18 @@ def own_quality(image: Picture, path: Path) -> int | None:
     if found is None or found.name != "JPEG" or not keeps_tables(fit_mode(image, "JPEG"), metadata):
         return None
     return metadata.coding.quality if metadata.coding else None
+
+
+def qualities(image: Picture, path: Path, asked: int | None) -> Iterator[int | None]:
+    """At which qualities to write a marked picture, the next one where the mark is lost; see ``save``.
+
+    First the one that is asked for. None for a JPEG from a JPEG means its own, and finer ones follow: its values lie
+    on the grid of its own quality already, and a faint mark may not leave it.
+    """
+    yield asked
+    own = own_quality(image, path) if asked is None else None
+    if own is not None and own < FINEST:
+        yield from sorted({min(own + FINER, FINEST), FINEST})
 
 
 @overload

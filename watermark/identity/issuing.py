@@ -20,7 +20,7 @@ from watermark.errors import UserError
 from watermark.files import metadata
 from watermark.files.whole import check_free
 from watermark.identity.looks import perceptual_hash, thumbnail
-from watermark.identity.tracing import Answer, Marker
+from watermark.identity.tracing import Marker
 from watermark.labels import AigcLabel, add_visible_label
 from watermark.labels.carriers import SUFFIXES, encode_with_label
 from watermark.labels.manifest import Credentials, sign
@@ -77,6 +77,7 @@ class Prepared:
         log10_p: of the mark, read from ``content``.
         lost: metadata of the source that the format cannot hold, by name.
         dropped: metadata of the source that would be untrue of a marked picture, by name.
+        quality: at which a JPEG was saved for it lost the mark at its own; None for all others.
     """
 
     content: bytes
@@ -85,6 +86,7 @@ class Prepared:
     log10_p: float
     lost: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    quality: int | None = None
 
 
 def issue(
@@ -149,15 +151,18 @@ def prepare(
         marked = marker.embed(image, request.slot, content_id)
     except (ValueError, TypeError) as error:
         raise UserError(f"{shown(request.source)}: {reason(error)}") from error
-    encoded = encode_with_label(marked, request.target, label, quality=request.quality)
-    content = encoded.content
-    manifests: dict[str, bytes] = {}
-    if request.credentials:
-        signed = sign(content, request.target.suffix, _binding(request, slot, content_id), request.credentials)
-        content, manifests = signed.content, {signed.manifest_id: signed.manifest}
-    released = files.decode(content, request.target)
-    read = marker.detect(released)
-    _check_read_back(request, read, content_id)
+    for quality in files.qualities(marked, request.target, request.quality):
+        encoded = encode_with_label(marked, request.target, label, quality=quality)
+        content, manifests = _signed(request, slot, content_id, encoded.content)
+        released = files.decode(content, request.target)
+        read = marker.detect(released)
+        if (read.is_marked, read.provider_id, read.content_id) == (True, request.slot, content_id):
+            break
+    else:
+        raise UserError(
+            f"{request.target}: the mark cannot be read back from the file (log10 p {read.log10_p:.1f}); "
+            "nothing was issued; try a larger picture, a higher quality or a lower target PSNR"
+        )
     record = IssueRecord(
         version=PAYLOAD_VERSION,
         slot=request.slot,
@@ -175,7 +180,16 @@ def prepare(
         recipient_reference=recipient,
         c2pa_manifest_id=next(iter(manifests), None),
     )
-    return Prepared(content, record, manifests, read.log10_p, encoded.lost, metadata.of(image).dropped)
+    raised = quality if quality != request.quality else None
+    return Prepared(content, record, manifests, read.log10_p, encoded.lost, metadata.of(image).dropped, raised)
+
+
+def _signed(request: Request, slot: Slot, content_id: int, content: bytes) -> tuple[bytes, dict[str, bytes]]:
+    """The file with its C2PA manifest, and the manifest by its ID; the same file and none where none is asked for."""
+    if not request.credentials:
+        return content, {}
+    signed = sign(content, request.target.suffix, _binding(request, slot, content_id), request.credentials)
+    return signed.content, {signed.manifest_id: signed.manifest}
 
 
 def _binding(request: Request, slot: Slot, content_id: int) -> dict[str, Any]:
@@ -186,14 +200,6 @@ def _binding(request: Request, slot: Slot, content_id: int) -> dict[str, Any]:
     name = algorithm_name(owner, slot.algorithm, slot.algorithm_version)
     payload = Payload(slot.slot, content_id, PAYLOAD_VERSION)
     return soft_binding_assertion(name, build_named("layout", slot.layout), payload)
-
-
-def _check_read_back(request: Request, read: Answer, content_id: int) -> None:
-    if (read.is_marked, read.provider_id, read.content_id) != (True, request.slot, content_id):
-        raise UserError(
-            f"{request.target}: the mark cannot be read back from the file (log10 p {read.log10_p:.1f}); "
-            "nothing was issued; try a larger picture, a higher quality or a lower target PSNR"
-        )
 
 
 def _released(registry: Registry, made: Prepared, staged: files.Staged) -> IssueRecord:
