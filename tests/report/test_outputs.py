@@ -269,9 +269,23 @@ def test_compare_names_a_scheme_that_one_run_lacks_once(sim, tmp_path):
     manifest = json.loads((before / "manifest.json").read_text())
     manifest["schemes"] = {"steady": manifest["schemes"]["steady"]}
     (before / "manifest.json").write_text(json.dumps(manifest))
-    missing = ["average (all 4 attacks)", "fragile (1 attack)", "steady: noise 0.05"]
+    missing = ["average (all 4 attacks)", "fragile (1 attack)", "noise 0.05"]
     assert (compare_runs(before, after).only_a, compare_runs(before, after).only_b) == ([], missing)
     assert compare_runs(after, before).only_a == missing
+
+
+def test_compare_names_an_attack_once_with_the_strengths_that_one_run_lacks(sim, tmp_path):
+    before, after = (sim.simulate(tmp_path / n, sim.Simulation(photos=2, hard=0, samples=False)) for n in "ab")
+    for_all = {("noise", 0.05), ("jpeg", 90), ("noise", 0.02)}
+    lacks = lambda row: (
+        (row["attack"], row["strength"]) in for_all
+        or (  # noqa: E731
+            (row["scheme"], row["attack"]) in {("steady", "rotate"), ("fragile", "rotate"), ("average", "crop")}
+        )
+    )
+    sim.keep_rows(before, lambda row: not lacks(row))
+    wanted = ["average: crop 0.5 0.9", "fragile, steady: rotate -9 -1 1 9", "jpeg 90", "noise 0.02 0.05"]
+    assert (compare_runs(before, after).only_a, compare_runs(before, after).only_b) == ([], wanted)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ class Comparison:
             found (of a searched attack: of the share of its axis that the mark withstood), interval, Holm-corrected p,
             verdict (better, worse, not separable, identical).
         maps: likewise of the F1 of maps of edited pictures; empty where not both runs have some.
-        only_a: what only run A has: whole schemes, then cells (scheme, attack, strength) of the schemes that both have.
+        only_a: what only run A has: whole schemes, then attacks with their strengths.
         only_b: what only run B has.
         quality: scheme -> mean PSNR of A and of B, None where unknown.
         same_images: how many pictures both have.
@@ -134,17 +134,24 @@ def _cells(rows: pd.DataFrame) -> set[tuple[str, str, float]]:
 
 
 def _only(cells: set[tuple[str, str, float]], others: set[tuple[str, str, float]], both_have: set[str]) -> list[str]:
-    """In words what the other run lacks: a scheme that it lacks as a whole is one entry, with how many attacks."""
+    """In words what the other run lacks, an attack with all its strengths being one entry.
+
+    A scheme that it lacks as a whole is one entry, with how many attacks. An attack that every scheme of both runs
+    lacks there is named without them.
+    """
     whole = []
     for scheme in sorted({scheme for scheme, *_ in cells} - both_have):
         attacks = {attack for of, attack, _ in cells if of == scheme} - {IDENTITY}
         whole.append(f"{scheme} ({'all ' * (len(attacks) > 1)}{plural(len(attacks), 'attack')})")
-    single = [
-        f"{scheme}: {attack}" + (f" {value:g}" if value != float("inf") else "")
-        for scheme, attack, value in sorted(cells - others)
-        if scheme in both_have
-    ]
-    return whole + single
+    lacking: dict[tuple[str, float], list[str]] = {}
+    for scheme, attack, value in sorted(cells - others):
+        if scheme in both_have:
+            lacking.setdefault((attack, value), []).append(scheme)
+    single: dict[str, list[str]] = {}
+    for (attack, value), schemes in sorted(lacking.items()):
+        whose = "" if set(schemes) == both_have else f"{', '.join(schemes)}: "
+        single.setdefault(whose + attack, []).extend([f"{value:g}"] * (value != float("inf")))
+    return whole + [" ".join([name, *values]) for name, values in single.items()]
 
 
 def _scheme(scheme: str, part: pd.DataFrame) -> list[Json]:
