@@ -35,11 +35,13 @@ def show_unexpected(error: BaseException) -> None:
 
 
 def meant(given: str, known: Iterable[str]) -> str:
-    """Half a line for a name that is nearly a known one: `` (did you mean X?)``, else nothing.
+    """Half a line for a name that is nearly a known one or begins one: `` (did you mean X?)``, else nothing.
 
     Example:
-        >>> meant("tile-spred", ["learned", "tile_spread"]), meant("mine", ["learned"])
-        (' (did you mean tile_spread?)', '')
+        >>> meant("tile-spred", ["learned", "tile_spread"]), meant("mine", ["learned"]), meant("tile", ["tile_spread"])
+        (' (did you mean tile_spread?)', '', ' (did you mean tile_spread?)')
     """
-    near = difflib.get_close_matches(given, list(known), 1, 0.7)
+    names = list(known)
+    begun = sorted((name for name in names if given and name.startswith(given)), key=len)
+    near = difflib.get_close_matches(given, names, 1, 0.7) or begun
     return f" (did you mean {near[0]}?)" if near else ""

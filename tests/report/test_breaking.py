@@ -11,6 +11,7 @@ from scipy import stats
 
 from watermark.errors import UserError
 from watermark.report import build_report, compare_runs, print_summary, schema
+from watermark.report.breaking_plots import survival_steps
 from watermark.report.sections.sentence import who_withstands
 from watermark.report.tables import caption, terminal
 
@@ -114,6 +115,44 @@ def test_the_verdict_is_a_sentence_that_a_provider_understands(told, searched):
     assert "$>$ 0.8" in (searched / "table.tex").read_text()
     evidence = json.loads((searched / "robustness_evidence.json").read_text())
     assert evidence["fragile"]["robustnessEvidence"]["results"]["crop"]["breakingPoint"]["at_once"] == 6
+
+
+def test_the_headline_names_the_scheme_that_the_first_attack_breaks_first(sim, tmp_path, monkeypatch):
+    """It need not be the last over all attacks: whoever reads two strengths of JPEG takes them for the ends."""
+    early = {"jpeg": 0.3, "noise": 0.9, "crop": 0.7}
+    monkeypatch.setattr(sim, "BREAKS", sim.BREAKS | {"average": early})
+    build_report(sim.simulate_search(tmp_path))
+    told = json.loads((tmp_path / "report.json").read_text())
+    assert [card["scheme"] for card in told["schemes"]] == ["steady", "average", "fragile"]
+    lost = point(told, "average", "jpeg")["median"]["strength"]
+    assert f", average at jpeg {lost:.3g}; steady" in told["verdict"]["headline"]
+
+
+def test_the_table_of_a_run_of_searches_has_no_empty_column_and_names_what_breaks_a_scheme(searched, sim, tmp_path):
+    table = (searched / "table.md").read_text()
+    assert "Found, attacked" not in table
+    assert "nothing measured" not in table
+    assert "per attack" not in table
+    weakest = {line.split(" | ")[0].strip("| "): line.split(" | ")[-1].strip("| ") for line in table.splitlines()}
+    assert weakest["steady"] == "jpeg, crop"  # noise takes none of its marks
+    assert weakest["fragile"].startswith("crop, jpeg")
+    build_report(sim.simulate_search(tmp_path, ladder=True))
+    assert "Found, attacked" in (tmp_path / "table.md").read_text()
+
+
+def test_the_head_of_the_page_counts_strengths_only_where_they_are_fixed(searched, sim, tmp_path):
+    head = r"<span>3 attacks, searched along their axes</span>"
+    assert head in (searched / "report.html").read_text()
+    page = build_report(sim.simulate_search(tmp_path, ladder=True)).read_text()
+    assert "<span>4 attacks, 2 strengths, others searched along their axes</span>" in page
+
+
+def test_bands_of_many_schemes_show_only_at_their_line(told):
+    axis, points = told["breaking"]["axes"][0], [point(told, "steady", "jpeg"), point(told, "fragile", "jpeg")]
+    few = survival_steps(axis, points, ["steady", "fragile"])
+    many = survival_steps(axis, points * 2, ["steady", "fragile"])
+    assert ('class="plot survival"' in few, 'class="plot survival many"' in many) == (True, True)
+    assert few.count('class="band"') == 2
 
 
 def test_few_schemes_that_cannot_be_told_apart_are_named_and_many_are_counted():

@@ -12,8 +12,10 @@ import jsonschema
 import pytest
 from rich.console import Console
 
+from watermark.evaluation.rows import load_run
 from watermark.report import build_report, compare_runs, print_summary, schema
 from watermark.report.curves import positions
+from watermark.report.samples import samples
 from watermark.report.wording import interval, n_of, percent, upper_bound
 
 
@@ -52,6 +54,18 @@ def test_the_page_says_who_wins_how_sure_and_what_failed(page, data):
     for attack in data["attacks"]:
         assert page.count(f'data-attack="{attack["name"]}"') >= 3
     assert page.count("data:image/webp") >= 3
+
+
+def test_pictures_and_pairs_stand_in_the_order_of_the_page(sim, run_dir, tmp_path):
+    names = ["fragile", "average", "steady"]
+    strip = samples(load_run(run_dir), names)[0]
+    assert [one["scheme"] for one in strip["schemes"]] == names
+    assert strip["attacked"]
+    assert all([one["scheme"] for one in shown["answers"]] == names for shown in strip["attacked"])
+    schemes = {name: {"steady": 1.6, "average": 1.05, "fragile": 0.8}[name] for name in names}
+    page = build_report(sim.simulate(tmp_path, sim.Simulation(schemes=schemes, hard=0, samples=False))).read_text()
+    pairs = [set(pair.split()) for pair in re.findall('data-pair="([^"]+)"', page)]
+    assert pairs == [{"steady", "average"}, {"steady", "fragile"}, {"average", "fragile"}]
 
 
 def test_the_page_shows_what_issue_and_protocol_ask_for(page, data):

@@ -98,8 +98,9 @@ def run(args: argparse.Namespace) -> int:
                 break
     if not alone:
         ids = "random content IDs" if args.content is None else f"content {contents[0]} to {contents[-1]}"
+        under = f", provider {args.provider}, {ids}" if done > kept else ""
         left = f"; {kept} left as they are" if kept else ""
-        print(f"{done - kept} of {len(pairs)} pictures marked, provider {args.provider}, {ids}{left}")
+        print(f"{done - kept} of {len(pairs)} pictures marked{under}{left}")
     return 0 if done == len(pairs) else 2
 
 

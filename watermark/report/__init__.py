@@ -44,7 +44,7 @@ def build_report(run_dir: Path) -> Path:
         "robustness_evidence.json": _json(robustness_evidence(data)),
         "table.md": markdown(data),
         "table.tex": latex(data),
-        "report.html": render(data, samples(run)),
+        "report.html": render(data, samples(run, [card["scheme"] for card in data["schemes"]])),
     }
     for name, text in outputs.items():
         write_text(run.path / name, text)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from watermark.evaluation.axis import Axis
 from watermark.json_schema import Json
 from watermark.report.curves import HAIR, RATE_TICKS
-from watermark.report.svg import Frame, band, dot, grid_y, path, series, svg, ticks_x
+from watermark.report.svg import Frame, band, dot, grid_y, path, series, survival_kind, svg, ticks_x
 from watermark.report.wording import broke, broke_between, interval, percent
 
 MARGIN = 0.04
@@ -29,7 +29,8 @@ def survival_steps(axis: Json, points: Sequence[Json], schemes: Sequence[str]) -
     for place, point in reversed(list(enumerate(points))):
         lift = HAIR * ((len(points) - 1) / 2 - place)
         parts.append(_steps(frame, axis, point, schemes.index(point["scheme"]), lift))
-    return svg(frame, parts, f"share of pictures whose mark is found against {axis['attack']}", "survival")
+    label = f"share of pictures whose mark is found against {axis['attack']}"
+    return svg(frame, parts, label, survival_kind(len(points)))
 
 
 def evidence_curve(axis: Json, points: Sequence[Json], schemes: Sequence[str], rate: float) -> str:

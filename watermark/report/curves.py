@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from watermark.json_schema import Json
-from watermark.report.svg import Frame, band, dot, grid_y, linear, path, series, svg, ticks_x
+from watermark.report.svg import Frame, band, dot, grid_y, linear, path, series, survival_kind, svg, ticks_x
 from watermark.report.wording import interval, n_of, percent, strength
 
 METRICS = {"detection": "mark found", "payload": "IDs read exactly"}
@@ -55,7 +55,8 @@ def survival(attack: Json, cells: Sequence[Json], schemes: Sequence[str], metric
         own = sorted((c for c in own if c["strength"] in at), key=lambda c: at[c["strength"]])
         lift = HAIR * ((len(drawn) - 1) / 2 - drawn.index(scheme))
         parts.append(_line(frame, own, _dodged(at, drawn, scheme), schemes.index(scheme), metric, lift))
-    return svg(frame, parts, f"{METRICS[metric]} after {attack['name']} by {attack['parameter']}", "survival")
+    label = f"{METRICS[metric]} after {attack['name']} by {attack['parameter']}"
+    return svg(frame, parts, label, survival_kind(len(drawn)))
 
 
 def _axis(attack: Json) -> str:

@@ -15,7 +15,7 @@ from watermark.report.drawings import drawings
 from watermark.report.pivot import pivots
 from watermark.report.sections.bench import size_of
 from watermark.report.sheet import asset
-from watermark.report.svg import MARKERS
+from watermark.report.svg import FEW, MARKERS
 
 SECTIONS = {
     "verdict": "Verdict",
@@ -60,7 +60,7 @@ def render(data: Json, pictures: list[Json]) -> str:
     rungs = data["breaking"] is None or not all(attack["searched"] for attack in data["attacks"])
     groups: list[str] = [group for group in GROUPS if any(cell["group"] == group for cell in data["ladders"])]
     return environment.get_template("report.html.j2").render(
-        d=data,
+        d=data | {"pairwise": sorted(data["pairwise"], key=lambda pair: _places(pair, schemes))},
         schemes=schemes,
         groups=groups,
         source=_source(data["provenance"]),
@@ -70,7 +70,8 @@ def render(data: Json, pictures: list[Json]) -> str:
             for name, title in SECTIONS.items()
             if (rungs or name not in OF_RATES) and (data["localization"] or name != "edits")
         ],
-        rungs=sum(max(1, len(attack["strengths"])) for attack in data["attacks"]),
+        rungs=sum(max(1, len(attack["strengths"])) for attack in data["attacks"] if not attack["searched"]),
+        few=FEW,
         none_attack={"name": IDENTITY, "reproduces": "no attack", "strengths": [], "parameter": None},
         pictures=pictures,
         perceptual_measured=any(row[name] for row in data["embedding_quality"] for name in PERCEPTUAL),
@@ -147,6 +148,11 @@ def _verdict(pair: Json) -> str:
     if not test["separable"]:
         return "not separable"
     return f"{pair['first'] if test['difference'] > 0 else pair['second']} better"
+
+
+def _places(pair: Json, schemes: list[str]) -> list[int]:
+    """Where two schemes stand on the page, for an order of pairs: those with the first scheme come first."""
+    return sorted(schemes.index(pair[which]) for which in ("first", "second"))
 
 
 def _wins(tests: list[Json]) -> str:

@@ -21,12 +21,17 @@ ATTACKED = 2
 """Pictures whose attacked versions are shown; every one costs bytes in a page that people mail."""
 
 
-def samples(run: Run) -> list[Json]:
-    """Pictures as data URIs, a few images, natural ones first; empty where the run kept none."""
+def samples(run: Run, schemes: list[str]) -> list[Json]:
+    """Pictures as data URIs, a few images, natural ones first; empty where the run kept none.
+
+    Args:
+        run: the evaluation.
+        schemes: in page order.
+    """
     images = run.rows.drop_duplicates("image").sort_values("group", ascending=False, kind="stable")
     found: list[Json] = []
     for image, group in zip(images["image"], images["group"], strict=True):
-        folders = {scheme: sample_folder(run.path, scheme, str(image)) for scheme in run.schemes}
+        folders = {scheme: sample_folder(run.path, scheme, str(image)) for scheme in schemes}
         folders = {scheme: folder for scheme, folder in folders.items() if _own(run, folder / "marked.webp")}
         if not folders or len(found) == PICTURES:
             continue
@@ -81,6 +86,7 @@ def _attacked(run: Run, image: str, folders: dict[str, Path]) -> list[Json]:
             {"scheme": s, "found": bool(m), "right": bool(p)}
             for s, m, p in zip(at["scheme"], at["is_marked"], at["payload_ok"], strict=True)
         ]
+        answers.sort(key=lambda answer: [*folders, *run.schemes].index(answer["scheme"]))
         found.append(
             {"attack": attack, "strength": shown, "picture": _uri(run, path), "shown": scheme, "answers": answers}
         )

@@ -50,6 +50,15 @@ def svg(frame: Frame, parts: Sequence[str], label: str, kind: str = "") -> str:
     )
 
 
+FEW = 3
+"""Lines whose bands can be told apart; of more, a band shows while its line is pointed at."""
+
+
+def survival_kind(lines: int) -> str:
+    """The kind of a plot of so many lines with bands, for ``svg``."""
+    return "survival" if lines <= FEW else "survival many"
+
+
 def grid_y(frame: Frame, ticks: Sequence[tuple[float, str]]) -> list[str]:
     """Horizontal lines with labels; ticks are ``(share, text)``."""
     parts = []

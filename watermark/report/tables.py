@@ -38,12 +38,25 @@ HEAD = (
 )
 
 
+WEAKEST = 3
+"""Searched attacks that a row names: on an axis that ends harshly every one of them takes marks."""
+OF_RUNGS = ("Found, attacked", "IDs exact")
+"""Columns that count readings at fixed strengths."""
+
+
 def _weak(card: Json) -> list[str]:
     """The attacks that took marks, the worst first."""
     return [cell["attack"] for cell in card["worst"] if cell["detection"]["rate"] < 1]
 
 
+def _weak_on_axes(data: Json, scheme: str) -> list[str]:
+    """Of the attacks that were searched those that took marks, the worst first."""
+    own = [point for (_, name), point in _points(data).items() if name == scheme and point["never"] < point["images"]]
+    return [point["attack"] for point in sorted(own, key=lambda point: point["withstood"])]
+
+
 def _rows(data: Json) -> list[list[str]]:
+    """A row a scheme, a cell a column of ``HEAD``."""
     return [
         [
             card["scheme"],
@@ -55,7 +68,7 @@ def _rows(data: Json) -> list[list[str]]:
             f"{count_of(card['misattribution'])} [{interval(card['misattribution'])}]",
             f"{count_of(card['unnamed'])} [{interval(card['unnamed'])}]",
             count_of(card["false_positives"]),
-            ", ".join(_weak(card)) or "none",
+            ", ".join(_weak(card)) or ", ".join(_weak_on_axes(data, card["scheme"])[:WEAKEST]) or "none",
         ]
         for card in data["schemes"]
     ]
@@ -153,7 +166,7 @@ def terminal(data: Json) -> Table:
     for card in data["schemes"]:
         found, payload = (f"{percent(card[name])}\n[{interval(card[name])}]" for name in ("detection", "payload"))
         counted = card["false_positives"]
-        alarms = f"{counted['successes']} /\n{count(counted['n'])}" if counted["n"] else NOTHING
+        alarms = count_of(counted) if counted["n"] else NOTHING
         scheme = f"{card['scheme']}\n{db(card['quality']['psnr'])}"
         table.add_row(scheme, found, payload, alarms, "\n".join(_weak(card)[:2]) or "none")
     return table
@@ -181,8 +194,12 @@ def markdown(data: Json) -> str:
     if data["breaking"]:
         lines += [*_markdown_of_searches(data, schemes), ""]
     lines += [*maps.table(data), *matched.table(data)]
-    lines += ["| " + " | ".join(HEAD) + " |", "|---" + "|---:" * (len(HEAD) - 2) + "|---|"]
-    lines += ["| " + " | ".join(row) + " |" for row in _rows(data)]
+    at_rungs = any(card["detection"]["n"] for card in data["schemes"])
+    columns = [place for place, name in enumerate(HEAD) if at_rungs or name not in OF_RUNGS]
+    lines += ["| " + " | ".join(HEAD[k] for k in columns) + " |", "|---" + "|---:" * (len(columns) - 2) + "|---|"]
+    lines += ["| " + " | ".join(row[k] for k in columns) + " |" for row in _rows(data)]
+    if not at_rungs:
+        return "\n".join(lines) + "\n"
     lines += ["", "Mark found, per attack (95 % interval):", ""]
     lines += ["| Attack | " + " | ".join(schemes) + " |", "|---" + "|---:" * len(schemes) + "|"]
     for attack, rates in _per_attack(data):

@@ -90,9 +90,12 @@ def _headline(found: list[Card], pairs: list[SchemePair], noun: str) -> str:
 
 
 def _broken_headline(run: Run, found: list[Card], broken: Breaking) -> str:
-    """What the first attack takes to break the first and the last scheme, and who withstands most over all attacks."""
+    """What the first attack takes to break the first scheme and the one that it breaks first; who withstands most."""
     own = {p.scheme: p for p in broken.points if p.attack == broken.axes[0].attack and p.group == run.headline_group}
-    ends = [name for name in dict.fromkeys((found[0].scheme, found[-1].scheme)) if name in own]
+    weakest = min(
+        (card.scheme for card in found if card.scheme in own), key=lambda name: own[name].median.level, default=""
+    )
+    ends = [name for name in dict.fromkeys((found[0].scheme, weakest)) if name in own]
     said = lost_at([own[name] for name in ends], run.axes[broken.axes[0].attack])
     return "; ".join(filter(None, (said, who_withstands(found) if len(found) > 1 else ""))) or who_withstands(found)
 
