@@ -16,9 +16,12 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from watermark.config import build, compose, config_file, config_names, target_of
+from watermark.errors import meant
 
 GROUPS = {"schemes": "scheme", "attacks": "attack", "suites": "suite", "layouts": "layout"}
 """What can be listed, and the group of the configuration that it is."""
+NEEDING = {"attack": ("attack/needs_package", "attack/needs_model")}
+"""Further groups of a group, whose members need something of the user's and are added by a line of their own."""
 KINDS = (*GROUPS, "codecs", "extras")
 EXTRAS = {
     "c2pa": "signed C2PA manifests: `issue --certificate`, and `serve` resolves them",
@@ -60,8 +63,30 @@ def entries(kind: str) -> list[Entry]:
         ]
     if kind == "codecs":
         return [Entry(name, _codec(name)) for name in config_names(GROUPS["layouts"])]
-    group = GROUPS[kind]
-    return [Entry(name, about(group, name)) for name in config_names(group)]
+    groups = _groups(GROUPS[kind])
+    return sorted((Entry(name, _about(group, name)) for group in groups for name in config_names(group)), key=_name)
+
+
+def _groups(group: str) -> tuple[str, ...]:
+    return group, *NEEDING.get(group, ())
+
+
+def _name(entry: Entry) -> str:
+    return entry.name
+
+
+def _group_of(group: str, name: str) -> str:
+    """The group that has a name: the one that was asked for, or one of those below it.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    groups = {one: config_names(one) for one in _groups(group)}
+    for one, names in groups.items():
+        if name in names:
+            return one
+    known = sorted(name for names in groups.values() for name in names)
+    raise ValueError(f"no {group} named {name!r:.80}{meant(name, known)}; expected one of {', '.join(known)}")
 
 
 def _codec(layout: str) -> str:
@@ -82,8 +107,12 @@ def about(group: str, name: str) -> str:
     Raises:
         ValueError: for an unknown name.
     """
+    return _about(_group_of(group, name), name)
+
+
+def _about(group: str, name: str) -> str:
     said = re.split(r"(?<=[.?])\s", _head(config_file(group, name)), maxsplit=1)[0]
-    if group != "attack":
+    if not group.startswith("attack"):
         return said
     config = compose(group, name)
     event = said or getattr(_class(config), "reproduces", "")
@@ -120,12 +149,13 @@ def show(group: str, name: str) -> Shown:
     Raises:
         ValueError: for an unknown name.
     """
-    file, config = config_file(group, name), compose(group, name)
+    place = _group_of(group, name)
+    file, config = config_file(place, name), compose(place, name)
     kind = None if group == "suite" else _class(config)
     return Shown(
         name=name,
         file=str(file),
-        text=_head(file) or about(group, name),
+        text=_head(file) or _about(place, name),
         configuration=config,
         target=None if kind is None else f"{kind.__module__}.{kind.__qualname__}",
         docstring=None if kind is None else inspect.getdoc(kind),

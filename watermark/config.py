@@ -198,7 +198,10 @@ def package_folders(package: str) -> list[Path]:
     """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(f"no package named {package}")
+        parent = package.rpartition(".")[0]
+        has_parent = bool(parent) and importlib.util.find_spec(parent) is not None
+        lacks = f"; {parent} is installed without that folder (were its YAML files packaged?)" if has_parent else ""
+        raise ModuleNotFoundError(f"no package named {package}{lacks}")
     return [Path(place) for place in spec.submodule_search_locations]
 
 

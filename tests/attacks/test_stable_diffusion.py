@@ -129,7 +129,7 @@ def pipeline_folder(vae, unet, tmp_path_factory):
 def test_a_folder_given_as_the_page_says_becomes_an_attack_on_its_own_schedule(pipeline_folder, photos):
     override = f"suite.stable_diffusion.build.model.model={pipeline_folder}"
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        added = "+attack/needs_model@suite.stable_diffusion=diffusion"
+        added = "+attack/needs_model@suite.stable_diffusion=stable_diffusion"
         entry = compose(overrides=["+suite=smoke", added, override]).suite.stable_diffusion
     assert (entry.build.size, entry.build.posterior) == (512, "sample")
     attack = instantiate(entry.build, size=None)(step=60)  # 512 px is too much for a test's attention layers

@@ -11,7 +11,7 @@ from skimage import data
 
 from watermark import catalogue, doctor
 from watermark.cli import main
-from watermark.config import config_names
+from watermark.config import CONFIG_DIR
 from watermark.files.formats import FORMATS
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
@@ -21,16 +21,22 @@ def lines(capsys):
     return capsys.readouterr().out.splitlines()
 
 
+def every_name(group):
+    """Of every file below a group's folder."""
+    return [path.stem for path in (CONFIG_DIR / group).rglob("*.yaml")]
+
+
 @pytest.mark.parametrize("kind", catalogue.KINDS)
 def test_everything_is_listed_with_one_line_that_says_something(capsys, kind):
     assert main(["list", kind, "--json"]) == 0
     found = [json.loads(line) for line in lines(capsys)]
     names = (
-        config_names({**catalogue.GROUPS, "codecs": "layout"}[kind])
+        every_name({**catalogue.GROUPS, "codecs": "layout"}[kind])
         if kind != "extras"
         else metadata("robust-watermark").get_all("Provides-Extra")
     )
     assert [one["name"] for one in found] == sorted(names)
+    assert len(names) == len(set(names))
     assert all(len(one["about"]) > 15 and "\n" not in one["about"] for one in found)
 
 
@@ -82,7 +88,14 @@ def test_no_two_attacks_have_the_same_line():
 @pytest.mark.parametrize("kind", list(catalogue.GROUPS))
 def test_what_is_listed_is_shown_with_words(kind):
     group = catalogue.GROUPS[kind]
-    assert [name for name in config_names(group) if len(catalogue.show(group, name).text) < 15] == []
+    assert [name for name in every_name(group) if len(catalogue.show(group, name).text) < 15] == []
+
+
+def test_what_needs_a_package_is_shown_with_the_words_that_add_it(capsys):
+    assert main(["show", "attack", "video_h264"]) == 0
+    assert "+attack/needs_package@suite.video_h264=video_h264" in capsys.readouterr().out
+    assert main(["show", "attack", "video_h26"]) == 2
+    assert "no attack named 'video_h26' (did you mean video_h26" in capsys.readouterr().err
 
 
 def test_a_plug_in_is_listed_and_shown(tmp_path, monkeypatch, capsys):

@@ -26,6 +26,7 @@ version = "1.0"
 [project.entry-points."watermark.configs"]
 theirs = "their_marks.configs"
 gone = "no_such_package.configs"
+unpacked = "their_marks.settings"
 [tool.hatch.build.targets.wheel]
 packages = ["their_marks"]
 """,
@@ -146,3 +147,11 @@ def test_a_target_that_cannot_be_imported_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("WATERMARK_CONFIGS", str(tmp_path))
     with pytest.raises(ValueError, match=r"nowhere.Lost: expected a class or function that can be imported"):
         Watermarker.load("lost", key=1)
+
+
+def test_a_package_without_its_folder_of_yaml_files_is_told_what_it_lacks(installed, caplog):
+    """Setuptools leaves them out unless told."""
+    assert "louder" in config_names("scheme")
+    told = {record.args[0]: str(record.args[2]) for record in caplog.records if record.name == "watermark.config"}
+    assert told["gone"] == "no package named no_such_package.configs"
+    assert told["unpacked"].endswith("; their_marks is installed without that folder (were its YAML files packaged?)")

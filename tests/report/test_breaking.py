@@ -189,6 +189,16 @@ def test_the_table_of_seven_schemes_fits_a_terminal(told):
     assert "95 % intervals stand in the report" in " ".join(text.split())
 
 
+def test_a_narrow_table_has_words_as_wide_as_the_terminal_and_fixed_strengths_one_of_their_own(sim, tmp_path):
+    build_report(sim.simulate_search(tmp_path, ladder=True))
+    console = Console(width=80, record=True)
+    console.print(print_summary(tmp_path))
+    lines = console.export_text().splitlines()
+    assert max(len(line.rstrip()) for line in lines[-4:]) > 60
+    assert any("Lost at" in line for line in lines)
+    assert any("Weakest against" in line for line in lines)
+
+
 def test_what_a_matched_search_rests_on_is_said(told):
     config = {"protocol": "matched", "matched_by": "ssim", "matched_at": 0.98}
     covered = told["coverage"] | {"not_marked": {"fragile": 2}}

@@ -1,6 +1,7 @@
 """`watermark issue IN OUT --provider SLOT`: allocate an ID, mark, label, check and record one picture, all or nothing.
 
-The file carries the invisible mark, the AIGC metadata label and, unless you say otherwise, a visible label in a corner.
+The slot says which scheme marks (`watermark registry add-slot --scheme`). The file carries the invisible mark, the AIGC
+metadata label and, unless you say otherwise, a visible label in a corner.
 """
 
 import argparse

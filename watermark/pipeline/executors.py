@@ -7,9 +7,11 @@ start another where one dies, and hand out what is done in whatever order it com
 import importlib.util
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
@@ -112,13 +114,14 @@ def on_ray(
     mine = not ray.is_initialized()
     try:
         if mine:
-            ray.init(
-                address=address or "local",
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **local,
-            )
+            with _unheard():
+                ray.init(
+                    address=address or "local",
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    **local,
+                )
     except Exception as error:  # of no type of its own where a busy machine is too slow for it
         ray.shutdown()
         raise UserError(f"Ray did not start: {reason(error)} (without Ray: --engine processes)") from error
@@ -132,6 +135,20 @@ def on_ray(
     finally:
         if mine:
             ray.shutdown()
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Lose what is written to standard error: past Python, Ray's core says there that it read the level of its log."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _through(build: Build, numbers: Sequence[int], workers: int, gpus: int) -> Iterator[Done]:

@@ -8,7 +8,7 @@
 import json
 from pathlib import Path
 
-from rich.table import Table
+from rich.console import Group
 
 from watermark.evaluation.parts import write_text
 from watermark.evaluation.rows import load_run
@@ -51,7 +51,7 @@ def build_report(run_dir: Path) -> Path:
     return run.path / "report.html"
 
 
-def print_summary(run_dir: Path) -> Table:
+def print_summary(run_dir: Path) -> Group:
     """The short table that ``watermark evaluate`` ends with; print it with a ``rich`` console."""
     path = Path(run_dir) / "report.json"
     data = json.loads(path.read_text()) if path.is_file() else report_data(load_run(Path(run_dir)))

@@ -3,7 +3,9 @@
 from collections.abc import Collection
 
 from rich import box
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from watermark.evaluation.rows import PERCEPTUAL
 from watermark.json_schema import Json
@@ -154,11 +156,21 @@ def _span(rates: Collection[Json], name: str) -> str:
     return count(least) if least == most else f"{count(least)} to {count(most)}"
 
 
-def terminal(data: Json) -> Table:
-    """A ``rich`` table that fits 80 columns for schemes of up to about 18 letters."""
-    if data["breaking"]:
-        return _terminal_of_searches(data)
-    table = Table(title=data["verdict"]["headline"], caption=caption(data), title_justify="left", box=box.SIMPLE_HEAD)
+def terminal(data: Json) -> Group:
+    """For a ``rich`` console of 80 columns: headline, a table of searches, one of fixed strengths, what they rest on.
+
+    A run has one of the tables or both. The words are as wide as the console, however narrow a table is.
+    """
+    tables = [_terminal_of_searches(data)] if data["breaking"] else []
+    if not tables or any(card["detection"]["n"] for card in data["schemes"]):
+        tables.append(_terminal_of_ladders(data))
+    said = caption(data, intervals=not data["breaking"])
+    return Group(Text(data["verdict"]["headline"], style="bold"), *tables, Text(said, style="dim"))
+
+
+def _terminal_of_ladders(data: Json) -> Table:
+    """A row per scheme; schemes of up to about 18 letters fit 80 columns."""
+    table = Table(box=box.SIMPLE_HEAD)
     table.add_column("Scheme,\nmean PSNR", no_wrap=True)
     for name in ("Found,\nattacked", "IDs exact", "False\nalarms"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -174,8 +186,7 @@ def terminal(data: Json) -> Table:
 
 def _terminal_of_searches(data: Json) -> Table:
     """A row per attack, a column per scheme with the median strengths that take its mark; seven fit 80 columns."""
-    said = caption(data, intervals=False)
-    table = Table(title=data["verdict"]["headline"], caption=said, title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
     table.padding, table.collapse_padding = (0, 1), True
     table.add_column("Lost at", no_wrap=True)
     for card in data["schemes"]:
