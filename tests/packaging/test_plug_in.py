@@ -153,5 +153,5 @@ def test_a_package_without_its_folder_of_yaml_files_is_told_what_it_lacks(instal
     """Setuptools leaves them out unless told."""
     assert "louder" in config_names("scheme")
     told = {record.args[0]: str(record.args[2]) for record in caplog.records if record.name == "watermark.config"}
-    assert told["gone"] == "no package named no_such_package.configs"
+    assert told["gone"] == "No module named 'no_such_package'"
     assert told["unpacked"].endswith("; their_marks is installed without that folder (were its YAML files packaged?)")
