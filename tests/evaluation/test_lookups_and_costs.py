@@ -75,7 +75,7 @@ def test_costs_say_how_much_memory_a_process_held(folder):
 
 
 def test_forgery_of_a_run_tests_its_schemes_on_its_pictures_and_joins_its_report(folder):
-    assert main(["forgery", "--run", str(folder), "--side", "128", "--targets", "1"]) == 0
+    assert main(["forgery", "--run", str(folder), "--side", "128", "--targets", "1", "--surrogate-steps", "4"]) == 0
     content = json.loads((folder / "forgery.json").read_text())
     assert {answer["scheme"] for answer in content["answers"]} == {"dwt_dct"}
     assert (content["pictures"], content["targets"], content["side"]) == (6, 1, 128)

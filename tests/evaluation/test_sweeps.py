@@ -29,15 +29,24 @@ LAUNCHERS = {
 }
 
 
+def evaluated(folder, words):
+    done = subprocess.run(words, capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return rows(folder)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The same run in one process."""
+    folder = tmp_path_factory.mktemp("whole")
+    return evaluated(folder, [sys.executable, "-c", CODE, *WORDS, f"output={folder}"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("plugin", LAUNCHERS)
-def test_two_shards_through_a_launcher_meet_in_the_rows_of_one_process(tmp_path, plugin):
+def test_two_shards_through_a_launcher_meet_in_the_rows_of_one_process(tmp_path, whole, plugin):
     pytest.importorskip(f"hydra_plugins.{plugin}", reason=f"{plugin} is not installed: uv sync --group sweeps")
     launcher = ["-m", *LAUNCHERS[plugin], "shard=1/2,2/2"]
-    split = [sys.executable, "-c", CODE, *WORDS[:1], *launcher, *WORDS[1:], f"output={tmp_path / 'split'}"]
-    whole = [sys.executable, "-c", CODE, *WORDS, f"output={tmp_path / 'whole'}"]
-    for words in (split, whole):
-        done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr[-3000:]
-    assert rows(tmp_path / "split") == rows(tmp_path / "whole")
-    assert rows(tmp_path / "whole")[1] == 4 * 5 * 2
+    words = [sys.executable, "-c", CODE, *WORDS[:1], *launcher, *WORDS[1:], f"output={tmp_path}"]
+    assert evaluated(tmp_path, words) == whole
+    assert whole[1] == 4 * 5 * 2
