@@ -127,7 +127,7 @@ def test_a_bad_setting_is_one_line_before_any_bar_and_leaves_nothing_behind(tmp_
         ("schemes=dwt_dct,hidden", "schemes: expected one value; say 'schemes=[dwt_dct,hidden]' for a list, or -m"),
         ("seed=abc", "seed: expected a whole number, got 'abc'"),
         ("target_psnr=abc", "target_psnr: expected a number, got 'abc'"),
-        ("scheme=dwt", "no scheme named 'dwt'; expected one of blind_watermark, command, dwt_dct, dwt_dct_svd"),
+        ("scheme=dwt", "no scheme named 'dwt' (did you mean dwt_dct?); expected one of blind_watermark, command"),
     ],
 )
 def test_a_typo_is_one_line_that_lists_what_there_is(tmp_path, capsys, word, reason):

@@ -30,6 +30,23 @@ def random_bits(count, length, seed=0):
     return np.random.default_rng(seed).random((count, length)) < 0.5
 
 
+@pytest.mark.parametrize(
+    ("information_bits", "channel_bits", "plain"),
+    [(8, 32, True), (8, 25, True), (9, 300, True), (40, 100, True), (5, 7, False), (64, 96, True), (64, 65, False)],
+)
+def test_a_code_without_inverses_has_none(information_bits, channel_bits, plain):
+    """The inverse of a word of a linear code is one exactly if the word of ones is: then ones decode to it."""
+    ones = np.full((1, channel_bits), -20, dtype=np.float32)
+    for inverses in (True, False):
+        code = PolarCode(information_bits, channel_bits, 8, inverses=inverses)
+        assert code.encode(code.decode(ones)[0][:, 0]).all() == (inverses and plain)
+        bits = random_bits(20, information_bits)
+        sent = np.where(code.encode(bits), -9, 9).astype(np.float32)
+        assert (code.decode(sent)[0][:, 0] == bits).all()
+    with pytest.raises(ValueError, match="do not fit"):
+        PolarCode(8, 8, inverses=False)
+
+
 def noisy(code_bits, snr, seed=0):
     """Log-likelihood ratios after a binary-input Gaussian channel of Es/N0 ``snr``."""
     noise = np.random.default_rng(seed).standard_normal(code_bits.shape)

@@ -7,6 +7,7 @@ import torch
 
 from watermark.codec import Codec, Layout, Payload
 from watermark.codec.limiter import limited
+from watermark.config import build_named
 from watermark.detection import Detection, Detector, PublicAnswer, log10_p_value
 from watermark.schemes.base import Readout
 
@@ -274,3 +275,11 @@ def test_a_public_answer_has_few_values_and_none_for_the_unmarked():
     assert {Detection(False, p).public() for p in np.linspace(0, -5.9, 100)} == {PublicAnswer(False)}
     withheld = Detection(True, -6.5, name_uncertain="too faint").public()
     assert (withheld.provider_id, withheld.name_uncertain) == (None, True)
+
+
+def test_where_an_attack_turns_every_bit_over_nobody_is_named_without_check_bits():
+    """Two colours of a picture changed places, and every bit of RivaGAN with them: that had been another's ID."""
+    codec = Codec(build_named("layout", "l8"), 32, key=1)
+    sent = codec.encode([Payload(provider, content) for provider in range(16) for content in range(8)]).float() * 2 - 1
+    assert all(found.is_marked for found in Detector(codec).detect(read(sent)))
+    assert not any(found.is_marked for found in Detector(codec).detect(read(-sent)))

@@ -69,7 +69,7 @@ class Codec:
         self.layout, self.message_bits, self._key = layout, message_bits, key
         if list_size is None:
             list_size = 128 if layout.check_bits >= 16 else 32
-        self.code = PolarCode(layout.total_bits, message_bits, list_size)
+        self.code = PolarCode(layout.total_bits, message_bits, list_size, inverses=layout.check_bits > 0)
         self._order = (
             keyed_permutation(key, "codec interleaver", message_bits)
             if sync_key is None

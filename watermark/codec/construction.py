@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+Bools = NDArray[np.bool_]
+
 MAX_MOTHER = 1024
 """Longest mother code; longer messages repeat it (at these rates a longer mother code gains less than 0.1 dB)."""
 LONG_PAYLOAD, LONG_MOTHER = 256, 4096
@@ -35,9 +37,9 @@ class Construction:
         design_snr: Es/N0 (linear) at which the reliabilities were computed: where this code is about to fail.
     """
 
-    information: NDArray[np.bool_]
+    information: Bools
     sends: NDArray[np.int64]
-    certain: NDArray[np.bool_]
+    certain: Bools
     design_snr: float
 
 
@@ -63,14 +65,33 @@ def _log_words(snr: float, n: int, error_rate: float) -> float:
     return float(n * capacity + (n * dispersion) ** 0.5 * ndtri(error_rate) + np.log2(n) / 2)
 
 
+def transform(bits: Bools) -> Bools:
+    """The polar transform of the last axis (a power of two), its own inverse."""
+    shape, size = bits.shape, bits.shape[-1]
+    x, half = bits.copy(), 1
+    while half < size:
+        pairs = x.reshape(*shape[:-1], size // (2 * half), 2, half)
+        pairs[..., 0, :] ^= pairs[..., 1, :]
+        half *= 2
+    return x
+
+
 @cache
-def construct(information_bits: int, channel_bits: int) -> Construction:
+def construct(information_bits: int, channel_bits: int, inverses: bool = True) -> Construction:
     """The code for ``information_bits`` (check bits included) in ``channel_bits``.
 
+    Args:
+        information_bits: K.
+        channel_bits: N.
+        inverses: whether the inverse of a code word is one too, as in a plain polar code. An attack that turns every
+            channel bit over (two colours that change places) then makes one valid word of another. Only check bits
+            notice; a code without them should have no inverses, which costs it one of its best inputs.
+
     Raises:
-        ValueError: if there is no room: at least as many channel bits as information bits are needed.
+        ValueError: if there is no room: at least as many channel bits as information bits are needed, and one more
+            without inverses.
     """
-    if information_bits < 1 or channel_bits < information_bits:
+    if information_bits < 1 or channel_bits < information_bits + (not inverses):
         raise ValueError(f"{information_bits} information bits do not fit in {channel_bits} channel bits")
     longest = MAX_MOTHER if information_bits <= LONG_PAYLOAD else LONG_MOTHER
     mother = min(1 << (channel_bits - 1).bit_length(), longest)
@@ -88,8 +109,12 @@ def construct(information_bits: int, channel_bits: int) -> Construction:
     snr = threshold_snr(information_bits, channel_bits)
     means = np.where(certain, _MAX_MEAN, 4 * snr * copies)
     reliability = np.where(certain, 0, input_means(means))  # an input whose position is fixed at zero must be frozen
-    information = np.zeros(mother, dtype=bool)
-    information[_order(reliability)[-information_bits:]] = True
+    information, order = np.zeros(mother, dtype=bool), _order(reliability)
+    information[order[-information_bits:]] = True
+    if not inverses:
+        ones = np.flatnonzero(transform(~certain))  # the inputs of the word whose sent bits are all 1
+        if information[ones].all():
+            information[[ones[reliability[ones].argmin()], order[-information_bits - 1]]] = False, True
     return Construction(information, sends, certain, snr)
 
 

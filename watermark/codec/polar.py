@@ -19,24 +19,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from watermark.codec.construction import construct
+from watermark.codec.construction import Bools, construct, transform
 
 Floats = NDArray[np.float32]
-Bools = NDArray[np.bool_]
 
 CERTAIN = 1e4
 """Log-likelihood ratio of a position that is known."""
-
-
-def transform(bits: Bools) -> Bools:
-    """The polar transform of the last axis (a power of two), its own inverse."""
-    shape, size = bits.shape, bits.shape[-1]
-    x, half = bits.copy(), 1
-    while half < size:
-        pairs = x.reshape(*shape[:-1], size // (2 * half), 2, half)
-        pairs[..., 0, :] ^= pairs[..., 1, :]
-        half *= 2
-    return x
 
 
 class Weighed(NamedTuple):
@@ -62,12 +50,13 @@ class PolarCode:
         information_bits: K, check bits included.
         channel_bits: N >= K, any number.
         list_size: candidates kept while decoding; 8 to 32 is usual, 1 is plain successive cancellation.
+        inverses: see ``construct``.
     """
 
-    def __init__(self, information_bits: int, channel_bits: int, list_size: int = 32) -> None:
+    def __init__(self, information_bits: int, channel_bits: int, list_size: int = 32, *, inverses: bool = True) -> None:
         if list_size < 1:
             raise ValueError(f"list_size must be at least 1, got {list_size}")
-        self.construction = construct(information_bits, channel_bits)
+        self.construction = construct(information_bits, channel_bits, inverses)
         self.information_bits, self.channel_bits, self.list_size = information_bits, channel_bits, list_size
 
     def encode(self, bits: Bools) -> Bools:

@@ -28,7 +28,8 @@ class FolderImages(ImageSet):
         self.path = Path(path).expanduser()
         super().__init__(self.path.resolve().name, max_side, limit)
         if not self.path.is_dir():
-            raise UserError(f"expected a folder of pictures, got {path}")
+            kind = "a file" if self.path.exists() else "nothing there"
+            raise UserError(f"expected a folder of pictures, got {path} ({kind})")
         found = list(find_pictures(self.path))
         if not found:
             raise UserError(f"expected a folder of pictures, found none below {path}")

@@ -1,5 +1,6 @@
 """What got better, what got worse, and what two runs cannot tell apart."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,16 +50,21 @@ class Comparison:
             collapse_padding=True,
             pad_edge=False,
         )
-        for name in ("Scheme", "Attack", "A", "B", "B - A", "p\n(Holm)", "Verdict"):
+        for name in ("Scheme", "Attack", "A", "B", "B - A,\npoints", "p\n(Holm)", "Verdict"):
             words = name in ("Scheme", "Attack", "Verdict")  # never cut: a name in two lines is still a name
             table.add_column(name, justify="left" if words else "right", overflow="fold" if words else "ellipsis")
         for c in self.changes:
-            row = [c["scheme"], c["attack"], f"{100 * c['a']:.0f} %", f"{100 * c['b']:.0f} %", difference(c)]
+            row = [c["scheme"], c["attack"], f"{100 * c['a']:.0f} %", f"{100 * c['b']:.0f} %", _in_points(c)]
             table.add_row(*row, p_value(c["p_holm"]), c["verdict"])
         for c in self.maps:
-            row = [c["scheme"], f"{c['attack']}, map", f"{100 * c['a']:.0f} %", f"{100 * c['b']:.0f} %", difference(c)]
+            row = [c["scheme"], f"{c['attack']}, map", f"{100 * c['a']:.0f} %", f"{100 * c['b']:.0f} %", _in_points(c)]
             table.add_row(*row, p_value(c["p_holm"]), c["verdict"])
         return table
+
+
+def _in_points(change: Json) -> str:
+    """``+12 [+3, +21]``: the head of the column has the unit, for 80 letters are few."""
+    return re.sub(r" points?", "", difference(change))
 
 
 def compare_runs(run_a: Path, run_b: Path) -> Comparison:

@@ -23,6 +23,7 @@ from watermark.report.wording import (
     percent,
     plural,
     power,
+    unequal,
 )
 
 SUMMARY_PROVENANCE = ("command", "job_key", "config", "config_hash", "git", "versions", "device", "seeds", "data")
@@ -86,6 +87,7 @@ def caption(data: Json, *, intervals: bool = True) -> str:
         _caption_of_searches(data, intervals) if data["breaking"] else _caption_of_ladders(data),
         f"{plural(lost, 'picture')} of {covered['pictures']} could not be read or marked, and "
         f"{'counts' if lost == 1 else 'count'} nowhere." * bool(lost),
+        unequal(card["quality"]["psnr"] for card in data["schemes"]),
         matched.sentence(data),
         _caption_of_outside(data),
     ]
@@ -110,9 +112,11 @@ def _caption_of_ladders(data: Json) -> str:
 
 def _caption_of_searches(data: Json, intervals: bool) -> str:
     points = _points(data).values()
+    there = ", with its 95 % interval" if intervals else " (95 % intervals stand in the report)"
+    if all(point["low"] is None for point in points):
+        there = ", too few for intervals"
     return (
-        f"Strength at which half of {_pictures(data, points)} have lost the mark"
-        f"{', with its 95 % interval' if intervals else ' (95 % intervals stand in the report)'}; "
+        f"Strength at which half of {_pictures(data, points)} have lost the mark{there}; "
         f"> or <: not lost up to there; {_alarms(data)}{_promise(data)}."
     )
 
@@ -188,12 +192,13 @@ def _terminal_of_searches(data: Json) -> Table:
     """A row per attack, a column per scheme with the median strengths that take its mark; seven fit 80 columns."""
     table = Table(box=box.SIMPLE_HEAD)
     table.padding, table.collapse_padding = (0, 1), True
-    table.add_column("Lost at", no_wrap=True)
+    table.add_column("Lost at\n(mild to harsh)", no_wrap=True)
     for card in data["schemes"]:
         table.add_column(card["scheme"].replace("_", "_\n"), justify="right", no_wrap=True)
     points = _points(data)
     for attack, axis in _axes(data).items():
-        table.add_row(attack, *(broke(points.get((attack, card["scheme"])), axis) for card in data["schemes"]))
+        row = Text.assemble(attack, "\n", (f"{axis['mild']:g} to {axis['harsh']:g}", "dim"))
+        table.add_row(row, *(broke(points.get((attack, card["scheme"])), axis) for card in data["schemes"]))
     table.add_row("PSNR, dB", *(db(card["quality"]["psnr"], unit=False) for card in data["schemes"]))
     return table
 

@@ -1,12 +1,14 @@
 """Numbers in words: rounded no finer than their sample supports."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 THIN_SPACE = "\u202f"
 NOTHING = "\u2013"
 """What stands where nothing was measured."""
+UNEQUAL = 0.5
+"""Decibels between schemes from which quality is not equal."""
 
 
 def digits(rate: Mapping[str, Any]) -> int:
@@ -117,6 +119,17 @@ def fixed(value: float | str | None, places: int) -> str:
 def db(value: float | None, unit: bool = True) -> str:
     """Decibels with one decimal."""
     return NOTHING if value is None else f"{value:.1f}" + (f"{THIN_SPACE}dB" if unit else "")
+
+
+def unequal(decibels: Iterable[float | None]) -> str | None:
+    """That schemes are marked at other qualities, where it is more than ``UNEQUAL`` decibels."""
+    known = [value for value in decibels if value is not None]
+    if not known or max(known) - min(known) < UNEQUAL:
+        return None
+    return (
+        f"Schemes are marked at {min(known):.1f} to {max(known):.1f} dB, so this is not a comparison at equal quality; "
+        "target_psnr=42 makes one."
+    )
 
 
 def p_value(value: float | None) -> str:

@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 
 from watermark.evaluation.rows import Run
-from watermark.report.sections.breaking import Breaking, lost_at
+from watermark.report.sections.breaking import LEAST, Breaking, lost_at
 from watermark.report.sections.coverage import Coverage
 from watermark.report.sections.localization import Localization
 from watermark.report.sections.pairwise import LEVEL, SchemePair
 from watermark.report.sections.verdict import Card
-from watermark.report.wording import count, percent, plural, power
+from watermark.report.wording import count, percent, plural, power, unequal
 
-UNEQUAL = 0.5
-"""Decibels between schemes from which the page says that quality is not equal."""
 SMALL = 20
 """Pictures under which the page warns in its first screen."""
 NAMED = 3
@@ -51,9 +49,18 @@ def sentence(
     promised = run.false_positive_rate
     searched = broken is not None and best.withstood is not None
     small = _few(_images(broken)) if broken and searched else _small(best)
-    warnings = (covered.unfinished, _refused(covered), _unread(found), small, _unequal(found), _outside(found))
+    warnings = (
+        covered.unfinished,
+        _refused(covered),
+        _unread(found),
+        small,
+        unequal(card.quality.psnr for card in found),
+        _outside(found),
+    )
     return Sentence(
-        headline=_broken_headline(run, found, broken) if broken and searched else _headline(found, pairs, noun),
+        headline=(
+            _broken_headline(run, found, broken, pairs, noun) if broken and searched else _headline(found, pairs, noun)
+        ),
         detail=(_broken_detail(broken, noun) if broken and searched else _detail(best, noun))
         + (f" {covered.drawn}" if covered.drawn else "")
         + _maps(mapped, best),
@@ -72,8 +79,7 @@ def _headline(found: list[Card], pairs: list[SchemePair], noun: str) -> str:
     level = [card.scheme for card in found[1:] if card.rank == "not separable"]
     worse = [card.scheme for card in found[1:] if card.rank == "worse"]
     tied = [card.scheme for card in found if card.detection.rate == best.detection.rate]
-    few = f"{plural(best.detection.images, noun)} {'is' if best.detection.images == 1 else 'are'} too few"
-    hopeless = any(pair.overall.smallest_p > LEVEL for pair in pairs)
+    few, hopeless = _too_few(best.detection.images, noun), _is_hopeless(pairs)
     if level and hopeless and len(tied) == 1:
         return f"{best.scheme} keeps the most marks; {few} to prove it best"
     if level and hopeless and len(tied) < len(found):
@@ -89,7 +95,16 @@ def _headline(found: list[Card], pairs: list[SchemePair], noun: str) -> str:
     return f"{best.scheme}: mark found in {kept} of attacked {noun}s"
 
 
-def _broken_headline(run: Run, found: list[Card], broken: Breaking) -> str:
+def _too_few(images: int, noun: str) -> str:
+    return f"{plural(images, noun)} {'is' if images == 1 else 'are'} too few"
+
+
+def _is_hopeless(pairs: list[SchemePair]) -> bool:
+    """Whether so few pictures can prove nothing, however large a difference is."""
+    return any(pair.overall.smallest_p > LEVEL for pair in pairs)
+
+
+def _broken_headline(run: Run, found: list[Card], broken: Breaking, pairs: list[SchemePair], noun: str) -> str:
     """What the first attack takes to break the first scheme and the one that it breaks first; who withstands most."""
     own = {p.scheme: p for p in broken.points if p.attack == broken.axes[0].attack and p.group == run.headline_group}
     weakest = min(
@@ -97,7 +112,10 @@ def _broken_headline(run: Run, found: list[Card], broken: Breaking) -> str:
     )
     ends = [name for name in dict.fromkeys((found[0].scheme, weakest)) if name in own]
     said = lost_at([own[name] for name in ends], run.axes[broken.axes[0].attack])
-    return "; ".join(filter(None, (said, who_withstands(found) if len(found) > 1 else ""))) or who_withstands(found)
+    last = who_withstands(found)
+    if len(found) > 1 and _is_hopeless(pairs):
+        last = f"{_too_few(_images(broken), noun)} to rank the schemes"
+    return "; ".join(filter(None, (said, last if len(found) > 1 else ""))) or last
 
 
 def who_withstands(found: list[Card]) -> str:
@@ -124,6 +142,8 @@ def _images(broken: Breaking) -> int:
 
 
 def _few(images: int) -> str | None:
+    if images < LEAST:
+        return f"Only {plural(images, 'picture')}: medians without intervals, which take {LEAST} pictures."
     return f"Only {plural(images, 'picture')}: read the intervals, not the medians." if images < SMALL else None
 
 
@@ -184,16 +204,6 @@ def _small(best: Card) -> str | None:
     if best.detection.successes < best.detection.n:
         return text
     return text + f" A scheme that fails on one picture in {max(2, images // 2)} could still have passed here by luck."
-
-
-def _unequal(found: list[Card]) -> str | None:
-    known = [card.quality.psnr for card in found if card.quality.psnr is not None]
-    if not known or max(known) - min(known) < UNEQUAL:
-        return None
-    return (
-        f"Schemes are marked at {min(known):.1f} to {max(known):.1f} dB, so this is not a comparison at equal quality; "
-        "target_psnr=42 makes one."
-    )
 
 
 def _listed(names: list[str]) -> str:
