@@ -107,7 +107,9 @@ def test_what_is_no_picture_is_refused_with_expected_and_given(marker, picture, 
 
 
 def test_unknown_names_and_settings_say_what_there_is():
-    with pytest.raises(ValueError, match=r"no scheme named 'dwt'; expected one of .*dwt_dct"):
+    with pytest.raises(
+        ValueError, match=r"no scheme named 'dwt' \(did you mean dwt_dct\?\); expected one of .*dwt_dct"
+    ):
         Watermarker.load("dwt", key=0)
     with pytest.raises(ValueError, match=r"no setting 'psnr'; expected one of .*target_psnr"):
         Watermarker.load("dwt_dct", key=0, psnr=40)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -64,15 +65,12 @@ def entries(kind: str) -> list[Entry]:
     if kind == "codecs":
         return [Entry(name, _codec(name)) for name in config_names(GROUPS["layouts"])]
     groups = _groups(GROUPS[kind])
-    return sorted((Entry(name, _about(group, name)) for group in groups for name in config_names(group)), key=_name)
+    found = (Entry(name, _about(group, name)) for group in groups for name in config_names(group))
+    return sorted(found, key=attrgetter("name"))
 
 
 def _groups(group: str) -> tuple[str, ...]:
     return group, *NEEDING.get(group, ())
-
-
-def _name(entry: Entry) -> str:
-    return entry.name
 
 
 def _group_of(group: str, name: str) -> str:

@@ -134,7 +134,7 @@ def test_a_missing_model_says_what_was_expected(tmp_path):
         pretrained.fetch(Absent, str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["taesd", "vae", "diffusion", "diffusion_taesd", "learned_codec", "surrogate"])
+@pytest.mark.parametrize("name", ["taesd", "vae", "stable_diffusion", "diffusion_taesd", "learned_codec", "surrogate"])
 def test_the_line_in_each_file_that_needs_a_model_is_one_that_works(name):
     """The override that the file's comment tells a user to type composes, and sets the folder."""
     text = (CONFIGS / "attack" / "needs_model" / f"{name}.yaml").read_text()
