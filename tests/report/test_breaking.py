@@ -1,6 +1,7 @@
 """Breaking points in the report: known ones come out, and everything beside them still stands."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import jsonschema
@@ -9,9 +10,11 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
+from watermark.cli import main
 from watermark.errors import UserError
 from watermark.report import build_report, compare_runs, print_summary, schema
 from watermark.report.breaking_plots import survival_steps
+from watermark.report.sections.breaking import lost_at
 from watermark.report.sections.sentence import who_withstands
 from watermark.report.tables import caption, terminal
 
@@ -134,6 +137,7 @@ def test_the_table_of_a_run_of_searches_has_no_empty_column_and_names_what_break
     assert "nothing measured" not in table
     assert "per attack" not in table
     weakest = {line.split(" | ")[0].strip("| "): line.split(" | ")[-1].strip("| ") for line in table.splitlines()}
+    assert not re.search(r"\d+ / \d+ \[", table)  # of searched readings the counts alone
     assert weakest["steady"] == "jpeg, crop"  # noise takes none of its marks
     assert weakest["fragile"].startswith("crop, jpeg")
     build_report(sim.simulate_search(tmp_path, ladder=True))
@@ -239,6 +243,34 @@ def test_compare_pairs_breaking_points(sim, searched, tmp_path):
     assert by_attack["steady", "noise"]["verdict"] == "identical"  # neither ever broke
     assert by_attack["fragile", "all"]["verdict"] == "better"
     assert np.isfinite(by_attack["steady", "all"]["p"])
+
+
+def test_six_pictures_separate_an_attack_however_many_are_compared(sim, searched, tmp_path, capsys):
+    """Corrected jointly: every picture lost its mark later. By Holm three attacks would have had p of .09."""
+    other = sim.simulate_search(tmp_path / "stronger", hard=0, shift=0.1)
+    before = sim.simulate_search(tmp_path / "before", hard=0)
+    for run in (before, other):
+        build_report(run)
+    found = {(c["scheme"], c["attack"]): c for c in compare_runs(before, other).changes}
+    assert found["fragile", "noise"]["p_joint"] == pytest.approx(1 / 32)
+    assert found["fragile", "noise"]["verdict"] == "better"
+    assert [c["attack"] for c in compare_runs(before, other).changes][:4] == ["all", "jpeg", "noise", "crop"]
+    assert main(["compare", str(before), str(other)]) == 0
+    assert "With 6 pictures no test can give p below 0.031" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_search_and_fixed_strengths_are_not_compared_and_told_so(sim, searched, tmp_path):
+    fixed = sim.simulate(tmp_path, sim.Simulation(photos=6, hard=2, samples=False))
+    with pytest.raises(ValueError, match="two runs at fixed strengths or two that searched, got one of each"):
+        compare_runs(searched, fixed)
+
+
+def test_a_mark_that_most_pictures_keep_is_not_called_never_lost(told, sim):
+    axis = sim.AXES["noise"]
+    kept = SimpleNamespace(**point(told, "steady", "noise") | {"median": SimpleNamespace(level=1.0, strength=None)})
+    assert lost_at([kept], axis) == "steady is not lost up to noise 0.8"
+    kept.never -= 2
+    assert lost_at([kept], axis) == "steady keeps most marks up to noise 0.8"
 
 
 def test_an_axis_that_is_none_is_told_in_one_line(sim, tmp_path):

@@ -28,6 +28,8 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(str(error).splitlines()[0]) from None
     console = Console()
     console.print(comparison.table())
+    if comparison.too_few:
+        console.print(comparison.too_few, highlight=False)
     for scheme, (a, b) in comparison.quality.items():
         if a is not None and b is not None:
             console.print(f"{scheme}: mean PSNR {a:.2f} dB in A, {b:.2f} dB in B", highlight=False)

@@ -11,10 +11,12 @@ from rich.table import Table
 
 from watermark.evaluation.rows import IDENTITY, Run, load_run
 from watermark.json_schema import Json
-from watermark.metrics.paired import bootstrap_mean, holm, sign_flip
+from watermark.metrics.paired import bootstrap_mean, sign_flip, sign_flips, smallest_p
 from watermark.report.sections.pairwise import LEVEL
 from watermark.report.wording import difference, p_value, plural
 
+SMALL = 20
+"""Pictures under which a comparison says what they cannot."""
 KEYS = ["scheme", "attack", "strength", "image", "key"]
 
 
@@ -24,8 +26,8 @@ class Comparison:
 
     Attributes:
         changes: one entry per scheme and attack (``all`` over its attacks): paired difference B - A of the share
-            found (of a searched attack: of the share of its axis that the mark withstood), interval, Holm-corrected p,
-            verdict (better, worse, not separable, identical).
+            found (of a searched attack: of the share of its axis that the mark withstood), interval, p corrected
+            jointly over attacks, verdict (better, worse, not separable, identical).
         maps: likewise of the F1 of maps of edited pictures; empty where not both runs have some.
         only_a: what only run A has: whole schemes, then attacks with their strengths.
         only_b: what only run B has.
@@ -50,16 +52,26 @@ class Comparison:
             collapse_padding=True,
             pad_edge=False,
         )
-        for name in ("Scheme", "Attack", "A", "B", "B - A,\npoints", "p\n(Holm)", "Verdict"):
+        for name in ("Scheme", "Attack", "A, %", "B, %", "B - A,\npoints", "p", "Verdict"):
             words = name in ("Scheme", "Attack", "Verdict")  # never cut: a name in two lines is still a name
             table.add_column(name, justify="left" if words else "right", overflow="fold" if words else "ellipsis")
         for c in self.changes:
-            row = [c["scheme"], c["attack"], f"{100 * c['a']:.0f} %", f"{100 * c['b']:.0f} %", _in_points(c)]
-            table.add_row(*row, p_value(c["p_holm"]), c["verdict"])
+            row = [c["scheme"], c["attack"], f"{100 * c['a']:.0f}", f"{100 * c['b']:.0f}", _in_points(c)]
+            table.add_row(*row, p_value(c["p_joint"]), c["verdict"])
         for c in self.maps:
-            row = [c["scheme"], f"{c['attack']}, map", f"{100 * c['a']:.0f} %", f"{100 * c['b']:.0f} %", _in_points(c)]
-            table.add_row(*row, p_value(c["p_holm"]), c["verdict"])
+            row = [c["scheme"], f"{c['attack']}, map", f"{100 * c['a']:.0f}", f"{100 * c['b']:.0f}", _in_points(c)]
+            table.add_row(*row, p_value(c["p_joint"]), c["verdict"])
         return table
+
+    @property
+    def too_few(self) -> str | None:
+        """What so few pictures cannot say, where they are few."""
+        if self.same_images >= SMALL:
+            return None
+        return (
+            f"With {plural(self.same_images, 'picture')} no test can give p below "
+            f"{p_value(smallest_p(self.same_images))}; small differences read as not separable however real they are."
+        )
 
 
 def _in_points(change: Json) -> str:
@@ -85,10 +97,10 @@ def compare_runs(run_a: Path, run_b: Path) -> Comparison:
         raise ValueError(_nothing_shared(a, b))
     maps = _maps(a).merge(_maps(b), left_index=True, right_index=True, suffixes=("_a", "_b"))
     cells_a, cells_b = _cells(left), _cells(right)
-    both_have = set(a.schemes) & set(b.schemes)
+    both_have, order = set(a.schemes) & set(b.schemes), a.attacks
     return Comparison(
-        changes=_changes(both),
-        maps=_changes(maps),
+        changes=_changes(both, order),
+        maps=_changes(maps, order),
         only_a=_only(cells_a, cells_b, both_have),
         only_b=_only(cells_b, cells_a, both_have),
         quality={s: (_psnr(a, s), _psnr(b, s)) for s in both.index.get_level_values("scheme").unique()},
@@ -98,6 +110,9 @@ def compare_runs(run_a: Path, run_b: Path) -> Comparison:
 
 def _nothing_shared(a: Run, b: Run) -> str:
     """What two runs lack in common."""
+    names, searched = (set(a.attacks) & set(b.attacks), set(a.axes) ^ set(b.axes))
+    if set(a.schemes) & set(b.schemes) and names and names <= searched:
+        return f"expected two runs at fixed strengths or two that searched, got one of each: {a.path} and {b.path}"
     if set(a.schemes) & set(b.schemes):
         return f"expected runs that share pictures, schemes and attacks, got {a.path} and {b.path}"
     schemes = " and ".join(", ".join(run.schemes) for run in (a, b))
@@ -128,10 +143,10 @@ def _maps(run: Run) -> pd.DataFrame:
     return rows.set_index(KEYS)[["is_marked"]]
 
 
-def _changes(both: pd.DataFrame) -> list[Json]:
+def _changes(both: pd.DataFrame, order: list[str]) -> list[Json]:
     found: list[Json] = []
     for scheme, part in both.groupby("scheme", sort=False):
-        found += _scheme(str(scheme), part)
+        found += _scheme(str(scheme), part, order)
     return found
 
 
@@ -160,19 +175,25 @@ def _only(cells: set[tuple[str, str, float]], others: set[tuple[str, str, float]
     return whole + [" ".join([name, *values]) for name, values in single.items()]
 
 
-def _scheme(scheme: str, part: pd.DataFrame) -> list[Json]:
-    tests = [_test(scheme, "all", part)]
-    tests += [_test(scheme, str(attack), rows) for attack, rows in part.groupby("attack", sort=False)]
-    for test, p in zip(tests[1:], holm([test["p"] for test in tests[1:]]), strict=True):
-        test["p_holm"] = float(p)
-    tests[0]["p_holm"] = tests[0]["p"]
-    for test in tests:
+def _scheme(scheme: str, part: pd.DataFrame, order: list[str]) -> list[Json]:
+    """All attacks together, then each in the run's order; those are corrected jointly, as pairs of schemes are."""
+    present = set(part.index.get_level_values("attack"))
+    single = {attack: part.xs(attack, level="attack", drop_level=False) for attack in order if attack in present}
+    tests = [_test(scheme, "all", part), *(_test(scheme, attack, rows) for attack, rows in single.items())]
+    differences = [both["is_marked_b"] - both["is_marked_a"] for both in map(_per_image, single.values())]
+    for test, p in zip(tests, [tests[0]["p"], *sign_flips(pd.concat(differences, axis=1).to_numpy())], strict=True):
+        test["p_joint"] = float(p)
         test["verdict"] = _verdict(test)
     return tests
 
 
+def _per_image(rows: pd.DataFrame) -> pd.DataFrame:
+    """Shares found of each picture in A and in B; every attack counts the same."""
+    return rows.groupby(["attack", "image"])[["is_marked_a", "is_marked_b"]].mean().groupby("image").mean()
+
+
 def _test(scheme: str, attack: str, rows: pd.DataFrame) -> Json:
-    both = rows.groupby(["attack", "image"])[["is_marked_a", "is_marked_b"]].mean().groupby("image").mean()
+    both = _per_image(rows)
     per_image = (both["is_marked_b"] - both["is_marked_a"]).to_numpy()
     low, high = bootstrap_mean(per_image)
     means = both.mean()
@@ -193,7 +214,7 @@ def _test(scheme: str, attack: str, rows: pd.DataFrame) -> Json:
 def _verdict(test: Json) -> str:
     if test["identical"]:
         return "identical"
-    if test["p_holm"] > LEVEL:
+    if test["p_joint"] > LEVEL:
         return "not separable"
     return "better" if test["difference"] > 0 else "worse"
 

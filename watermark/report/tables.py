@@ -68,13 +68,17 @@ def _rows(data: Json) -> list[list[str]]:
             percent(card["no_attack"]),
             f"{percent(card['detection'])} [{interval(card['detection'])}]",
             f"{percent(card['payload'])} [{interval(card['payload'])}]",
-            f"{count_of(card['misattribution'])} [{interval(card['misattribution'])}]",
-            f"{count_of(card['unnamed'])} [{interval(card['unnamed'])}]",
+            *(_counted(card, name) for name in ("misattribution", "unnamed")),
             count_of(card["false_positives"]),
             ", ".join(_weak(card)) or ", ".join(_weak_on_axes(data, card["scheme"])[:WEAKEST]) or "none",
         ]
         for card in data["schemes"]
     ]
+
+
+def _counted(card: Json, name: str) -> str:
+    """``3 / 169 [0 to 9 %]``; of searched readings the count alone, for they are not drawn but sought."""
+    return count_of(card[name]) + (f" [{interval(card[name])}]" if card["detection"]["n"] else "")
 
 
 def caption(data: Json, *, intervals: bool = True) -> str:
@@ -112,7 +116,7 @@ def _caption_of_ladders(data: Json) -> str:
 
 def _caption_of_searches(data: Json, intervals: bool) -> str:
     points = _points(data).values()
-    there = ", with its 95 % interval" if intervals else " (95 % intervals stand in the report)"
+    there = ", with its 95 % interval, mild end first" if intervals else " (95 % intervals stand in the report)"
     if all(point["low"] is None for point in points):
         there = ", too few for intervals"
     return (
@@ -271,7 +275,7 @@ def latex(data: Json) -> str:
     lines = [
         "% needs \\usepackage{booktabs}",
         "\\begin{table}",
-        f"\\caption{{{_about(data)} {_tex(caption(data))}}}",
+        f"\\caption{{{_about(data)}{_tex(caption(data))}}}",
         "\\begin{tabular}{l" + "r" * len(schemes) + "}",
         "\\toprule",
         "Attack & " + " & ".join(_tex(s) for s in schemes) + " \\\\",
@@ -288,9 +292,8 @@ def latex(data: Json) -> str:
 
 
 def _about(data: Json) -> str:
-    if data["breaking"]:
-        return "Strength of each attack at which half of the pictures have lost the mark, with its 95\\% interval."
-    return "Mark found after each attack, share of pictures with its 95\\% interval."
+    """What a number of the table is; of searches the caption says it."""
+    return "" if data["breaking"] else "Mark found after each attack, share of pictures with its 95\\% interval. "
 
 
 def _per_attack(data: Json) -> list[tuple[str, list[Json | None]]]:

@@ -247,6 +247,7 @@ def lost_at(points: list[BreakingPoint], axis: Axis) -> str:
 def _lost_at(point: BreakingPoint, axis: Axis) -> tuple[str, str]:
     """``is lost``, ``at jpeg 7``."""
     if point.median.strength is None:
-        return "is not lost up to", f"{point.attack} {axis.harsh:.3g}"
+        how = "is not lost up to" if point.never == point.images else "keeps most marks up to"
+        return how, f"{point.attack} {axis.harsh:.3g}"
     at_once = "at once, " if point.median.level == 0 else ""
     return "is lost", f"{at_once}at {point.attack} {point.median.strength:.3g}"
