@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from watermark.cli import HYDRA_VERBS, REQUIRED, VERBS, main
+from watermark.cli import HYDRA_VERBS, REQUIRED, VERBS, main, tell
 from watermark.errors import UserError
 from watermark.keystore import KeyFile
 from watermark.reader import pick_device
@@ -221,6 +221,22 @@ def test_a_package_that_a_small_installation_lacks_is_named_with_what_to_install
     assert line.startswith(f"watermark: the package {package} is missing, as in the small installation")
     assert line.endswith(
         ": pip install robust-watermark, or from the folder above a clone pip install ./robust-watermark"
+    )
+
+
+@pytest.mark.parametrize(
+    ("registry", "again"),
+    [
+        ("postgresql+pg8000://me:secret@host/marks", "..."),
+        ("postgresql+pg8000://host/marks", "registry slots --registry postgresql+pg8000://host/marks"),
+    ],
+)
+def test_a_hint_repeats_the_command_but_no_address_that_may_hold_a_password(registry, again, monkeypatch, capsys):
+    monkeypatch.setattr("watermark.shown.FROM_A_CLONE", True)
+    error = UserError("a server needs pg8000: pip install 'robust-watermark[postgresql]'")
+    assert tell(error, ["registry", "slots", "--registry", registry]) == 2
+    assert capsys.readouterr().err == (
+        f"watermark: a server needs pg8000: uv run --extra postgresql watermark {again}\n"
     )
 
 

@@ -123,8 +123,15 @@ def tell(error: Exception, words: Sequence[str] = ()) -> int:
         hint = f"please report it, with what {TRACEBACK}=1 shows"
         said = f"unexpected {type(error).__name__}: {reason(error)}; {hint}"
     show_origin(error)
-    print(f"watermark: {to_install(said, shown(shlex.join(words)) or '...')}", file=sys.stderr)
+    print(f"watermark: {to_install(said, _typed(words))}", file=sys.stderr)
     return EXIT_ERROR
+
+
+def _typed(words: Sequence[str]) -> str:
+    """The words as they can be typed again; three dots where there are none, or an address that may hold a password."""
+    if any("@" in word.partition("://")[2] for word in words):
+        return "..."
+    return shown(shlex.join(words)) or "..."
 
 
 class _Parser(argparse.ArgumentParser):
